@@ -1,0 +1,81 @@
+"""The static world as data: what a map becomes, and what physics, cameras, LiDAR and the calls read.
+
+Everything here is immutable after ``build_scene`` and a deterministic function of the OpenDRIVE text and the
+scene seed. Coordinates are CARLA's world (left-handed, metres, z up), angles radians.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.scene.mesh import Mesh
+
+if TYPE_CHECKING:
+    from sim.server.scene.ground import Ground
+
+STRIP_DTYPE = np.dtype(
+    [
+        ("left_type", np.uint8),  # MarkingType of the lane's left edge
+        ("left_yellow", np.bool_),
+        ("left_width_m", np.float32),
+        ("right_type", np.uint8),
+        ("right_yellow", np.bool_),
+        ("right_width_m", np.float32),
+        ("driving", np.bool_),  # wheel tracks are drawn on driving lanes only
+        ("junction", np.bool_),
+    ]
+)
+"""One row per lane strip; ``param`` of a ROAD face indexes it. Marking types: 0 none, 1 broken, 2 solid,
+3 solid-solid, 4 solid-broken, 5 broken-solid, 6 broken-broken, 7 other solid (botts dots, kerb, grass are 0)."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A traffic light or sign of the map, that becomes an actor."""
+
+    opendrive_id: str
+    type_id: str  # traffic.traffic_light, traffic.stop, traffic.yield, traffic.speed_limit.30, ...
+    position_m: tuple[float, float, float]  # foot of the pole
+    yaw_rad: float  # CARLA's convention: see build_scene
+    trigger_centre_m: tuple[float, float, float]  # trigger volume in the actor's frame
+    trigger_extent_m: tuple[float, float, float]  # half sizes
+    group: int  # lights of one junction share a group; -1 for signs
+    phase: int  # lights of a group with the same phase are green together; -1 for signs
+    lamp_boxes: npt.NDArray[np.float64]  # (k, 7) x y z centre, half sizes x y z, yaw: heads of a light, world
+    stop_points_m: npt.NDArray[np.float64]  # (k, 3) centre of each stop line, on the lane it stops
+    affected_lanes: tuple[tuple[int, int], ...]  # (road id, lane id) that must obey it
+
+
+@dataclass(frozen=True)
+class Box:
+    """A static obstacle for collisions and level queries: upright oriented box."""
+
+    centre_m: tuple[float, float, float]
+    half_m: tuple[float, float, float]
+    yaw_rad: float
+    tag: int  # sim.server.scene.mesh.Tag
+
+
+@dataclass(frozen=True)
+class StaticScene:
+    """All that is known of a map before the first actor."""
+
+    name: str  # "Town02"
+    opendrive: str
+    carla_map: Any  # carla.Map of the text
+    mesh: Mesh  # all static triangles, ordered by chunk
+    chunks: npt.NDArray[np.int64]  # (c, 2) first face, face count; terrain, roads, buildings: always drawn if visible
+    chunk_spheres_m: npt.NDArray[np.float32]  # (c, 4) centre and radius
+    trees: npt.NDArray[np.int64]  # (t, 2) first face, face count of each crown; leaf quads in random order,
+    # so that drawing the first part of them is a coarser level of detail
+    tree_spheres_m: npt.NDArray[np.float32]  # (t, 4)
+    strips: npt.NDArray[Any]  # STRIP_DTYPE
+    lamps_m: npt.NDArray[np.float32]  # (k, 6) position and pointing direction of street lamps
+    signals: tuple[Signal, ...]
+    obstacles: tuple[Box, ...]  # buildings, trunks, poles, walls, guard rails
+    spawn_points: npt.NDArray[np.float64]  # (n, 6) x y z pitch yaw roll, recommended for vehicles
+    ground: Ground

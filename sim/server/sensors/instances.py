@@ -1,0 +1,73 @@
+"""What the sensors of one tick look at: the moving bodies as columns, lights and weather.
+
+Built once a tick by the world and shared by every sensor of that tick. CARLA world frame (left-handed,
+metres), radians. Sensors never change it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Instances:
+    """Moving bodies, one row each (n rows), sorted by actor id."""
+
+    actor_id: npt.NDArray[np.int64]  # (n,)
+    model: npt.NDArray[np.int32]  # (n,) row in the ModelLibrary (people: the model of the current walk phase)
+    position_m: npt.NDArray[np.float64]  # (n, 3) of the model origin: on the ground
+    rotation_rad: npt.NDArray[np.float64]  # (n, 3) pitch, yaw, roll
+    scale: npt.NDArray[np.float32]  # (n, 3) along x, y, z: fits the model to the blueprint's size
+    color: npt.NDArray[np.float32]  # (n, 3) sRGB 0..1 of the paint, or of the prop
+    seed: npt.NDArray[np.uint32]  # (n,) picks clothing, skin, hair: a function of actor id and blueprint
+    light_state: npt.NDArray[np.uint32]  # (n,) VehicleLightState bits
+    wheel_angle_rad: npt.NDArray[np.float32]  # (n,) rolling angle of the wheels
+    steer_rad: npt.NDArray[np.float32]  # (n,) of the front wheels
+    velocity_mps: npt.NDArray[np.float32]  # (n, 3)
+    tag: npt.NDArray[np.uint8]  # (n,) semantic tag reported by labels and semantic LiDAR
+
+
+@dataclass(frozen=True)
+class Weather:
+    """CARLA's WeatherParameters, in their units (percent, degrees, metres)."""
+
+    cloudiness: float = 0.0
+    precipitation: float = 0.0
+    precipitation_deposits: float = 0.0
+    wind_intensity: float = 0.0
+    sun_azimuth_angle: float = 0.0
+    sun_altitude_angle: float = 45.0
+    fog_density: float = 0.0
+    fog_distance: float = 0.0
+    fog_falloff: float = 0.0
+    wetness: float = 0.0
+    scattering_intensity: float = 0.0
+    mie_scattering_scale: float = 0.0
+    rayleigh_scattering_scale: float = 0.0331
+    dust_storm: float = 0.0
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Two bodies touched in this tick. other_id 0 is static scenery with the semantic tag other_tag."""
+
+    actor_id: int
+    other_id: int
+    other_tag: int
+    impulse_ns: tuple[float, float, float]  # on actor_id, world frame, N s
+    point_m: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a sensor may need of one tick."""
+
+    frame: int
+    elapsed_s: float
+    instances: Instances
+    signal_state: npt.NDArray[np.uint8]  # (len(scene.signals),) 0 red, 1 yellow, 2 green, 3 off; signs: 3
+    weather: Weather
+    contacts: tuple[Contact, ...] = ()
