@@ -15,7 +15,7 @@ class SourceEnded(Exception):  # noqa: N818 - an end, not an error
     """The source has no further frame (a recording is over)."""
 
 
-class SourceLost(ConnectionError):
+class SourceLost(ConnectionError):  # noqa: N818 - reads as a state of the source
     """The source went away in the middle of a run (server gone, socket closed, time-out)."""
 
 

@@ -1,0 +1,223 @@
+"""Which triangle is seen at each sample: homogeneous edge functions, bins of rows, spans.
+
+Edge functions in two-dimensional homogeneous coordinates (Olano and Greer, "Triangle scan conversion using 2D
+homogeneous coordinates", 1997) need no clipping: of a triangle with camera-space corners a, b, c (columns of M),
+the rows of ``inverse(M)`` are three linear functions of the screen whose values are the perspective barycentric
+coordinates divided by depth; their sum is one over depth. The nine numbers of each visible triangle (its *slot*)
+are all that shading needs later.
+
+Camera axes: x right, y down, z forward. Screen: x right, y down, sample centres at half integers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import float32, int32
+
+from sim.server.sensors.kernel import F32, F64, I32, I64, U32, kernel
+
+BIN_SHIFT = 5  # rows of a bin: 32, enough bins for two threads, few enough that triangles lie in one or two
+NEAR_M = 0.08  # nothing nearer is drawn: a camera's own housing
+EMPTY = -1  # slot of a sample that sees the sky
+
+
+@kernel
+def _screen_box(cam: F64, focal: float, width: int, height: int, tri: F64, box: I32, slot: int) -> bool:
+    """Sample rectangle of a triangle into ``box[slot]`` = x0, x1, y0, y1 inclusive; False where it is not seen."""
+    cx = width * 0.5
+    cy = height * 0.5
+    x_min = 1e9
+    x_max = -1e9
+    y_min = 1e9
+    y_max = -1e9
+    for e in range(3):
+        n = 0 if e == 2 else e + 1
+        px, py, pz = tri[3 * e], tri[3 * e + 1], tri[3 * e + 2]
+        qx, qy, qz = tri[3 * n], tri[3 * n + 1], tri[3 * n + 2]
+        if pz > NEAR_M:
+            u, v = px * focal / pz, py * focal / pz
+            x_min, x_max, y_min, y_max = min(x_min, u), max(x_max, u), min(y_min, v), max(y_max, v)
+        if (pz > NEAR_M) != (qz > NEAR_M):
+            t = (NEAR_M - pz) / (qz - pz)
+            u, v = (px + t * (qx - px)) * focal / NEAR_M, (py + t * (qy - py)) * focal / NEAR_M
+            x_min, x_max, y_min, y_max = min(x_min, u), max(x_max, u), min(y_min, v), max(y_max, v)
+    x_min += cx
+    x_max += cx
+    y_min += cy
+    y_max += cy
+    if x_max < 0.0 or y_max < 0.0 or x_min > width or y_min > height:
+        return False
+    box[slot, 0] = int(math.ceil(max(x_min, 0.0) - 0.5 - 1e-4))
+    box[slot, 1] = int(math.floor(min(x_max, float(width)) - 0.5 + 1e-4))
+    box[slot, 2] = int(math.ceil(max(y_min, 0.0) - 0.5 - 1e-4))
+    box[slot, 3] = int(math.floor(min(y_max, float(height)) - 0.5 + 1e-4))
+    box[slot, 0] = max(box[slot, 0], 0)
+    box[slot, 2] = max(box[slot, 2], 0)
+    box[slot, 1] = min(box[slot, 1], width - 1)
+    box[slot, 3] = min(box[slot, 3], height - 1)
+    return box[slot, 1] >= box[slot, 0] and box[slot, 3] >= box[slot, 2]
+
+
+@kernel
+def setup_triangles(
+    worker: int,
+    workers: int,
+    vertices: F32,
+    faces: U32,
+    blocks: I64,
+    cam: F64,
+    focal: float,
+    width: int,
+    height: int,
+    edges: F32,
+    face_of_slot: I32,
+    box: I32,
+    counts: I64,
+    scratch: F64,
+) -> None:
+    """Edge functions of the faces in ``blocks (k, 4)`` = first face, count, first slot, cull.
+
+    cull 0 draws both sides, 1 only the side that the winding faces. cam (12,): position, right, down, forward.
+    Writes slots from each block's first slot on, and how many into ``counts (k,)``.
+    """
+    cx = width * 0.5
+    cy = height * 0.5
+    tri = scratch[worker]
+    for k in range(worker, len(blocks), workers):
+        first, first_slot, cull = blocks[k, 0], blocks[k, 2], blocks[k, 3]
+        made = 0
+        for f in range(first, first + blocks[k, 1]):
+            for c in range(3):
+                v = faces[f, c]
+                x, y, z = vertices[v, 0] - cam[0], vertices[v, 1] - cam[1], vertices[v, 2] - cam[2]
+                tri[3 * c] = cam[3] * x + cam[4] * y + cam[5] * z
+                tri[3 * c + 1] = cam[6] * x + cam[7] * y + cam[8] * z
+                tri[3 * c + 2] = cam[9] * x + cam[10] * y + cam[11] * z
+            ax, ay, az = tri[0], tri[1], tri[2]
+            bx, by, bz = tri[3], tri[4], tri[5]
+            ex, ey, ez = tri[6], tri[7], tri[8]
+            if az < NEAR_M and bz < NEAR_M and ez < NEAR_M:
+                continue
+            n0x, n0y, n0z = by * ez - bz * ey, bz * ex - bx * ez, bx * ey - by * ex
+            det = ax * n0x + ay * n0y + az * n0z
+            if det == 0.0 or (cull != 0 and det < 0.0):
+                continue
+            slot = first_slot + made
+            if not _screen_box(cam, focal, width, height, tri, box, slot):
+                continue
+            n1x, n1y, n1z = ey * az - ez * ay, ez * ax - ex * az, ex * ay - ey * ax
+            n2x, n2y, n2z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+            inv = 1.0 / det
+            per = inv / focal
+            edges[slot, 0], edges[slot, 1] = n0x * per, n0y * per
+            edges[slot, 2] = n0z * inv - (n0x * cx + n0y * cy) * per
+            edges[slot, 3], edges[slot, 4] = n1x * per, n1y * per
+            edges[slot, 5] = n1z * inv - (n1x * cx + n1y * cy) * per
+            edges[slot, 6], edges[slot, 7] = n2x * per, n2y * per
+            edges[slot, 8] = n2z * inv - (n2x * cx + n2y * cy) * per
+            face_of_slot[slot] = f
+            made += 1
+        counts[k] = made
+
+
+@kernel
+def bin_slots(blocks: I64, counts: I64, box: I32, start: I64, cursor: I64, members: I32) -> int:
+    """Slots that touch each bin of rows, in slot order: ``members[start[b]:start[b + 1]]``.
+
+    Returns the number of members; where ``members`` is too short for them, its negative and nothing is written.
+    """
+    bins = len(start) - 1
+    for b in range(bins + 1):
+        start[b] = 0
+    for k in range(len(blocks)):
+        for s in range(blocks[k, 2], blocks[k, 2] + counts[k]):
+            for b in range(box[s, 2] >> BIN_SHIFT, (box[s, 3] >> BIN_SHIFT) + 1):
+                start[b + 1] += 1
+    for b in range(bins):
+        start[b + 1] += start[b]
+    total = start[bins]
+    if total > len(members):
+        return -total
+    for b in range(bins):
+        cursor[b] = start[b]
+    for k in range(len(blocks)):
+        for s in range(blocks[k, 2], blocks[k, 2] + counts[k]):
+            for b in range(box[s, 2] >> BIN_SHIFT, (box[s, 3] >> BIN_SHIFT) + 1):
+                members[cursor[b]] = s
+                cursor[b] += 1
+    return total
+
+
+@kernel
+def rasterise(
+    worker: int, workers: int, start: I64, members: I32, edges: F32, box: I32, inverse_depth: F32, slot: I32
+) -> None:
+    """Nearest slot of every sample into ``slot (h, w)`` (EMPTY = sky) and one over its depth."""
+    height, width = slot.shape
+    half = float32(0.5)
+    zero = float32(0.0)
+    for b in range(worker, len(start) - 1, workers):
+        row0 = b << BIN_SHIFT
+        row1 = min(height, row0 + (1 << BIN_SHIFT))
+        for y in range(row0, row1):
+            for x in range(width):
+                inverse_depth[y, x] = 0.0
+                slot[y, x] = EMPTY
+        for q in range(start[b], start[b + 1]):
+            s = members[q]
+            a0, a1, a2 = edges[s, 0], edges[s, 3], edges[s, 6]
+            w_step = a0 + a1 + a2
+            i0 = float32(-1.0) / a0 if a0 != zero else zero
+            i1 = float32(-1.0) / a1 if a1 != zero else zero
+            i2 = float32(-1.0) / a2 if a2 != zero else zero
+            for y in range(max(row0, box[s, 2]), min(row1 - 1, box[s, 3]) + 1):
+                fy = float32(y) + half
+                c0 = edges[s, 1] * fy + edges[s, 2]
+                c1 = edges[s, 4] * fy + edges[s, 5]
+                c2 = edges[s, 7] * fy + edges[s, 8]
+                low = float32(box[s, 0])
+                high = float32(box[s, 1])
+                if a0 > zero:
+                    low = max(low, c0 * i0 - half)
+                elif a0 < zero:
+                    high = min(high, c0 * i0 - half)
+                elif c0 < zero:
+                    continue
+                if a1 > zero:
+                    low = max(low, c1 * i1 - half)
+                elif a1 < zero:
+                    high = min(high, c1 * i1 - half)
+                elif c1 < zero:
+                    continue
+                if a2 > zero:
+                    low = max(low, c2 * i2 - half)
+                elif a2 < zero:
+                    high = min(high, c2 * i2 - half)
+                elif c2 < zero:
+                    continue
+                if high < low:
+                    continue
+                x0 = int(math.ceil(low))
+                x1 = int(math.floor(high))
+                w = w_step * half + c0 + c1 + c2 + w_step * float32(x0)
+                depth_row = inverse_depth[y, x0 : x1 + 1]
+                slot_row = slot[y, x0 : x1 + 1]
+                name = int32(s)
+                for x in range(x1 - x0 + 1):  # branch-free, so that it becomes vector code
+                    w_here = w + w_step * float32(x)
+                    nearer = w_here > depth_row[x]
+                    depth_row[x] = w_here if nearer else depth_row[x]
+                    slot_row[x] = name if nearer else slot_row[x]
+
+
+def bins_of(height: int) -> int:
+    """Number of row bins of a buffer of ``height`` rows."""
+    return (height + (1 << BIN_SHIFT) - 1) >> BIN_SHIFT
+
+
+def camera_block(position_m: F64, world_from_body: F64) -> F64:
+    """Position, right, down and forward axes (12,) of a sensor pose; body axes are forward, right, up."""
+    forward, right, up = world_from_body[:, 0], world_from_body[:, 1], world_from_body[:, 2]
+    return np.concatenate([position_m, right, -up, forward]).astype(np.float64)
