@@ -1,0 +1,1 @@
+"""The shipped towns: layout tables and the builders that write them as OpenDRIVE files."""
