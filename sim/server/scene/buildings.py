@@ -1,0 +1,150 @@
+"""Houses and blocks along the roads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.scene.mesh import Material, Tag
+from sim.server.scene.static import Box
+from sim.server.scene.triangles import Triangles
+
+Array = npt.NDArray[np.float64]
+
+STOREY_M = 3.2
+STOREYS = (2, 3, 4, 5, 6, 8)
+STOREY_SHARE = (0.22, 0.26, 0.24, 0.15, 0.08, 0.05)
+FOUNDATION_M = 1.0
+"""Walls reach this far below the lowest corner's ground."""
+GABLE_UP_TO_M = 10.0
+"""Higher buildings have flat roofs."""
+EAVES_M = 0.4
+PARAPET_M = 0.5
+
+
+@dataclass(frozen=True)
+class Building:
+    """A house: width along the road, depth away from it; ``yaw_rad`` is the direction of the width."""
+
+    centre_m: tuple[float, float]
+    ground_m: float  # lowest ground at its corners
+    half_m: tuple[float, float]
+    height_m: float
+    yaw_rad: float
+    seed: int
+
+
+def draw_height(rng: np.random.Generator) -> float:
+    """Height of the walls: whole storeys."""
+    return STOREY_M * float(rng.choice(STOREYS, p=STOREY_SHARE))
+
+
+def add_building(triangles: Triangles, building: Building, rng: np.random.Generator) -> Box:
+    """Walls, roof and what stands on it. Returns the box of the walls."""
+    wide, deep = building.half_m
+    bottom = building.ground_m - FOUNDATION_M
+    top = building.ground_m + building.height_m
+    _add_walls(triangles, building, (0.0, 0.0), building.half_m, bottom, top)
+    low = building.height_m < GABLE_UP_TO_M
+    kind = rng.random()
+    if low and kind < 0.7:
+        _add_pitched_roof(triangles, building, top, float(rng.uniform(1.8, 3.2)), hipped=kind < 0.3)
+    else:
+        _add_slab(triangles, building, (0.0, 0.0), building.half_m, top)
+        if not low and kind < 0.35 and min(wide, deep) > 5.0:
+            upper = (wide * float(rng.uniform(0.45, 0.75)), deep * float(rng.uniform(0.5, 0.8)))
+            shift = (float(rng.uniform(-1.0, 1.0)) * (wide - upper[0]), deep - upper[1])
+            _add_walls(triangles, building, shift, upper, top, top + STOREY_M)
+            _add_slab(triangles, building, shift, upper, top + STOREY_M)
+        else:
+            _add_roof_boxes(triangles, building, top + PARAPET_M, rng)
+    x, y = building.centre_m
+    half_height = (top - bottom) / 2.0
+    return Box((x, y, bottom + half_height), (wide, deep, half_height), building.yaw_rad, int(Tag.BUILDINGS))
+
+
+def _place(building: Building, local: Array) -> Array:
+    """World points of local ones (n, 3): x along the width, y along the depth, z absolute."""
+    c, s = np.cos(building.yaw_rad), np.sin(building.yaw_rad)
+    out = local.copy()
+    out[..., 0] = local[..., 0] * c - local[..., 1] * s + building.centre_m[0]
+    out[..., 1] = local[..., 0] * s + local[..., 1] * c + building.centre_m[1]
+    return out
+
+
+def _turn(building: Building, normals: Array) -> Array:
+    c, s = np.cos(building.yaw_rad), np.sin(building.yaw_rad)
+    out: Array = normals @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+    return out
+
+
+def _add_walls(
+    triangles: Triangles,
+    building: Building,
+    shift: tuple[float, float],
+    half: tuple[float, float],
+    low: float,
+    high: float,
+) -> None:
+    corner = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]) * half + shift
+    following = np.roll(corner, -1, axis=0)
+    quads = np.zeros((4, 4, 3))
+    quads[:, [0, 3], :2] = corner[:, None]
+    quads[:, [1, 2], :2] = following[:, None]
+    quads[:, :2, 2], quads[:, 2:, 2] = low, high
+    uvw = np.zeros((4, 4, 3))
+    uvw[:, [1, 2], 0] = np.linalg.norm(following - corner, axis=1)[:, None]
+    uvw[:, :, 1] = quads[:, :, 2] - building.ground_m
+    normals = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
+    triangles.add_quads(_place(building, quads), _turn(building, normals), uvw, Material.FACADE, building.seed)
+
+
+def _add_slab(
+    triangles: Triangles, building: Building, shift: tuple[float, float], half: tuple[float, float], top: float
+) -> None:
+    """A flat roof with its coping."""
+    centre = _place(building, np.array([[*shift, top + PARAPET_M / 2.0]]))
+    size = (half[0] + 0.25, half[1] + 0.25, PARAPET_M / 2.0)
+    triangles.add_boxes(centre, size, building.yaw_rad, Material.CONCRETE, building.seed)
+
+
+def _add_roof_boxes(triangles: Triangles, building: Building, top: float, rng: np.random.Generator) -> None:
+    """Stair heads and air conditioning."""
+    count = int(rng.integers(1, 4))
+    half = np.stack([rng.uniform(0.6, 1.8, count), rng.uniform(0.6, 1.5, count), rng.uniform(0.4, 1.3, count)], axis=1)
+    room = np.maximum(np.array(building.half_m) - half[:, :2] - 0.8, 0.0)
+    local = np.concatenate([rng.uniform(-1.0, 1.0, (count, 2)) * room, top + half[:, 2:]], axis=1)
+    triangles.add_boxes(_place(building, local), half, building.yaw_rad, Material.CONCRETE, building.seed)
+
+
+def _add_pitched_roof(triangles: Triangles, building: Building, top: float, rise: float, hipped: bool) -> None:
+    """Two long slopes; the ends are gables in the wall's material or, hipped, slopes, too."""
+    wide, deep = building.half_m[0] + EAVES_M, building.half_m[1] + EAVES_M
+    across = wide < deep  # the ridge follows the longer side
+    long, short = (deep, wide) if across else (wide, deep)
+    ridge = long - short * 0.8 if hipped else long
+    a, b = np.array([-ridge, 0.0, top + rise]), np.array([ridge, 0.0, top + rise])
+    corner = np.array([[-long, -short, top], [long, -short, top], [long, short, top], [-long, short, top]])
+    slope = np.array([0.0, -rise, short]) / np.hypot(rise, short)
+    polygons = [
+        (np.array([corner[0], corner[1], b, a]), np.array([slope[0], -short * 0 - rise, short])),
+        (np.array([corner[2], corner[3], a, b]), np.array([0.0, rise, short])),
+        (np.array([corner[1], corner[2], b, b]), np.array([rise, 0.0, long - ridge])),
+        (np.array([corner[3], corner[0], a, a]), np.array([-rise, 0.0, long - ridge])),
+    ]
+    for index, (points, normal) in enumerate(polygons):
+        unit = normal / np.linalg.norm(normal)
+        along = np.linalg.norm(points[1] - points[0])
+        height = np.linalg.norm((points[2] + points[3] - points[0] - points[1]) / 2.0)
+        uvw = np.array([[0, 0, 0], [along, 0, 0], [along, height, 0], [0, height, 0]])
+        gable = index >= 2 and not hipped
+        if across:  # turn the roof by 90 degrees
+            points, unit = points[:, [1, 0, 2]] * (-1.0, 1.0, 1.0), unit[[1, 0, 2]] * (-1.0, 1.0, 1.0)
+        material = Material.CONCRETE if gable else Material.ROOF
+        triangles.add_quads(_place(building, points)[None], _turn(building, unit[None]), uvw, material, building.seed)
+    under = corner.copy()
+    if across:
+        under = under[:, [1, 0, 2]] * (-1.0, 1.0, 1.0)
+    triangles.add_quads(_place(building, under)[None], [[0.0, 0.0, -1.0]], under, Material.CONCRETE, building.seed)

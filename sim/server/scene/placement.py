@@ -1,0 +1,162 @@
+"""Where buildings, trees and street furniture go: along the outer edges of the roads, where nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.scene.buildings import Building, draw_height
+from sim.server.scene.ground import Ground
+from sim.server.scene.lanes import Lane
+from sim.server.scene.occupancy import Occupancy, rectangle
+from sim.server.scene.vegetation import CROWN_KINDS, Trees
+
+Array = npt.NDArray[np.float64]
+
+EDGE_STEP_M = 4.0
+"""Candidates along an edge."""
+FREE_BESIDE_M = 1.2
+"""A lane's edge is a road's outer edge if there is no lane this far beside it."""
+TOWN_BUILDING_SHARE = 0.95
+COUNTRY_BUILDING_SHARE = 0.12
+ROADSIDE_TREE_GAP_M = 9.0
+ROADSIDE_TREE_SHARE = 0.5
+MOST_ROADSIDE_TREES = 170
+MOST_FIELD_TREES = 320
+"""Limits of memory and of the time to load a map: a roadside tree is 1,800 triangles, one in the fields 520."""
+STEEP_M = 3.0
+"""Ground that differs by more under one building takes none."""
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Outer edges of roads in columns (n,): point (n, 3), outward and forward unit vectors (n, 3).
+
+    town: a sidewalk ends here; driving: a driving lane (not a shoulder or sidewalk) ends here.
+    """
+
+    point_m: Array
+    outward: Array
+    forward: Array
+    town: npt.NDArray[np.bool_]
+    width_m: Array
+
+
+def outer_edges(lanes: Sequence[Lane], occupancy: Occupancy, step_m: float = EDGE_STEP_M) -> Edges:
+    """Points on the outer borders of all roads outside junctions, in the order of the lanes."""
+    points, outwards, forwards, towns, widths = [], [], [], [], []
+    for lane in lanes:
+        if lane.junction >= 0 or len(lane.s_m) < 2:
+            continue
+        s = np.arange(lane.s_m[0] + step_m / 2.0, lane.s_m[-1], step_m)
+        if len(s) == 0:
+            continue
+        left, right = (
+            np.stack([np.interp(s, lane.s_m, edge[:, k]) for k in range(3)], axis=1)
+            for edge in (lane.left_m, lane.right_m)
+        )
+        across = right - left
+        width = np.linalg.norm(across[:, :2], axis=1)
+        across[:, 2] = 0.0
+        across /= np.maximum(width, 1e-6)[:, None]
+        forward = np.stack([across[:, 1], -across[:, 0], across[:, 2]], axis=1)  # right-hand across, left-handed world
+        for point, outward in ((right, across), (left, -across)):
+            points.append(point)
+            outwards.append(outward)
+            forwards.append(forward)
+            towns.append(np.full(len(s), lane.kind == "sidewalk"))
+            widths.append(width)
+    point, outward = np.concatenate(points), np.concatenate(outwards)
+    free = occupancy.at(occupancy.paved, point + outward * FREE_BESIDE_M) == 0
+    free &= occupancy.at(occupancy.paved, point + outward * FREE_BESIDE_M / 2.0) == 0
+    return Edges(
+        point[free],
+        outward[free],
+        np.concatenate(forwards)[free],
+        np.concatenate(towns)[free],
+        np.concatenate(widths)[free],
+    )
+
+
+def place_buildings(edges: Edges, occupancy: Occupancy, ground: Ground, rng: np.random.Generator) -> list[Building]:
+    """Buildings facing the road, dense beside sidewalks, rare in the country. Marks their ground as busy."""
+    buildings: list[Building] = []
+    count = len(edges.point_m)
+    wide, deep = rng.uniform(10.0, 24.0, count), rng.uniform(8.0, 15.0, count)
+    setback = np.where(edges.town, rng.uniform(1.5, 6.0, count), rng.uniform(9.0, 22.0, count))
+    share = np.where(edges.town, TOWN_BUILDING_SHARE, COUNTRY_BUILDING_SHARE)
+    chosen = rng.uniform(size=count) < share
+    yaw = np.arctan2(edges.forward[:, 1], edges.forward[:, 0])
+    centre = edges.point_m + edges.outward * (setback + deep / 2.0)[:, None]
+    clear = occupancy.at(occupancy.distance_m, centre) >= np.minimum(setback, 4.0) + np.minimum(deep, wide) / 2.0 - 1.0
+    for k in rng.permutation(count):
+        if not chosen[k] or not clear[k]:
+            continue
+        half = (float(wide[k]) / 2.0, float(deep[k]) / 2.0)
+        outline = rectangle(centre[k], (half[0] + 1.0, half[1] + 1.0), float(yaw[k]))  # eaves and a passage
+        if not occupancy.is_free(outline):
+            continue
+        corners = rectangle(centre[k], half, float(yaw[k]))
+        heights = ground.heights(np.column_stack([corners, np.full(4, edges.point_m[k, 2])]))
+        if np.ptp(heights) > STEEP_M:
+            continue
+        occupancy.take(outline)
+        height = draw_height(rng) if edges.town[k] else 3.2 * float(rng.integers(1, 4))
+        # walls face the road with their first side, so the width runs against the outward turn
+        buildings.append(
+            Building(
+                (float(centre[k, 0]), float(centre[k, 1])),
+                float(heights.min()),
+                half,
+                height,
+                float(yaw[k]),
+                int(rng.integers(0, 1 << 20)),
+            )
+        )
+    return buildings
+
+
+def place_trees(edges: Edges, occupancy: Occupancy, ground: Ground, rng: np.random.Generator) -> Trees:
+    """Trees beside the roads and in the fields around them; never on a lane, a sidewalk or a house."""
+    order = rng.permutation(len(edges.point_m))
+    offset = np.where(edges.town, rng.uniform(1.2, 2.5, len(order)), rng.uniform(3.5, 8.0, len(order)))
+    spot = edges.point_m + edges.outward * offset[:, None]
+    wanted = rng.uniform(size=len(order)) < ROADSIDE_TREE_SHARE
+    feet: list[Array] = []
+    cells: set[tuple[int, int]] = set()
+    for k in order:
+        cell = (int(spot[k, 0] // ROADSIDE_TREE_GAP_M), int(spot[k, 1] // ROADSIDE_TREE_GAP_M))
+        if not wanted[k] or cell in cells or len(feet) >= MOST_ROADSIDE_TREES:
+            continue
+        stem = rectangle(spot[k], (0.5, 0.5), 0.0)
+        if occupancy.is_free(stem):
+            cells.add(cell)
+            occupancy.take(stem)
+            feet.append(spot[k])
+    near_count = len(feet)
+    free = _field_spots(occupancy, rng)
+    level = float(np.median(edges.point_m[:, 2])) if len(edges.point_m) else 0.0
+    foot = np.concatenate([np.array(feet).reshape(-1, 3), np.column_stack([free, np.full(len(free), level + 50.0)])])
+    foot[:, 2] = ground.heights(foot + np.array([0.0, 0.0, 5.0]))
+    count = len(foot)
+    near = np.arange(count) < near_count
+    return Trees(
+        foot_m=foot,
+        radius_m=np.where(near, rng.uniform(1.6, 2.5, count), rng.uniform(1.9, 3.6, count)),
+        stem_m=np.where(near, rng.uniform(2.4, 3.4, count), rng.uniform(1.6, 3.0, count)),
+        kind=rng.integers(0, CROWN_KINDS, count),
+        near=near,
+        yaw_rad=rng.uniform(0.0, 2.0 * np.pi, count),
+        seed=rng.integers(0, 256, count),
+    )
+
+
+def _field_spots(occupancy: Occupancy, rng: np.random.Generator) -> Array:
+    """Random free points (n, 2), 6 to 70 m from any lane."""
+    spot = rng.uniform(occupancy.low_m, occupancy.high_m, (4 * MOST_FIELD_TREES, 2))
+    distance = occupancy.at(occupancy.distance_m, spot)
+    free = (distance > 6.0) & (distance < 70.0) & (occupancy.at(occupancy.busy, spot) == 0)
+    return spot[free][:MOST_FIELD_TREES]

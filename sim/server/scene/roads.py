@@ -1,0 +1,208 @@
+"""Lanes to triangles: carriageways with their marking strips, raised sidewalks with kerbs, crosswalks, stop lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.scene.ground import ROAD, SIDEWALK, Ground
+from sim.server.scene.lanes import RAISED_KINDS, Lane
+from sim.server.scene.mesh import Material, Mesh
+from sim.server.scene.static import STRIP_DTYPE
+from sim.server.scene.triangles import Triangles
+
+Array = npt.NDArray[np.float64]
+
+KERB_HEIGHT_M = 0.14
+"""A usual European kerb (12-15 cm)."""
+KERB_FOOT_M = 0.05
+"""Kerb faces reach below the carriageway, so that no light shines under them."""
+MARKED_LIFT_M = 0.012
+UNMARKED_SHOULDER_DROP_M = 0.015
+"""Overlapping lanes of a junction: marked ones are drawn on top, shoulders and parking below driving lanes."""
+CROSSWALK_LIFT_M = 0.02
+STOP_LINE_LIFT_M = 0.022
+STOP_LINE_LENGTH_M = 0.4
+SIDEWALK_PIECE_M = 1.0
+"""Sidewalks are cut away over carriageways piece by piece of this length."""
+SAME_LEVEL_M = 2.0
+"""Surfaces nearer than this in height belong to one level; bridges clear more than 4 m."""
+
+
+@dataclass(frozen=True)
+class Carriageway:
+    """What ``build_roads`` leaves for the next steps.
+
+    mesh: roads and sidewalks; strips (k,) STRIP_DTYPE; solid_faces (t,) faces of the mesh that carry weight and
+    their kinds (t,) of ``ground``; driving: surface of the driving lanes alone, far below which there is nothing.
+    """
+
+    mesh: Mesh
+    strips: npt.NDArray[Any]
+    solid_faces: npt.NDArray[np.int64]
+    kinds: npt.NDArray[np.uint8]
+    driving: Ground
+
+
+NOTHING_M = -1e6
+"""Height of the terrain of ``Carriageway.driving``: no driving lane there."""
+
+
+def build_roads(lanes: Sequence[Lane]) -> Carriageway:
+    """Triangles of all lanes, of which sidewalks are cut where they cross driving lanes."""
+    triangles = Triangles()
+    strips: list[tuple[Any, ...]] = []
+    for lane in lanes:
+        if lane.kind not in RAISED_KINDS:
+            _add_lane(triangles, strips, lane)
+    road_faces = len(triangles.mesh().faces)
+    driving = driving_surface(lanes)
+    for lane in lanes:
+        if lane.kind in RAISED_KINDS:
+            _add_raised(triangles, lane, driving)
+    mesh = triangles.mesh()
+    solid = np.flatnonzero(mesh.material != Material.KERB)
+    kinds = np.where(solid < road_faces, ROAD, SIDEWALK).astype(np.uint8)
+    return Carriageway(mesh, np.array(strips, STRIP_DTYPE), solid, kinds, driving)
+
+
+def driving_surface(lanes: Sequence[Lane]) -> Ground:
+    """Surface of the driving lanes alone: its heights are ``NOTHING_M`` where there is none."""
+    triangles = Triangles()
+    for lane in lanes:
+        if lane.is_driving:
+            triangles.add_strip(lane.left_m, lane.right_m, np.zeros((len(lane.s_m), 2, 3)), Material.ROAD, 0)
+    mesh = triangles.mesh()
+    return Ground(
+        mesh.vertices_m,
+        mesh.faces,
+        np.full(len(mesh.faces), ROAD, np.uint8),
+        np.full((2, 2), NOTHING_M),
+        (0.0, 0.0),
+        1.0,
+    )
+
+
+def on_driving_lane(driving: Ground, points_m: Array) -> npt.NDArray[np.bool_]:
+    """Which points ``(n, 3)`` lie over or under a driving lane of their own level."""
+    heights = driving.heights(points_m + np.array([0.0, 0.0, SAME_LEVEL_M]))
+    out: npt.NDArray[np.bool_] = np.abs(heights - points_m[:, 2]) < 2.0 * SAME_LEVEL_M
+    return out
+
+
+def _edge_uvw(s_m: Array, width_m: Array) -> Array:
+    """(n, 2, 3): s, distance to the left edge, distance to the right edge, at both edges."""
+    uvw = np.zeros((len(s_m), 2, 3))
+    uvw[:, :, 0] = s_m[:, None]
+    uvw[:, 1, 1] = width_m
+    uvw[:, 0, 2] = width_m
+    return uvw
+
+
+def _add_lane(triangles: Triangles, strips: list[tuple[Any, ...]], lane: Lane) -> None:
+    uvw = _edge_uvw(lane.s_m, lane.width_m)
+    for first, last, left, right in lane.marks:
+        marked = left[0] or right[0]
+        lift = MARKED_LIFT_M if marked else 0.0 if lane.is_driving else -UNMARKED_SHOULDER_DROP_M
+        up = np.array([0.0, 0.0, lift])
+        part = slice(first, last + 1)
+        triangles.add_strip(lane.left_m[part] + up, lane.right_m[part] + up, uvw[part], Material.ROAD, len(strips))
+        strips.append((*left, *right, lane.is_driving, lane.junction >= 0))
+
+
+def _add_raised(triangles: Triangles, lane: Lane, driving: Ground) -> None:
+    """A sidewalk or median with its kerbs, without the pieces that lie on driving lanes."""
+    s, left, right = _densify(lane)
+    inside = [left * (1.0 - f) + right * f for f in (0.15, 0.5, 0.85)]  # kerb lines may touch the carriageway
+    free = ~np.any([on_driving_lane(driving, points) for points in inside], axis=0)
+    keep = free[:-1] & free[1:]
+    up = np.array([0.0, 0.0, KERB_HEIGHT_M])
+    top = Material.SIDEWALK if lane.kind == "sidewalk" else Material.GRASS if lane.kind == "median" else Material.KERB
+    for first, last in _runs(keep):
+        a, b = left[first : last + 1], right[first : last + 1]
+        width = np.linalg.norm(b - a, axis=1)
+        uvw = _edge_uvw(s[first : last + 1], width)
+        uvw[:, :, 2] = 0.0
+        # the top of a kerb lane carries a foot like a sidewalk, and must not be mistaken for a kerb's face
+        triangles.add_strip(a + up, b + up, uvw, Material.SIDEWALK if top is Material.KERB else top, 0)
+        _add_kerb(triangles, np.concatenate([a, b[::-1], a[:1]]), up)
+
+
+def _add_kerb(triangles: Triangles, outline: Array, up: Array) -> None:
+    """Vertical faces along a closed outline (n, 3), facing outwards whichever way it runs."""
+    a, b = outline[:-1], outline[1:]
+    along = b - a
+    length = np.linalg.norm(along, axis=1)
+    real = length > 1e-6
+    a, b, along, length = a[real], b[real], along[real], length[real]
+    normal = np.stack([along[:, 1], -along[:, 0], np.zeros(len(a))], axis=1)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    area = float(np.sum(outline[:-1, 0] * outline[1:, 1] - outline[1:, 0] * outline[:-1, 1]))
+    foot = np.array([0.0, 0.0, KERB_FOOT_M])
+    corners = np.stack([a - foot, b - foot, b + up, a + up], axis=1)
+    distance = np.concatenate([[0.0], np.cumsum(length)])
+    uvw = np.zeros((len(a), 4, 3))
+    uvw[:, [0, 3], 0] = distance[:-1, None]
+    uvw[:, [1, 2], 0] = distance[1:, None]
+    uvw[:, 2:, 1] = KERB_HEIGHT_M + KERB_FOOT_M
+    triangles.add_quads(corners, normal if area > 0 else -normal, uvw, Material.KERB)
+
+
+def _densify(lane: Lane) -> tuple[Array, Array, Array]:
+    """The lane's s and edges with additional samples, so that no piece is longer than ``SIDEWALK_PIECE_M``."""
+    gaps = np.diff(lane.s_m)
+    pieces = np.maximum(1, np.ceil(gaps / SIDEWALK_PIECE_M)).astype(int)
+    s = np.concatenate(
+        [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(lane.s_m[:-1], lane.s_m[1:], pieces, strict=True)]
+        + [lane.s_m[-1:]]
+    )
+    left, right = (
+        np.stack([np.interp(s, lane.s_m, edge[:, k]) for k in range(3)], axis=1) for edge in (lane.left_m, lane.right_m)
+    )
+    return s, left, right
+
+
+def _runs(keep: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """(first sample, last sample) of consecutive kept pieces."""
+    padded = np.concatenate([[False], keep, [False]]).astype(np.int8)
+    change = np.diff(padded)
+    return list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))
+
+
+def build_crosswalks(carla_map: Any, ground: Ground) -> Mesh:
+    """Zebra crossings from the map's crosswalk objects, laid on the ground."""
+    triangles = Triangles()
+    loop: list[tuple[float, float, float]] = []
+    for location in carla_map.get_crosswalks():
+        point = (location.x, location.y, location.z)
+        if loop and np.allclose(point, loop[0], atol=0.01):  # CARLA closes every polygon with its first point
+            if len(loop) >= 4:
+                _add_crosswalk(triangles, np.array(loop[:4]), ground)
+            loop = []
+        else:
+            loop.append(point)
+    return triangles.mesh()
+
+
+def _add_crosswalk(triangles: Triangles, corners: Array, ground: Ground) -> None:
+    """A grid of small quads follows the crown of the road; x of uvw runs along the longer side."""
+    if np.linalg.norm(corners[1] - corners[0]) < np.linalg.norm(corners[3] - corners[0]):
+        corners = np.roll(corners, -1, axis=0)
+    length = float(np.linalg.norm(corners[1] - corners[0]))
+    depth = float(np.linalg.norm(corners[3] - corners[0]))
+    columns = max(1, round(length / 2.0))  # two metres: a crosswalk is as even as the road below it
+    u = np.linspace(0.0, 1.0, columns + 1)[None, :, None]
+    v = np.linspace(0.0, 1.0, 3)[:, None, None]
+    point = (corners[0] * (1 - u) + corners[1] * u) * (1 - v) + (corners[3] * (1 - u) + corners[2] * u) * v
+    point[..., 2] = ground.heights(point.reshape(-1, 3)).reshape(point.shape[:2]) + CROSSWALK_LIFT_M
+    uvw = np.zeros_like(point)
+    uvw[..., 0] = u[..., 0] * length
+    uvw[..., 1] = v[..., 0] * depth
+    i = (np.arange(2)[:, None] * (columns + 1) + np.arange(columns)).ravel()
+    row = columns + 1
+    faces = np.concatenate([np.stack([i, i + 1, i + row + 1], 1), np.stack([i, i + row + 1, i + row], 1)])
+    triangles.add(point.reshape(-1, 3), (0.0, 0.0, 1.0), uvw.reshape(-1, 3), faces, Material.CROSSWALK)

@@ -1,0 +1,56 @@
+"""Recommended places for vehicles to appear."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+GAP_M = 12.0
+"""Distance along a lane between two points: a bus (10 m) fits between."""
+HEIGHT_M = 0.5
+"""CARLA's maps let vehicles drop from half a metre, so that no wheel starts inside the road."""
+FROM_LANE_END_M = 6.0
+"""A vehicle does not appear with its nose in a junction."""
+LONGEST_PIECE_M = 2.0
+NARROWEST_LANE_M = 2.5
+CLEARANCE_M = 5.0
+"""Two points on different lanes are at least this far apart (lanes that merge); beside each other less is fine."""
+
+
+def spawn_points(carla_map: Any) -> npt.NDArray[np.float64]:
+    """Points (n, 6) x, y, z, pitch, yaw, roll (m, rad) on driving lanes outside junctions, by road, lane and s."""
+    by_lane: dict[tuple[int, int], list[Any]] = {}
+    for waypoint in carla_map.generate_waypoints(LONGEST_PIECE_M):
+        if not waypoint.is_junction and str(waypoint.lane_type) == "Driving":
+            by_lane.setdefault((waypoint.road_id, waypoint.lane_id), []).append(waypoint)
+    rows: list[tuple[float, ...]] = []
+    for key in sorted(by_lane):
+        waypoints = sorted(by_lane[key], key=lambda waypoint: waypoint.s)
+        first, last = waypoints[0].s, waypoints[-1].s
+        reached = -math.inf
+        for waypoint in waypoints:
+            if waypoint.s - reached < GAP_M or waypoint.lane_width < NARROWEST_LANE_M:
+                continue
+            if waypoint.s - first < FROM_LANE_END_M or last - waypoint.s < FROM_LANE_END_M:
+                continue
+            reached = waypoint.s
+            at, turn = waypoint.transform.location, waypoint.transform.rotation
+            rows.append((at.x, at.y, at.z + HEIGHT_M, *map(math.radians, (turn.pitch, turn.yaw, turn.roll))))
+    points = np.array(rows, np.float64).reshape(-1, 6)
+    return _thin(points)
+
+
+def _thin(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Without points that lie within ``CLEARANCE_M`` ahead or behind an earlier one on (nearly) the same line."""
+    keep = np.ones(len(points), bool)
+    for k in range(1, len(points)):
+        offset = points[:k, :3] - points[k, :3]
+        forward = np.array([math.cos(points[k, 4]), math.sin(points[k, 4])])
+        ahead = np.abs(offset[:, :2] @ forward)
+        aside = np.abs(offset[:, 0] * forward[1] - offset[:, 1] * forward[0])
+        clash = (ahead < CLEARANCE_M) & (aside < NARROWEST_LANE_M) & (np.abs(offset[:, 2]) < CLEARANCE_M)
+        keep[k] = not np.any(clash & keep[:k])
+    return points[keep]

@@ -1,0 +1,168 @@
+"""Trees, bushes and hedges: crowns of leaf quads in random order, so that any prefix is a thinner crown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.scene.mesh import Material, Mesh, Tag
+from sim.server.scene.static import Box
+from sim.server.scene.triangles import Triangles, quad_faces, yaw_matrices
+
+Array = npt.NDArray[np.float64]
+
+NEAR_QUADS = 900
+"""Leaf clusters of a roadside tree: closed from 10 m on."""
+FAR_QUADS = 260
+"""Leaf clusters of a tree in the fields, larger ones."""
+TRUNK_SIDES = 7
+
+_CROWNS = (
+    # centre x y z and radius of the leaf balls of a crown of radius 1 with its foot at z = 0
+    np.array(
+        [
+            [0, 0, 0.55, 0.6],
+            [0.45, 0.1, 0.4, 0.45],
+            [-0.4, 0.25, 0.4, 0.45],
+            [0.05, -0.45, 0.4, 0.45],
+            [0.1, 0.1, 1.0, 0.42],
+            [-0.2, -0.2, 0.8, 0.42],
+        ]
+    ),
+    np.array(
+        [
+            [0, 0, 0.5, 0.55],
+            [0.15, 0.1, 1.0, 0.5],
+            [-0.1, 0.0, 1.5, 0.42],
+            [0.3, -0.25, 0.6, 0.4],
+            [-0.3, 0.2, 0.7, 0.4],
+        ]
+    ),
+    np.array([[0, 0, 0.3, 0.62], [0, 0, 0.75, 0.5], [0, 0, 1.2, 0.38], [0, 0, 1.6, 0.26], [0, 0, 1.95, 0.14]]),
+    np.array(
+        [
+            [0.5, 0.1, 0.55, 0.5],
+            [-0.45, -0.2, 0.5, 0.5],
+            [0.0, 0.45, 0.6, 0.45],
+            [0.05, -0.5, 0.62, 0.4],
+            [-0.1, 0.0, 0.85, 0.45],
+        ]
+    ),
+)
+CROWN_KINDS = len(_CROWNS)
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Trees in columns (n,): foot (n, 3), crown radius, crown foot above ground, kind of crown, near a road, seed."""
+
+    foot_m: Array
+    radius_m: Array
+    stem_m: Array
+    kind: npt.NDArray[np.int64]
+    near: npt.NDArray[np.bool_]
+    yaw_rad: Array
+    seed: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Crown:
+    vertices: Array  # (4 q, 3)
+    normals: Array
+    uvw: Array
+
+
+def _crown(kind: int, quads: int, rng: np.random.Generator) -> _Crown:
+    """A crown of radius about 1: quads on the shells of leaf balls, shaded by how deep they sit."""
+    balls = _CROWNS[kind]
+    share = balls[:, 3] ** 2
+    ball = balls[rng.choice(len(balls), quads, p=share / share.sum())]
+    direction = rng.normal(size=(quads, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    centre = ball[:, :3] + direction * (ball[:, 3] * rng.uniform(0.72, 1.05, quads))[:, None]
+    heart = balls[:, :3].mean(axis=0)
+    outward = centre - heart
+    depth = np.linalg.norm(outward, axis=1)
+    normal = outward / depth[:, None] * 0.75 + direction * 0.25 + rng.normal(size=(quads, 3)) * 0.22
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    facing = direction + rng.normal(size=(quads, 3)) * 0.6
+    a = np.cross(facing, rng.normal(size=(quads, 3)))
+    a /= np.linalg.norm(a, axis=1, keepdims=True)
+    b = np.cross(facing / np.linalg.norm(facing, axis=1, keepdims=True), a)
+    size = rng.uniform(0.055, 0.12, quads)[:, None] * np.sqrt(NEAR_QUADS / quads)
+    stretch = rng.uniform(0.6, 1.2, (quads, 1))
+    corner = np.stack(
+        [
+            centre - a * size,
+            centre + a * size * stretch - b * size * 0.3,
+            centre + a * size * 0.3 + b * size * 1.1,
+            centre - a * size * 0.4 + b * size * 0.9,
+        ],
+        axis=1,
+    )
+    height = np.clip(centre[:, 2] / np.max(balls[:, 2]), 0.0, 1.0)
+    open_sky = (0.35 + 0.65 * np.clip(depth / np.quantile(depth, 0.9), 0.0, 1.0)) * (0.55 + 0.45 * height)
+    uvw = np.zeros((quads, 4, 3))
+    uvw[..., 0] = open_sky[:, None]
+    uvw[..., 1] = rng.uniform(0.0, 1.0, (quads, 1))
+    return _Crown(corner.reshape(-1, 3), np.repeat(normal, 4, axis=0), uvw.reshape(-1, 3))
+
+
+def build_trees(
+    trees: Trees, rng: np.random.Generator
+) -> tuple[Mesh, Mesh, npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Trunks, crowns, the crowns' (first face, face count) (n, 2) and their spheres (n, 4)."""
+    trunks, crowns = Triangles(), Triangles()
+    crown_foot = trees.foot_m + np.stack([0 * trees.stem_m, 0 * trees.stem_m, trees.stem_m], axis=1)
+    thick = 0.075 * trees.radius_m
+    trunks.add_cylinders(
+        trees.foot_m - [0.0, 0.0, 0.3],
+        crown_foot + np.stack([0 * thick, 0 * thick, 0.6 * trees.radius_m], axis=1),
+        np.stack([thick, 0.55 * thick], axis=1),
+        Material.BARK,
+        TRUNK_SIDES,
+        trees.seed,
+    )
+    ranges = np.zeros((len(trees.seed), 2), np.int64)
+    spheres = np.zeros((len(trees.seed), 4), np.float32)
+    first = 0
+    for near in (True, False):
+        for kind in range(CROWN_KINDS):
+            quads = NEAR_QUADS if near else FAR_QUADS
+            shape = _crown(kind, quads, rng)
+            chosen = np.flatnonzero((trees.near == near) & (trees.kind == kind))
+            if len(chosen) == 0:
+                continue
+            turn = yaw_matrices(trees.yaw_rad[chosen]).astype(np.float32)
+            scaled = shape.vertices.astype(np.float32)[None] * trees.radius_m[chosen].astype(np.float32)[:, None, None]
+            vertex = scaled @ turn.transpose(0, 2, 1) + crown_foot[chosen].astype(np.float32)[:, None]
+            normal = shape.normals.astype(np.float32)[None] @ turn.transpose(0, 2, 1)
+            crowns.add(
+                vertex.reshape(-1, 3),
+                normal.reshape(-1, 3),
+                np.tile(shape.uvw.astype(np.float32), (len(chosen), 1)),
+                quad_faces(quads * len(chosen)),
+                Material.LEAF,
+                np.repeat(trees.seed[chosen], 2 * quads),
+            )
+            ranges[chosen, 0] = first + 2 * quads * np.arange(len(chosen))
+            ranges[chosen, 1] = 2 * quads
+            first += 2 * quads * len(chosen)
+            middle = (vertex.min(axis=1) + vertex.max(axis=1)) / 2.0
+            spheres[chosen, :3] = middle
+            spheres[chosen, 3] = np.linalg.norm(vertex - middle[:, None], axis=2).max(axis=1)
+    order = np.argsort(ranges[:, 0], kind="stable")
+    return trunks.mesh(), crowns.mesh(), ranges[order], spheres[order]
+
+
+def trunk_boxes(trees: Trees) -> list[Box]:
+    """Obstacles: the stems."""
+    out: list[Box] = []
+    for (x, y, z), radius, stem in zip(
+        trees.foot_m.tolist(), trees.radius_m.tolist(), trees.stem_m.tolist(), strict=True
+    ):
+        half = 0.07 * radius
+        out.append(Box((x, y, z + stem / 2.0), (half, half, stem / 2.0), 0.0, int(Tag.VEGETATION)))
+    return out
