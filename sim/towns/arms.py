@@ -80,7 +80,8 @@ class Movement:
 def movements(arms: list[Arm], free: bool) -> list[Movement]:
     """Every movement at a node.
 
-    At a crossing the innermost lane may turn left and the outermost right; straight on keeps the lane. Where lanes
+    At a crossing the innermost lane may turn left and the outermost right; straight on keeps the lane. A single lane
+    fans out; into a single lane goes the outermost one, or the innermost where nobody turns left. Where lanes
     only split or join (``free``), main lanes go on and a ramp is joined to the outermost lane.
     """
     ordered = sorted(arms, key=lambda arm: arm.outward_rad)
@@ -90,10 +91,10 @@ def movements(arms: list[Arm], free: bool) -> list[Movement]:
         for target in ordered:
             if target is source or not source.lanes_in or not target.lanes_out:
                 continue
-            angle = math.remainder(target.pose.heading + math.pi - source.pose.heading, 2.0 * math.pi)
+            angle = _turn_rad(source, target)
             if abs(angle) > (FREE_TURN_RAD if free else U_TURN_RAD):
                 continue
-            pairs = _join(source, target) if free else _cross(source, target, angle)
+            pairs = _join(source, target) if free else _cross(source, target, angle, _has_left(source, ordered))
             outer = max(lane for lane, _ in pairs)
             one_way = source.profile.left_lanes == 0 and target.profile.left_lanes == 0
             for lane_in, lane_out in pairs:
@@ -104,13 +105,27 @@ def movements(arms: list[Arm], free: bool) -> list[Movement]:
     return found
 
 
-def _cross(source: Arm, target: Arm, angle_rad: float) -> list[tuple[int, int]]:
+def _turn_rad(source: Arm, target: Arm) -> float:
+    """Change of heading from one arm to another, left positive."""
+    return math.remainder(target.pose.heading + math.pi - source.pose.heading, 2.0 * math.pi)
+
+
+def _has_left(source: Arm, arms: list[Arm]) -> bool:
+    """Whether the arm's traffic can turn left."""
+    return any(
+        arm is not source and arm.lanes_out > 0 and STRAIGHT_RAD < _turn_rad(source, arm) <= U_TURN_RAD for arm in arms
+    )
+
+
+def _cross(source: Arm, target: Arm, angle_rad: float, has_left: bool) -> list[tuple[int, int]]:
     if angle_rad > STRAIGHT_RAD:
         return [(0, 0)]
     if angle_rad < -STRAIGHT_RAD:
         return [(source.lanes_in - 1, target.lanes_out - 1)]
     if source.lanes_in == 1:
-        return [(0, target.lanes_out - 1)]
+        return [(0, lane) for lane in range(target.lanes_out)]
+    if target.lanes_out == 1:
+        return [(source.lanes_in - 1 if has_left else 0, 0)]
     return [(lane, min(lane, target.lanes_out - 1)) for lane in range(source.lanes_in)]
 
 

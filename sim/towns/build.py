@@ -255,6 +255,11 @@ def _text(draft: _Draft) -> str:
     assert header is not None
     header.set("date", "2025-01-01T00:00:00")
     header.set("vendor", "roadlab")
+    for crossing in root.iter("object"):  # OpenDRIVE 1.4, and CARLA, know one outline, without a list around it
+        outlines = crossing.find("outlines")
+        if outlines is not None:
+            crossing.remove(outlines)
+            crossing.extend(list(outlines))
     junctions = {int(junction.get("id", "-1")): junction for junction in root.findall("junction")}
     place = len(root) - len(junctions)
     sequence: dict[int, int] = {}

@@ -37,8 +37,8 @@ ROADLAB01 = Town(
         Node("fork west", (-300.0, 60.0), Control.FREE, 12.0),
         Node("exit", (-150.0, 206.0), Control.FREE, 25.0),
         Node("entry", (190.0, 206.0), Control.FREE, 25.0),
-        Node("lane end", (330.0, 110.0), Control.FREE, 25.0),
-        Node("fork east", (330.0, 40.0), Control.FREE, 12.0),
+        Node("lane end", (326.0, 125.0), Control.FREE, 25.0),
+        Node("fork east", (330.0, 25.0), Control.FREE, 12.0),
     ),
     roads=(
         # the avenue, two lanes each way
@@ -59,12 +59,7 @@ ROADLAB01 = Town(
         RoadLine("park road", End("church", EAST), End("east gate", NORTH), STREET),
         # the motorway around the north, clockwise carriageway inside
         RoadLine("western link", End("west gate", WEST), End("fork west", SOUTH), LINK),
-        RoadLine(
-            "clockwise 1",
-            End("fork west", NORTH, -4.0, 30.0),
-            End("exit", WEST),
-            MOTORWAY,
-        ),
+        RoadLine("clockwise 1", End("fork west", NORTH, -4.0, 30.0), End("exit", WEST), MOTORWAY),
         RoadLine("clockwise 2", End("exit", EAST), End("entry", WEST), MOTORWAY),
         RoadLine("clockwise 3", End("entry", EAST), End("lane end", NORTH), MOTORWAY_3),
         RoadLine("clockwise 4", End("lane end", SOUTH), End("fork east", NORTH, 4.0, 30.0), MOTORWAY),
@@ -73,7 +68,7 @@ ROADLAB01 = Town(
             End("fork east", NORTH, -4.0, 30.0),
             End("fork west", NORTH, 4.0, 30.0),
             MOTORWAY,
-            via=(Via(344.0, 120.0, 90.0), Via(190.0, 222.0, 180.0), Via(-150.0, 222.0, 180.0)),
+            via=(Via(334.0, 90.0, 90.0), Via(190.0, 222.0, 180.0), Via(-150.0, 222.0, 180.0)),
         ),
         RoadLine("eastern link", End("east gate", EAST), End("fork east", SOUTH), LINK),
         RoadLine("exit ramp", End("exit", EAST, -9.0, 30.0), End("fountain", NORTH), RAMP),
@@ -81,4 +76,106 @@ ROADLAB01 = Town(
     ),
 )
 
-TOWNS: tuple[Town, ...] = (ROADLAB01,)
+ROADLAB02 = Town(
+    name="Roadlab02",
+    latitude_deg=52.5163,
+    longitude_deg=13.3777,
+    nodes=(
+        Node("north-west", (-65.0, 60.0), Control.SIGNALS, 19.0),
+        Node("north-east", (65.0, 60.0), Control.SIGNALS, 19.0),
+        Node("south-east", (65.0, -60.0), Control.SIGNALS, 19.0),
+        Node("south-west", (-65.0, -60.0), Control.STOP, 16.0, minor=("south block", "south loop")),
+    ),
+    roads=(
+        # a block of streets, its northern side an avenue
+        RoadLine("north block", End("north-west", EAST), End("north-east", WEST), AVENUE),
+        RoadLine("east block", End("north-east", SOUTH), End("south-east", NORTH), STREET),
+        RoadLine("south block", End("south-east", WEST), End("south-west", EAST), STREET),
+        RoadLine("west block", End("south-west", NORTH), End("north-west", SOUTH), STREET),
+        # a loop behind each corner
+        RoadLine(
+            "avenue loop",
+            End("north-east", EAST),
+            End("north-west", WEST),
+            AVENUE,
+            via=(Via(150.0, 105.0, 90.0), Via(90.0, 150.0, 180.0), Via(-90.0, 150.0, 180.0), Via(-150.0, 105.0, 270.0)),
+        ),
+        RoadLine(
+            "north loop", End("north-west", NORTH), End("north-east", NORTH), STREET, via=(Via(0.0, 115.0, 0.0),)
+        ),
+        RoadLine(
+            "south loop",
+            End("south-east", EAST),
+            End("south-west", WEST),
+            COUNTRY,
+            via=(Via(140.0, -105.0, 270.0), Via(90.0, -150.0, 180.0), Via(-90.0, -150.0, 180.0), Via(-140.0, -105.0, 90.0)),
+            hill_m=6.0,
+        ),
+        RoadLine(
+            "yard loop", End("south-east", SOUTH), End("south-west", SOUTH), STREET, via=(Via(0.0, -115.0, 180.0),)
+        ),
+    ),
+)
+
+ROADLAB03 = Town(
+    name="Roadlab03",
+    latitude_deg=45.4642,
+    longitude_deg=9.19,
+    nodes=(
+        Roundabout("fountain", (0.0, 0.0), 22.0, 37.0),
+        Node("north", (0.0, 130.0), Control.SIGNALS, 18.0),
+        Node("east", (130.0, 0.0), Control.STOP, 15.0, minor=("east spoke",)),
+        Node("south", (0.0, -130.0), Control.YIELD, 15.0, minor=("south spoke",)),
+        Node("west", (-130.0, 0.0), Control.SIGNALS, 18.0),
+    ),
+    roads=(
+        RoadLine("north spoke", End("fountain", NORTH), End("north", SOUTH), STREET),
+        RoadLine("east spoke", End("fountain", EAST), End("east", WEST), STREET),
+        RoadLine("south spoke", End("fountain", SOUTH), End("south", NORTH), STREET),
+        RoadLine("west spoke", End("fountain", WEST), End("west", EAST), STREET),
+        RoadLine("north-west arc", End("west", NORTH), End("north", WEST), AVENUE),
+        RoadLine("north-east arc", End("north", EAST), End("east", NORTH), STREET, hill_m=6.0),
+        RoadLine("south-east arc", End("east", SOUTH), End("south", EAST), COUNTRY, hill_m=-4.0),
+        RoadLine("south-west arc", End("south", WEST), End("west", SOUTH), STREET),
+    ),
+)
+
+ROADLAB04 = Town(
+    name="Roadlab04",
+    latitude_deg=57.7089,
+    longitude_deg=11.9746,
+    nodes=(
+        Node("square", (-40.0, -30.0), Control.SIGNALS, 20.0),
+        Node("harbour", (105.0, 10.0), Control.SIGNALS, 19.0),
+        Roundabout("green", (-60.0, 105.0), 18.0, 32.0),
+        Node("chapel", (70.0, 120.0), Control.STOP, 16.0, minor=("harbour lane",)),
+        Node("farm", (-10.0, -140.0), Control.YIELD, 16.0, minor=("farm lane",)),
+    ),
+    roads=(
+        RoadLine("high street", End("square", 15.0), End("harbour", 195.0), AVENUE),
+        RoadLine("green lane", End("square", 105.0), End("green", 270.0), STREET),
+        RoadLine("farm lane", End("square", 285.0), End("farm", 90.0), STREET),
+        RoadLine("green street", End("green", 0.0), End("chapel", 180.0), STREET),
+        RoadLine("harbour lane", End("harbour", 105.0), End("chapel", 270.0), STREET),
+        RoadLine("quay", End("harbour", 285.0), End("farm", 0.0), COUNTRY, hill_m=5.0),
+        RoadLine(
+            "high street west",
+            End("harbour", 15.0),
+            End("square", 195.0),
+            AVENUE,
+            via=(
+                Via(150.0, 75.0, 90.0),
+                Via(90.0, 158.0, 180.0),
+                Via(-90.0, 158.0, 180.0),
+                Via(-150.0, 60.0, 270.0),
+            ),
+        ),
+        RoadLine(
+            "ridge road", End("farm", 180.0), End("green", 180.0), COUNTRY, via=(Via(-130.0, -40.0, 90.0),), hill_m=8.0
+        ),
+        RoadLine("chapel road", End("chapel", 0.0), End("harbour", 60.0), STREET),
+    ),
+)
+
+TOWNS: tuple[Town, ...] = (ROADLAB01, ROADLAB02, ROADLAB03, ROADLAB04)
+"""Roadlab01 to 03 may be trained on; Roadlab04 is held out for evaluation."""

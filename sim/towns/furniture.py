@@ -21,6 +21,20 @@ CROSSWALK_M = (0.8, 3.8)  # a crosswalk's near and far edge, beyond the end of t
 NAMES = {TRAFFIC_LIGHT: "Signal_3Light_Post01", YIELD: "Sign_Yield", STOP: "Sign_Stop", SPEED_LIMIT: "Speed"}
 
 
+class _Signal(xodr.Signal):
+    """A signal that keeps its id: the library makes ids unique over all files of one process."""
+
+    def _update_id(self) -> None:
+        """Nothing to change."""
+
+
+class _Object(xodr.Object):
+    """An object that keeps its id."""
+
+    def _update_id(self) -> None:
+        """Nothing to change."""
+
+
 def _pole_m(lanes_m: float, strips: tuple[float, ...], kerbed: bool) -> float:
     """Distance of a pole from the reference line: on the sidewalk, or beyond the shoulder."""
     return lanes_m + (strips[0] if kerbed or strips else 0.0) + POLE_GAP_M
@@ -34,7 +48,7 @@ def _signal(
     lanes = arm.profile.right_lanes if right_side else arm.profile.left_lanes
     strips = arm.profile.right_strips if right_side else arm.profile.left_strips
     t = _pole_m(lanes * arm.profile.lane_width_m, tuple(s.width_m for s in strips), arm.profile.has_sidewalk)
-    signal = xodr.Signal(
+    signal = _Signal(
         s=arm.road_length_m - distance_m if arm.at_end else distance_m,
         t=-t if right_side else t,
         country="OpenDRIVE",
@@ -70,10 +84,11 @@ def crosswalk(arm: Arm, object_id: int) -> xodr.Object:
     profile = arm.profile
     right = profile.right_lanes * profile.lane_width_m + profile.right_strips[0].width_m
     left = profile.left_lanes * profile.lane_width_m + profile.left_strips[0].width_m
-    crossing = xodr.Object(
+    crossing = _Object(
         s=arm.road_length_m if arm.at_end else 0.0,
         t=0.0,
         Type=xodr.ObjectType.crosswalk,
+        subtype="-1",
         id=str(object_id),
         name="SimpleCrosswalk",
         orientation=xodr.Orientation.none,
@@ -81,7 +96,7 @@ def crosswalk(arm: Arm, object_id: int) -> xodr.Object:
         width=CROSSWALK_M[1] - CROSSWALK_M[0],
     )
     outline = xodr.Outline()
-    for u, v in ((near, -right), (far, -right), (far, left), (near, left)):
+    for u, v in ((near, -right), (far, -right), (far, left), (near, left), (near, -right)):  # CARLA's are closed
         outline.add_corner(xodr.CornerLocal(u, v, 0.0, 0.0))
     crossing.add_outline(outline)
     return crossing
