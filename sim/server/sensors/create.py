@@ -1,0 +1,122 @@
+"""From a blueprint's id and attributes to a sensor that measures."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from sim.server.protocol.payloads import ActorValue
+from sim.server.scene.models import ModelLibrary
+from sim.server.scene.static import StaticScene
+from sim.server.sensors.attributes import Attributes
+from sim.server.sensors.base import Sensor
+from sim.server.sensors.events import CollisionSensor, DescribeActor, ObstacleSensor, RadarSensor
+from sim.server.sensors.inertial import GnssSensor, ImuSensor
+from sim.server.sensors.lidar import LidarSensor, SemanticLidarSensor
+from sim.server.sensors.rays import RayCaster
+
+if TYPE_CHECKING:
+    from sim.server.sensors.renderer import SceneRenderer
+
+CAMERA_KINDS: Mapping[str, str] = {
+    "sensor.camera.rgb": "rgb",
+    "sensor.camera.depth": "depth",
+    "sensor.camera.semantic_segmentation": "semantic_segmentation",
+    "sensor.camera.instance_segmentation": "instance_segmentation",
+}
+STREAMLESS = frozenset({"sensor.other.lane_invasion", "sensor.other.rss"})
+"""Sensors that live in the client: they are actors of the server's without a stream."""
+
+
+def _nameless(actor_id: int, tag: int) -> ActorValue:
+    raise LookupError(f"actor {actor_id} (tag {tag}) cannot be described: SensorWorld was made without describe")
+
+
+class SensorWorld:
+    """What the sensors of one map share: the renderer and the ray caster, each built when first needed.
+
+    ``load_library`` gives the model library; ``describe`` gives actors as the wire has them, for events. Safe to use
+    from several threads.
+    """
+
+    def __init__(
+        self,
+        scene: StaticScene,
+        load_library: Callable[[], ModelLibrary],
+        seed: int = 0,
+        describe: DescribeActor = _nameless,
+    ) -> None:
+        self.scene = scene
+        self.seed = seed
+        self.describe = describe
+        self._load_library = load_library
+        self._lock = threading.RLock()
+        self._library: ModelLibrary | None = None
+        self._caster: RayCaster | None = None
+        self._renderer: SceneRenderer | None = None
+        self._origin_deg: tuple[float, float] | None = None
+
+    @property
+    def library(self) -> ModelLibrary:
+        """Models of everything that moves."""
+        with self._lock:
+            if self._library is None:
+                self._library = self._load_library()
+            return self._library
+
+    @property
+    def caster(self) -> RayCaster:
+        """Rays against this map."""
+        with self._lock:
+            if self._caster is None:
+                self._caster = RayCaster(self.scene, self.library)
+            return self._caster
+
+    @property
+    def renderer(self) -> SceneRenderer:
+        """Pictures of this map."""
+        with self._lock:
+            if self._renderer is None:
+                from sim.server.sensors.renderer import SceneRenderer
+
+                self._renderer = SceneRenderer(self.scene, self.library)
+            return self._renderer
+
+    @property
+    def origin_deg(self) -> tuple[float, float]:
+        """Latitude and longitude of the map's origin."""
+        with self._lock:
+            if self._origin_deg is None:
+                import carla
+
+                here = self.scene.carla_map.transform_to_geolocation(carla.Location(0.0, 0.0, 0.0))
+                self._origin_deg = (here.latitude, here.longitude)
+            return self._origin_deg
+
+
+def create_sensor(type_id: str, attributes: Mapping[str, str], shared: SensorWorld) -> Sensor:
+    """The sensor of a blueprint. Raises ValueError for an unknown or streamless type or a bad attribute value."""
+    values = Attributes(type_id, attributes)
+    seed = shared.seed
+    if type_id in CAMERA_KINDS:
+        from sim.server.sensors.camera import CameraSensor
+
+        return CameraSensor(CAMERA_KINDS[type_id], attributes, shared.renderer, seed)
+    if type_id == "sensor.lidar.ray_cast":
+        return LidarSensor(values, shared.caster, seed)
+    if type_id == "sensor.lidar.ray_cast_semantic":
+        return SemanticLidarSensor(values, shared.caster)
+    if type_id == "sensor.other.imu":
+        return ImuSensor(values, seed)
+    if type_id == "sensor.other.gnss":
+        return GnssSensor(values, shared.origin_deg, seed)
+    if type_id == "sensor.other.collision":
+        return CollisionSensor(shared.describe)
+    if type_id == "sensor.other.obstacle":
+        return ObstacleSensor(values, shared.caster, shared.describe)
+    if type_id == "sensor.other.radar":
+        return RadarSensor(values, shared.caster, seed)
+    if type_id in STREAMLESS:
+        raise ValueError(f"{type_id} is computed by the client: it has no stream, spawn it without one")
+    raise ValueError(f"{type_id!r} is not offered by this server")

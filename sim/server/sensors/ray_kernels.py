@@ -1,0 +1,212 @@
+"""The compiled inner loops of ``rays``: making rays, finding the boxes they enter, keeping the nearer hit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+FULL_TURN_RAD = 2.0 * math.pi
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Rays that enter a body's box, in library space, each starting where it enters.
+
+    rays (k, 6); slot (k,) row of the world ray; body (k,) row of the body; entry_m, exit_m (k,) world range of the box.
+    """
+
+    rays: npt.NDArray[np.float32]
+    slot: npt.NDArray[np.int64]
+    body: npt.NDArray[np.int32]
+    entry_m: npt.NDArray[np.float32]
+    exit_m: npt.NDArray[np.float32]
+
+    @staticmethod
+    def empty(capacity: int) -> Candidates:
+        return Candidates(
+            np.empty((capacity, 6), np.float32),
+            np.empty(capacity, np.int64),
+            np.empty(capacity, np.int32),
+            np.empty(capacity, np.float32),
+            np.empty(capacity, np.float32),
+        )
+
+    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
+        """The columns, in order."""
+        return self.rays, self.slot, self.body, self.entry_m, self.exit_m
+
+    def first(self, count: int) -> Candidates:
+        """The first rows."""
+        return Candidates(*(column[:count] for column in self.arrays()))
+
+
+@njit(cache=True, nogil=True)
+def fan_rays(ray_number, elevation, azimuth, position, rotation, rays, directions):  # type: ignore[no-untyped-def]
+    """World rays ``(n, 6)`` and sensor-frame directions ``(n, 3)`` of the numbered rays of a fan."""
+    columns = len(azimuth)
+    cos_a, sin_a = np.cos(azimuth), np.sin(azimuth)
+    cos_e, sin_e = np.cos(elevation), np.sin(elevation)
+    for k in range(len(ray_number)):
+        c = ray_number[k] // columns
+        i = ray_number[k] - c * columns
+        x, y, z = cos_e[c] * cos_a[i], cos_e[c] * sin_a[i], sin_e[c]
+        directions[k, 0], directions[k, 1], directions[k, 2] = x, y, z
+        for axis in range(3):
+            rays[k, axis] = position[axis]
+            rays[k, 3 + axis] = rotation[axis, 0] * x + rotation[axis, 1] * y + rotation[axis, 2] * z
+
+
+@njit(cache=True, nogil=True)
+def _try_box(  # type: ignore[no-untyped-def]
+    rays, slot, body, max_range, to_local, position, low, high, offset, n, out_rays, out_slot, out_body, out_in, out_out
+):
+    """Append ray ``slot`` if it enters the box of ``body`` within reach; returns the new count."""
+    entry, leave = 0.0, max_range
+    origin = np.empty(3)
+    way = np.empty(3)
+    for axis in range(3):
+        o, w = 0.0, 0.0
+        for k in range(3):
+            o += to_local[body, axis, k] * (rays[slot, k] - position[body, k])
+            w += to_local[body, axis, k] * rays[slot, 3 + k]
+        origin[axis], way[axis] = o, w
+        if abs(w) < 1e-12:
+            if o < low[body, axis] or o > high[body, axis]:
+                return n
+        else:
+            a, b = (low[body, axis] - o) / w, (high[body, axis] - o) / w
+            entry, leave = max(entry, min(a, b)), min(leave, max(a, b))
+    if entry > leave:
+        return n
+    if n < len(out_slot):
+        for axis in range(3):
+            out_rays[n, axis] = origin[axis] + way[axis] * entry + offset[body, axis]
+            out_rays[n, 3 + axis] = way[axis]
+        out_slot[n], out_body[n], out_in[n], out_out[n] = slot, body, entry, leave
+    return n + 1
+
+
+@njit(cache=True, nogil=True)
+def enter_boxes(  # type: ignore[no-untyped-def]
+    rays,
+    max_range,
+    to_local,
+    position,
+    low,
+    high,
+    offset,
+    centre,
+    radius,
+    out_rays,
+    out_slot,
+    out_body,
+    out_in,
+    out_out,
+):
+    """Any rays against all boxes. Returns how many candidates were written, -1 where they did not fit."""
+    n = 0
+    for body in range(len(radius)):
+        for slot in range(len(rays)):
+            dx, dy, dz = (
+                centre[body, 0] - rays[slot, 0],
+                centre[body, 1] - rays[slot, 1],
+                centre[body, 2] - rays[slot, 2],
+            )
+            along = dx * rays[slot, 3] + dy * rays[slot, 4] + dz * rays[slot, 5]
+            if along < -radius[body] or along > max_range + radius[body]:
+                continue
+            if dx * dx + dy * dy + dz * dz - along * along > radius[body] * radius[body]:
+                continue
+            n = _try_box(
+                rays, slot, body, max_range, to_local, position, low, high, offset, n,
+                out_rays, out_slot, out_body, out_in, out_out,
+            )  # fmt: skip
+    return n if n <= len(out_slot) else -1
+
+
+@njit(cache=True, nogil=True)
+def fan_boxes(  # type: ignore[no-untyped-def]
+    rays, max_range, elevation, azimuth, step, runs, slot_of, around, to_local, position, low, high, offset, centre,
+    radius, out_rays, out_slot, out_body, out_in, out_out,
+):  # fmt: skip
+    """Rays of a fan against all boxes, only in the azimuths and elevations of each body's bounding sphere."""
+    n = 0
+    columns = len(azimuth)
+    for body in range(len(radius)):
+        x, y, z, r = around[body, 0], around[body, 1], around[body, 2], radius[body]
+        flat = math.sqrt(x * x + y * y)
+        distance = math.sqrt(flat * flat + z * z)
+        if distance - r > max_range:
+            continue
+        inside = distance <= r * 1.001
+        elevation_of = math.atan2(z, flat)
+        half_elevation = math.pi if inside else math.asin(r / distance)
+        half_azimuth = math.pi if flat <= r * 1.001 else math.asin(r / flat)
+        begin = math.atan2(y, x) - half_azimuth
+        for run in range(len(runs)):
+            first, count = runs[run, 0], runs[run, 1]
+            shift = (begin - azimuth[first]) % FULL_TURN_RAD
+            for wrap in range(2):  # a body behind the run's start is also seen at its end
+                lo = shift - wrap * FULL_TURN_RAD
+                i0 = max(0, math.floor(lo / step))
+                i1 = min(count - 1, math.ceil((lo + 2.0 * half_azimuth) / step))
+                if wrap == 1:  # columns already visited by the first window are not visited twice
+                    i1 = min(i1, math.floor(shift / step) - 1)
+                for c in range(len(elevation)):
+                    if abs(elevation[c] - elevation_of) > half_elevation:
+                        continue
+                    for i in range(i0, i1 + 1):
+                        slot = slot_of[c * columns + first + i]
+                        if slot >= 0:
+                            n = _try_box(
+                                rays, slot, body, max_range, to_local, position, low, high, offset, n,
+                                out_rays, out_slot, out_body, out_in, out_out,
+                            )  # fmt: skip
+    return n if n <= len(out_slot) else -1
+
+
+@njit(cache=True, nogil=True)
+def take_static(  # type: ignore[no-untyped-def]
+    rays, max_range, t, face, normal, face_tag, face_material, face_param, ranges, actor, tag, material, param, cosine
+):
+    """Hits on the static world into the columns of ``Hits``."""
+    for k in range(len(rays)):
+        if not t[k] <= max_range:
+            ranges[k] = np.inf
+            continue
+        ranges[k] = t[k]
+        f = face[k]
+        tag[k], material[k], param[k] = face_tag[f], face_material[f], face_param[f]
+        dot = normal[k, 0] * rays[k, 3] + normal[k, 1] * rays[k, 4] + normal[k, 2] * rays[k, 5]
+        cosine[k] = min(abs(dot), np.float32(1.0))
+
+
+@njit(cache=True, nogil=True)
+def take_bodies(  # type: ignore[no-untyped-def]
+    slot, body, entry, leave, local_rays, t, face, normal, face_material, face_rider, rider_tag, max_range, to_local,
+    body_actor, body_tag, ranges, actor, tag, material, param, cosine,
+):  # fmt: skip
+    """Hits on bodies where they are nearer. The normal of a scaled body goes back to the world by the inverse
+    transpose of world-from-local, which is the transpose of local-from-world; the cosine needs no world normal."""
+    for k in range(len(slot)):
+        reach = entry[k] + t[k]
+        s, b = slot[k], body[k]
+        if not (reach <= leave[k] + 0.01 and reach < ranges[s] and reach <= max_range):
+            continue
+        f = face[k]
+        ranges[s], actor[s], param[s] = reach, body_actor[b], 0
+        material[s] = face_material[f]
+        tag[s] = rider_tag if face_rider[f] else body_tag[b]
+        dot, norm = 0.0, 0.0
+        for axis in range(3):
+            dot += normal[k, axis] * local_rays[k, 3 + axis]  # n . (A d) = (A^T n) . d
+            w = 0.0
+            for j in range(3):
+                w += to_local[b, j, axis] * normal[k, j]
+            norm += w * w
+        cosine[s] = min(abs(dot) / math.sqrt(max(norm, 1e-20)), 1.0)

@@ -1,0 +1,307 @@
+"""Rays against the world of a tick: LiDAR, radar, obstacle sensors and ray queries all go through here.
+
+Two Embree scenes (Open3D's ``RaycastingScene``) are built once: the static world, and a *library* scene in which
+every model stands alone on a grid. Moving bodies never touch a BVH: a kernel tests the rays against each body's box,
+moves those that enter it into library space, one cast answers for all bodies, and the nearer hit wins. A direction
+divided by the body's scale keeps its ray parameter, so that ranges come back in world metres.
+
+CARLA's world frame (left-handed, metres, radians).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.scene.mesh import TAG_OF_STATIC_MATERIAL, Tag
+from sim.server.scene.models import ModelLibrary
+from sim.server.scene.static import StaticScene
+from sim.server.sensors import ray_kernels as kernels
+from sim.server.sensors.instances import Instances
+from sim.server.world.pose import rotation_matrices
+
+Array = npt.NDArray[np.float64]
+
+LIBRARY_PITCH_M = 64.0
+"""Between models of the library scene: three times the longest vehicle, and a 16 x 16 grid stays within float32."""
+MODEL_LOD = 0
+"""Level of detail that rays meet; coarser ones move surfaces by centimetres, which range noise would not hide."""
+LEAF_SHARE = 0.5
+"""Share of a crown's leaf quads that rays meet: half of them still stops most rays and halves the BVH of a wood."""
+BOX_MARGIN_M = 0.005
+THREADS = 2
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What n rays met first.
+
+    range_m (n,) float32, inf where nothing was met within reach; actor_id (n,) 0 for static scenery and misses;
+    tag (n,) ``mesh.Tag``; material (n,) ``mesh.Material``; param (n,) of the face; cosine (n,) float32 of the
+    incidence angle, 0..1.
+    """
+
+    range_m: npt.NDArray[np.float32]
+    actor_id: npt.NDArray[np.int64]
+    tag: npt.NDArray[np.uint8]
+    material: npt.NDArray[np.uint8]
+    param: npt.NDArray[np.int32]
+    cosine: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Fan:
+    """Rays of a spinning sensor, in its own frame: channels times azimuth columns.
+
+    elevation_rad (m,); azimuth_rad (k,) of the columns, made of runs in which it grows by ``step_rad`` per column and
+    by at most a full turn in all; runs (r, 2) first column and column count of each; alive (m, k) False where no ray
+    is shot.
+    """
+
+    elevation_rad: Array
+    azimuth_rad: Array
+    step_rad: float
+    runs: npt.NDArray[np.int64]
+    alive: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """Instances prepared for rays (k rows): library-from-world maps, model boxes, bounding spheres."""
+
+    actor_id: npt.NDArray[np.int64]
+    tag: npt.NDArray[np.uint8]
+    local_from_world: Array  # (k, 3, 3) rotation, then division by the scale
+    position_m: Array  # (k, 3)
+    low_m: Array  # (k, 3) box of the unscaled model
+    high_m: Array  # (k, 3)
+    offset_m: Array  # (k, 3) of the model in the library scene
+    centre_m: Array  # (k, 3) of the bounding sphere, world
+    radius_m: Array  # (k,)
+
+    def without(self, actor_id: int) -> Bodies:
+        """All but the rows of one actor (0 removes nothing)."""
+        if actor_id == 0 or not (self.actor_id == actor_id).any():
+            return self
+        keep = self.actor_id != actor_id
+        return Bodies(**{name: getattr(self, name)[keep] for name in self.__dataclass_fields__})
+
+
+class RayCaster:
+    """Casts rays against the static scene and the bodies of a tick. Pure: same arguments, same hits.
+
+    Building takes about a second per million triangles. Safe to use from several threads.
+    """
+
+    def __init__(self, scene: StaticScene, library: ModelLibrary) -> None:
+        faces = _faces_met(scene)
+        mesh = scene.mesh
+        self._static = _embree(mesh.vertices_m, mesh.faces[faces])
+        self._static_material = np.ascontiguousarray(mesh.material[faces])
+        self._static_param = np.ascontiguousarray(mesh.param[faces])
+        tags = np.zeros(256, np.uint8)
+        for material, tag in TAG_OF_STATIC_MATERIAL.items():
+            tags[material] = tag
+        self._static_tag = tags[self._static_material]
+        self._build_library(library)
+
+    def _build_library(self, library: ModelLibrary) -> None:
+        n = len(library.names)
+        columns = max(1, int(np.ceil(np.sqrt(n))))
+        row = np.arange(n)
+        self._offset_m = np.stack([row % columns, row // columns, np.zeros(n)], axis=1) * LIBRARY_PITCH_M
+        self._low_m, self._high_m = np.zeros((n, 3)), np.zeros((n, 3))
+        vertices, faces, chosen = [], [], []
+        first = 0
+        for model in range(n):
+            v0, v_count, f0, f_count = (int(k) for k in library.ranges[model, MODEL_LOD])
+            part = library.vertices_m[v0 : v0 + v_count].astype(np.float64)
+            if v_count:
+                self._low_m[model], self._high_m[model] = part.min(axis=0), part.max(axis=0)
+            vertices.append((part + self._offset_m[model]).astype(np.float32))
+            faces.append(library.faces[f0 : f0 + f_count].astype(np.int64) + first)
+            chosen.append(np.arange(f0, f0 + f_count))
+            first += v_count
+        index = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
+        self._library = _embree(
+            np.concatenate(vertices) if vertices else np.zeros((0, 3), np.float32),
+            np.concatenate(faces).astype(np.uint32) if faces else np.zeros((0, 3), np.uint32),
+        )
+        self._library_material = np.ascontiguousarray(library.material[index])
+        self._library_rider = np.ascontiguousarray(library.rider[index])
+
+    def bodies(self, instances: Instances, without: int = 0) -> Bodies:
+        """Instances as rays meet them; the actor ``without`` (a sensor's parent) is left out."""
+        world_from_body = rotation_matrices(instances.rotation_rad)
+        scale = instances.scale.astype(np.float64)
+        low, high = self._low_m[instances.model], self._high_m[instances.model]
+        centre = np.einsum("kij,kj->ki", world_from_body, 0.5 * (low + high) * scale) + instances.position_m
+        return Bodies(
+            actor_id=instances.actor_id,
+            tag=instances.tag,
+            local_from_world=np.ascontiguousarray(world_from_body.transpose(0, 2, 1) / scale[:, :, None]),
+            position_m=np.ascontiguousarray(instances.position_m, dtype=np.float64),
+            low_m=low - BOX_MARGIN_M,
+            high_m=high + BOX_MARGIN_M,
+            offset_m=self._offset_m[instances.model],
+            centre_m=centre,
+            radius_m=0.5 * np.linalg.norm((high - low) * scale, axis=1) + 2.0 * BOX_MARGIN_M,
+        ).without(without)
+
+    def cast_rays(self, rays: npt.NDArray[np.float32], max_range_m: float, bodies: Bodies | None = None) -> Hits:
+        """First hits of ``rays (n, 6)`` = origin and unit direction, world frame."""
+        rays = np.ascontiguousarray(rays, dtype=np.float32)
+        if bodies is None or len(bodies.actor_id) == 0:
+            return self._merge(rays, max_range_m, None, None)
+        capacity = max(1024, 2 * len(rays))
+        while True:
+            met = kernels.Candidates.empty(capacity)
+            count = kernels.enter_boxes(rays, max_range_m, *_body_arrays(bodies), *met.arrays())
+            if count >= 0:
+                return self._merge(rays, max_range_m, bodies, met.first(count))
+            capacity *= 2
+
+    def cast_fan(
+        self, position_m: Array, world_from_sensor: Array, fan: Fan, max_range_m: float, bodies: Bodies
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], Hits]:
+        """First hits of a spinning sensor's rays.
+
+        Returns the ray numbers shot, ascending (channel * columns + column), their directions in the sensor frame
+        ``(n, 3)``, and the hits.
+        """
+        ray_number = np.flatnonzero(fan.alive)
+        rays = np.empty((len(ray_number), 6), np.float32)
+        directions = np.empty((len(ray_number), 3), np.float32)
+        slot = np.full(fan.alive.size, -1, np.int64)
+        slot[ray_number] = np.arange(len(ray_number))
+        kernels.fan_rays(
+            ray_number, fan.elevation_rad, fan.azimuth_rad, position_m, world_from_sensor, rays, directions
+        )
+        if len(bodies.actor_id) == 0:
+            return ray_number, directions, self._merge(rays, max_range_m, None, None)
+        around = (bodies.centre_m - position_m) @ world_from_sensor  # sensor frame: R^T d as a row vector
+        capacity = max(4096, len(ray_number))
+        while True:
+            met = kernels.Candidates.empty(capacity)
+            fan_arrays = (fan.elevation_rad, fan.azimuth_rad, fan.step_rad, fan.runs, slot, around)
+            count = kernels.fan_boxes(rays, max_range_m, *fan_arrays, *_body_arrays(bodies), *met.arrays())
+            if count >= 0:
+                return ray_number, directions, self._merge(rays, max_range_m, bodies, met.first(count))
+            capacity *= 2
+
+    def cast(
+        self, origin_m: npt.ArrayLike, direction: npt.ArrayLike, max_range_m: float, instances: Instances | None = None
+    ) -> list[tuple[Array, int, int]]:
+        """Every surface along one ray, nearest first: ``(point (3,), Tag, actor id or 0)``.
+
+        Raises ValueError for a direction without length.
+        """
+        start = np.asarray(origin_m, dtype=np.float64)
+        way = np.asarray(direction, dtype=np.float64)
+        length = float(np.linalg.norm(way))
+        if not np.isfinite(length) or length < 1e-9:
+            raise ValueError(f"ray direction: expected a vector with a length, got {way.tolist()}")
+        way = way / length
+        bodies = None if instances is None else self.bodies(instances)
+        found: list[tuple[Array, int, int]] = []
+        travelled = 0.0
+        while travelled < max_range_m and len(found) < 256:
+            ray = np.concatenate([start + way * travelled, way]).astype(np.float32)[None]
+            hits = self.cast_rays(ray, max_range_m - travelled, bodies)
+            if not np.isfinite(hits.range_m[0]):
+                break
+            travelled += float(hits.range_m[0])
+            found.append((start + way * travelled, int(hits.tag[0]), int(hits.actor_id[0])))
+            travelled += 0.01  # past this surface; float32 resolves a millimetre everywhere on a map
+        return found
+
+    def _merge(
+        self,
+        rays: npt.NDArray[np.float32],
+        max_range_m: float,
+        bodies: Bodies | None,
+        met: kernels.Candidates | None,
+    ) -> Hits:
+        n = len(rays)
+        hits = Hits(
+            range_m=np.empty(n, np.float32),
+            actor_id=np.zeros(n, np.int64),
+            tag=np.zeros(n, np.uint8),
+            material=np.zeros(n, np.uint8),
+            param=np.zeros(n, np.int32),
+            cosine=np.zeros(n, np.float32),
+        )
+        out = (hits.range_m, hits.actor_id, hits.tag, hits.material, hits.param, hits.cosine)
+        static = _cast(self._static, rays)
+        kernels.take_static(
+            rays, max_range_m, *static, self._static_tag, self._static_material, self._static_param, *out
+        )
+        if bodies is not None and met is not None and len(met.slot):
+            found = _cast(self._library, met.rays)
+            kernels.take_bodies(
+                met.slot,
+                met.body,
+                met.entry_m,
+                met.exit_m,
+                met.rays,
+                *found,
+                self._library_material,
+                self._library_rider,
+                int(Tag.RIDER),
+                max_range_m,
+                bodies.local_from_world,
+                bodies.actor_id,
+                bodies.tag,
+                *out,
+            )
+        return hits
+
+
+def _body_arrays(bodies: Bodies) -> tuple[npt.NDArray[Any], ...]:
+    return (
+        bodies.local_from_world,
+        bodies.position_m,
+        bodies.low_m,
+        bodies.high_m,
+        bodies.offset_m,
+        bodies.centre_m,
+        bodies.radius_m,
+    )
+
+
+def _faces_met(scene: StaticScene) -> npt.NDArray[np.int64]:
+    """Faces of the static mesh that rays meet: all but a share of the leaves (which lie in random order)."""
+    keep = np.ones(len(scene.mesh.faces), bool)
+    for first, count in scene.trees:
+        keep[first + 2 * int(np.ceil(count * LEAF_SHARE / 2)) : first + count] = False  # whole quads
+    return np.flatnonzero(keep)
+
+
+def _embree(vertices_m: npt.NDArray[np.float32], faces: npt.NDArray[np.uint32]) -> Any:
+    """An Embree scene of one mesh, built now."""
+    import open3d as o3d
+
+    scene = o3d.t.geometry.RaycastingScene(nthreads=THREADS)
+    if len(faces):
+        scene.add_triangles(
+            o3d.core.Tensor(np.ascontiguousarray(vertices_m, dtype=np.float32)),
+            o3d.core.Tensor(np.ascontiguousarray(faces, dtype=np.uint32)),
+        )
+    else:  # Open3D refuses an empty scene: one triangle out of every ray's reach
+        far = np.array([[0, 0, -1e7], [1, 0, -1e7], [0, 1, -1e7]], np.float32)
+        scene.add_triangles(o3d.core.Tensor(far), o3d.core.Tensor(np.array([[0, 1, 2]], np.uint32)))
+    scene.cast_rays(o3d.core.Tensor(np.zeros((1, 6), np.float32)))  # the first cast builds the BVH
+    return scene
+
+
+def _cast(
+    scene: Any, rays: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint32], npt.NDArray[np.float32]]:
+    """``(t (n,), face (n,), normal (n, 3))`` of the first hits."""
+    import open3d as o3d
+
+    answer = scene.cast_rays(o3d.core.Tensor(rays), nthreads=THREADS)
+    return answer["t_hit"].numpy(), answer["primitive_ids"].numpy(), answer["primitive_normals"].numpy()
