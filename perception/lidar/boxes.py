@@ -1,0 +1,135 @@
+"""Oriented boxes from clusters: L-shape fitting.
+
+Search over headings for the rectangle whose edges the points hug most closely (Zhang, Xu, Dong, Dolan, "Efficient
+L-shape fitting for vehicle detection using laser scanners", IV 2017, closeness criterion). A car is seen from one or
+two sides only: the far sides are moved out to a size that things of the class have, away from the sensor.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from perception.frame import Float32Array, FloatArray
+from perception.objects import ObjectClass
+
+TYPICAL_SIZE_M: dict[ObjectClass, tuple[float, float, float]] = {
+    # length, width, height: medians of common European vehicles; people with arms
+    ObjectClass.CAR: (4.5, 1.9, 1.55),
+    ObjectClass.TRUCK: (7.0, 2.5, 3.0),
+    ObjectClass.BUS: (10.5, 2.7, 3.2),
+    ObjectClass.MOTORCYCLE: (2.1, 0.8, 1.6),
+    ObjectClass.BICYCLE: (1.7, 0.6, 1.65),
+    ObjectClass.PEDESTRIAN: (0.5, 0.5, 1.75),
+}
+
+
+@dataclass(frozen=True)
+class BoxConfig:
+    """Search resolution of the fit."""
+
+    headings: int = 45  # 2° steps over 90°
+    min_distance_m: float = 0.05  # closeness saturates at the LiDAR's range noise
+
+
+@njit(cache=True, nogil=True)
+def _best_heading(x: FloatArray, y: FloatArray, headings: int, nearest: float) -> float:
+    best, best_score = 0.0, -1.0
+    for k in range(headings):
+        angle = k * (math.pi / 2.0) / headings
+        c, s = math.cos(angle), math.sin(angle)
+        low_u = low_v = 1e30
+        high_u = high_v = -1e30
+        for i in range(len(x)):
+            u, v = c * x[i] + s * y[i], -s * x[i] + c * y[i]
+            low_u, high_u = min(low_u, u), max(high_u, u)
+            low_v, high_v = min(low_v, v), max(high_v, v)
+        score = 0.0
+        for i in range(len(x)):
+            u, v = c * x[i] + s * y[i], -s * x[i] + c * y[i]
+            d = min(min(u - low_u, high_u - u), min(v - low_v, high_v - v))
+            score += 1.0 / max(d, nearest)
+        if score > best_score:
+            best_score, best = score, angle
+    return best
+
+
+def fit_box(points_ego_m: Float32Array, ground_z_m: float, config: BoxConfig) -> FloatArray:
+    """Tight box ``(7,)`` of a cluster ``(n, 3)``, length >= width, standing on ``ground_z_m``; yaw in [-pi/2, pi/2)."""
+    x = points_ego_m[:, 0].astype(np.float64)
+    y = points_ego_m[:, 1].astype(np.float64)
+    angle = _best_heading(x, y, config.headings, config.min_distance_m)
+    c, s = math.cos(angle), math.sin(angle)
+    u, v = c * x + s * y, -s * x + c * y
+    centre_u, centre_v = (u.min() + u.max()) / 2, (v.min() + v.max()) / 2
+    length, width = float(u.max() - u.min()), float(v.max() - v.min())
+    if width > length:
+        length, width, angle = width, length, angle + math.pi / 2
+    top = float(points_ego_m[:, 2].max())
+    yaw = (angle + math.pi / 2) % math.pi - math.pi / 2
+    return np.array(
+        [
+            c * centre_u - s * centre_v,
+            s * centre_u + c * centre_v,
+            (top + ground_z_m) / 2,
+            length,
+            width,
+            max(top - ground_z_m, 0.1),
+            yaw,
+        ]
+    )
+
+
+def guess_class(box_m: FloatArray) -> tuple[ObjectClass, float]:
+    """Class of a cluster by size alone, and how far to believe it (0..1); UNKNOWN where nothing fits."""
+    length, width, height = (float(value) for value in box_m[3:6])
+    if height > 4.3 or length > 13.0 or width > 3.6:
+        return ObjectClass.UNKNOWN, 0.3
+    if length < 1.1 and width < 1.0 and 0.9 < height < 2.1:
+        return ObjectClass.PEDESTRIAN, 0.4
+    if 1.1 <= length < 2.4 and width < 1.1 and 1.0 < height < 2.0:
+        return ObjectClass.BICYCLE, 0.3
+    if 1.2 <= length < 5.8 and 0.4 < width < 2.4 and 0.8 < height < 2.2:
+        return ObjectClass.CAR, 0.5
+    if 2.0 <= length < 13.0 and 1.0 < width < 3.4 and height > 1.8:
+        return ObjectClass.TRUCK, 0.35
+    return ObjectClass.UNKNOWN, 0.3
+
+
+def complete_box(box_m: FloatArray, kind: ObjectClass) -> FloatArray:
+    """The box grown to the typical size of its class, away from the sensor at the ego origin.
+
+    The side that faces the sensor stays where it was measured. Where a car shows only its narrow end (measured length
+    close to a car's width), that end is its front or rear: the long axis is turned to point away.
+    """
+    if kind not in TYPICAL_SIZE_M:
+        return box_m
+    typical_length, typical_width, typical_height = TYPICAL_SIZE_M[kind]
+    x, y, z, length, width, height, yaw = (float(value) for value in box_m)
+    bearing = math.atan2(y, x)
+    only_end = typical_length > 1.5 * typical_width and length < 1.25 * typical_width and width < 0.6 * length
+    if only_end and abs(math.cos(yaw - bearing)) < 0.7:
+        length, width, yaw = width, length, yaw + math.pi / 2
+    new_length, new_width = max(length, typical_length), max(width, typical_width)
+    if length > typical_length:  # a long car is long; do not shrink what was seen
+        new_length = length
+    c, s = math.cos(yaw), math.sin(yaw)
+    along, across = c * x + s * y, -s * x + c * y  # box centre seen from the sensor, in the box's axes
+    along += math.copysign((new_length - length) / 2, along) if abs(along) > length / 2 else 0.0
+    across += math.copysign((new_width - width) / 2, across) if abs(across) > width / 2 else 0.0
+    bottom = z - height / 2
+    new_height = max(height, 0.8 * typical_height)
+    return np.array(
+        [
+            c * along - s * across,
+            s * along + c * across,
+            bottom + new_height / 2,
+            new_length,
+            new_width,
+            new_height,
+            (yaw + math.pi / 2) % math.pi - math.pi / 2,
+        ]
+    )
