@@ -37,6 +37,7 @@ from perception.objects import (
     LightState,
     MapLight,
     ObjectClass,
+    TrafficLightView,
     Tracks,
 )
 from perception.tracking import Tracker, TrackingConfig

@@ -89,7 +89,7 @@ class FaultSpec:
     sensor: str
     kind: Literal["drop", "freeze", "noise", "nan"]
     from_s: float = 0.0
-    to_s: float = float("inf")
+    to_s: float = 1e9
     probability: float = 1.0
     strength: float = 0.1
 
