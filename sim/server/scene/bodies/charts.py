@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sim.server.scene.bodies.parts import FRONT, SIDE, TOP, Floats
+from sim.server.scene.bodies.parts import SIDE, TOP, Floats
 
 MIPS = 5
 PAINTED = (1.0, 0.0, 0.0, 0.0)

@@ -120,20 +120,8 @@ def loft(rings: npt.ArrayLike, material: Material, chart: npt.ArrayLike = SIDE) 
     j = np.arange(k)
     start = np.stack([np.full(k, n * k), j, (j + 1) % k], 1)
     end = np.stack([np.full(k, n * k + 1), (n - 1) * k + (j + 1) % k, (n - 1) * k + j], 1)
-    faces = np.concatenate([grid_faces(n, k, closed=True), start[:, ::-1][:, [2, 1, 0]], end])
-    body = grid_faces(n, k, closed=True)
-    # the fans must agree with the sides: an edge (j, j + 1) of ring 0 is walked the other way by the fan
-    forward = bool(np.any((body == 0).any(1) & (body == 1).any(1) & _walks(body, 0, 1)))
-    if forward:
-        faces = np.concatenate([body, start[:, [0, 2, 1]], end[:, [0, 2, 1]]])
-    else:
-        faces = np.concatenate([body, start, end])
+    faces = np.concatenate([grid_faces(n, k, closed=True), start, end])
     return Part.of(points, outward(points, faces), material, chart)
-
-
-def _walks(faces: Ints, a: int, b: int) -> npt.NDArray[np.bool_]:
-    nxt = np.roll(faces, -1, axis=1)
-    return np.asarray(((faces == a) & (nxt == b)).any(axis=1))
 
 
 def lathe(profile_m: npt.ArrayLike, segments: int, material: Material, axis: int = 2) -> Part:

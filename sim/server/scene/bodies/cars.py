@@ -1,0 +1,119 @@
+"""Passenger cars: proportions of each body style and the assembly of shell, wheels and mirrors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+
+from sim.server.scene.bodies.body import Body, Lamp, lamp_pairs
+from sim.server.scene.bodies.charts import ChartFrame
+from sim.server.scene.bodies.livery import Livery, paint_car
+from sim.server.scene.bodies.parts import Part, box, ellipsoid
+from sim.server.scene.bodies.shell import Cabin, Shape, body, cabin
+from sim.server.scene.bodies.wheels import car_wheel
+from sim.server.scene.mesh import Material, Tag
+
+SEDAN = (
+    Shape(
+        "sedan", 4.75, 1.84, 1.46, (1.42, -1.40), 0.335,
+        deck=((-2.38, 0.90), (-2.2, 1.02), (-1.5, 1.04), (-0.9, 0.99), (0.8, 0.95), (1.2, 0.93), (1.9, 0.82),
+              (2.25, 0.72), (2.38, 0.64)),
+        nose=((0.2, 0.12), (0.32, 0.02), (0.5, 0.0), (0.6, 0.03), (0.72, 0.12)),
+        tail=((0.2, 0.16), (0.4, 0.03), (0.6, 0.0), (0.85, 0.06), (1.0, 0.12)),
+        cabin=Cabin((1.22, 0.32), (-1.86, -0.98), ((-2.0, 1.30), (-1.0, 1.405), (-0.2, 1.46), (0.4, 1.43), (1.2, 1.3))),
+        sill_m=0.2, belt_m=0.96,
+    ),
+    Livery(
+        pillars=(0.02, -0.98), doors=(0.98, 0.02, -0.98), head=(0.52, 0.9, 0.60, 0.72), tail=(0.46, 0.9, 0.80, 0.94),
+        grille=(0.42, 0.46, 0.63), plate_z=(0.38, 0.62), intake=(0.62, 0.26, 0.36), quarter_m=0.24,
+    ),
+)  # fmt: skip
+
+STYLES = ("hatch", "suv", "coupe", "mpv", "muscle", "police", "taxi", "mustang", "offroad", "micro", "mini", "big_suv",
+          "liftback", "box_truck", "hgv", "fire_truck", "cybertruck", "ambulance", "delivery_van", "camper", "bus",
+          "cruiser", "sport_bike", "scooter", "bicycle", "racing_bicycle", "city_bicycle")  # fmt: skip
+CARS = (SEDAN, *((replace(SEDAN[0], name=name), SEDAN[1]) for name in STYLES))
+
+
+def wheels_of(shape: Shape) -> tuple[tuple[float, float, float, float], ...]:
+    """Centres and radius (m) of the four wheels, FL, FR, BL, BR, of a two-axle shape."""
+    y = shape.width_m / 2 - shape.wheel_width_m / 2 - 0.01
+    r = shape.wheel_radius_m
+    return tuple((x, side * y, r, r) for x in shape.axles_m[:2] for side in (-1.0, 1.0))
+
+
+def wheel_parts(shape: Shape, detail: int) -> list[Part]:
+    """The four wheels in place."""
+    right = car_wheel(shape.wheel_radius_m, shape.wheel_width_m, detail)
+    out = []
+    for k, (x, y, z, _) in enumerate(wheels_of(shape)):
+        out.append((right if y > 0 else right.mirrored()).moved((x, y, z)).turning(k + 1))
+    return out
+
+
+def underbody(shape: Shape, detail: int) -> list[Part]:
+    """What closes the view between the wheels below the floor."""
+    half, w = shape.length_m / 2, shape.width_m / 2
+    inner = w - shape.wheel_width_m - 0.1
+    top = shape.wheel_radius_m * 2 + 0.05
+    if detail == 2:
+        return []
+    return [box((-half * 0.86, -inner, shape.sill_m - 0.01), (half * 0.84, inner, top), Material.PLASTIC)]
+
+
+def mirrors(shape: Shape, x: float, z: float, detail: int) -> list[Part]:
+    """Door mirrors at x, their centre at z."""
+    if detail == 2:
+        return []
+    y = shape.width_m / 2 + 0.03
+    right = ellipsoid((x, y, z), (0.075, 0.11, 0.075), Material.PLASTIC, 10 if detail == 0 else 6)
+    return [right, right.mirrored()]
+
+
+def build_car(shape: Shape, livery: Livery) -> Body:
+    """A car with four wheels."""
+    assert shape.cabin is not None
+    mirror_x = shape.cabin.screen[0] - 0.42
+    lods = tuple(
+        [
+            body(shape, detail),
+            cabin(shape, detail),
+            *wheel_parts(shape, detail),
+            *underbody(shape, detail),
+            *mirrors(shape, mirror_x, shape.belt_m + 0.06, detail),
+        ]
+        for detail in range(3)
+    )
+    half = shape.length_m / 2
+    _, head_y, head_0, head_1 = livery.head
+    _, tail_y, tail_0, tail_1 = livery.tail
+    head_z, tail_z = (head_0 + head_1) / 2, (tail_0 + tail_1) / 2
+    return Body(
+        shape.name,
+        Tag.CAR,
+        ChartFrame(shape.length_m, shape.width_m, shape.height_m),
+        (lods[0], lods[1], lods[2]),
+        paint_car(shape, livery),
+        wheels_of(shape),
+        lamp_pairs(
+            (Lamp.HEAD, half - 0.1, (livery.head[0] + head_y) / 2, head_z),
+            (Lamp.TAIL, -half + 0.08, (livery.tail[0] + tail_y) / 2, tail_z),
+        )
+        + blinkers(half, shape.width_m / 2, head_z, tail_z),
+    )
+
+
+def blinkers(
+    half_m: float, half_width_m: float, head_z: float, tail_z: float
+) -> tuple[tuple[float, float, float, float], ...]:
+    """Two blinkers a side: outer front and outer rear corner."""
+    out = []
+    for kind, side in ((Lamp.LEFT_BLINKER, -1.0), (Lamp.RIGHT_BLINKER, 1.0)):
+        out += [(half_m - 0.22, side * half_width_m * 0.93, head_z, float(kind)),
+                (-half_m + 0.12, side * half_width_m * 0.93, tail_z, float(kind))]  # fmt: skip
+    return tuple(out)
+
+
+def build_cars() -> list[Body]:
+    """Every passenger car."""
+    return [build_car(shape, livery) for shape, livery in CARS]

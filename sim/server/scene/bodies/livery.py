@@ -1,0 +1,187 @@
+"""Paints the four charts of a car: windows, lamps, grille, plates, gaps, handles and dark trim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.server.scene.bodies.charts import BRIGHT, DARK, GAP, GLAZED, LAMP, ChartFrame, Painter
+from sim.server.scene.bodies.parts import FRONT, REAR, SIDE, TOP, Floats
+from sim.server.scene.bodies.shell import Shape, arch_radius, cabin_ends, cabin_half_width, curve, deck_height
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Livery:
+    """Where the details of a car lie, metres; x forward from the middle, z above ground, y from the centreline.
+
+    pillars: x (m) at the belt of the bars between side windows, front to rear; panels: x spans of the cabin
+    without side windows; doors: x of the door gaps. head and tail are (inner y, outer y, low z, high z) of the
+    lamps seen from the end and reach ``wrap_m`` along the side. grille is (half width, low z, high z).
+    """
+
+    pillars: tuple[float, ...]
+    doors: tuple[float, ...]
+    head: tuple[float, float, float, float]
+    tail: tuple[float, float, float, float]
+    grille: tuple[float, float, float]
+    plate_z: Span
+    wrap_m: Span = (0.34, 0.26)
+    panels: tuple[Span, ...] = ()
+    window_t: Span = (0.1, 0.86)
+    round_head: bool = False
+    tail_bar: bool = False
+    trim_m: float = 0.07
+    side_strip: bool = False
+    rear_window: bool = True
+    quarter_m: float = 0.1
+    roof_glass: bool = False
+    intake: tuple[float, float, float] | None = None
+
+
+def paint_car(shape: Shape, livery: Livery) -> tuple[Painter, Painter, Painter, Painter]:
+    """Side, top, front and rear charts. The shape must have a cabin."""
+    frame = ChartFrame(shape.length_m, shape.width_m, shape.height_m)
+    side, top, front, rear = (Painter(frame, c) for c in (SIDE, TOP, FRONT, REAR))
+    paint_side(side, shape, livery)
+    paint_top(top, shape, livery)
+    paint_front(front, shape, livery)
+    paint_rear(rear, shape, livery)
+    return side, top, front, rear
+
+
+def _cabin_z(shape: Shape, x: Floats, t: Floats) -> Floats:
+    assert shape.cabin is not None
+    foot = deck_height(shape, x) - 0.03
+    return foot + (curve(shape.cabin.roof, x, 0.12) - shape.cabin.crown_m - foot) * t
+
+
+def window_band(shape: Shape, livery: Livery, grow_m: float = 0.0) -> Floats:
+    """Outline (n, 2) of the side windows in x and z, ``grow_m`` wider all around."""
+    c = shape.cabin
+    assert c is not None
+    t = np.linspace(livery.window_t[0], livery.window_t[1], 9)
+    front, rear = cabin_ends(c, t)
+    front = front - c.corner_m[0] * (1 - 0.3 * t) * 0.72 - 0.02 + grow_m
+    rear = rear + c.corner_m[1] * (1 - 0.3 * t) * 0.72 + livery.quarter_m - grow_m
+    along = np.linspace(0.0, 1.0, 25)
+    low_x, high_x = front[0] + (rear[0] - front[0]) * along, front[-1] + (rear[-1] - front[-1]) * along
+    ones = np.ones(len(along))
+    low = np.column_stack([low_x, np.maximum(_cabin_z(shape, low_x, ones * t[0]), shape.belt_m) - grow_m])
+    high = np.column_stack([high_x, _cabin_z(shape, high_x, ones * t[-1]) + grow_m])
+    return np.concatenate([low, high[::-1]])
+
+
+def paint_side(side: Painter, shape: Shape, livery: Livery) -> None:
+    """Windows, pillars, door gaps, handles, sills, wheel arches and the lamps' sides."""
+    half = shape.length_m / 2
+    side.polygon(window_band(shape, livery, 0.028), DARK)
+    side.polygon(window_band(shape, livery), GLAZED)
+    belt, roof = shape.belt_m, shape.height_m
+    lean = 0.12
+    for k, x in enumerate(livery.pillars):
+        w = 0.045 if k == 0 else 0.03
+        side.polygon([(x - w, belt - 0.05), (x + w, belt - 0.05), (x + w - lean * (roof - belt), roof),
+                      (x - w - lean * (roof - belt), roof)], DARK)  # fmt: skip
+    for x0, x1 in livery.panels:
+        side.box(x0, x1, belt - 0.06, roof, (1.0, 0.0, 0.0, 0.0))
+    low = shape.sill_m + livery.trim_m
+    for x in livery.doors:
+        side.line([(x + 0.03, low + 0.08), (x, belt - 0.25), (x - 0.02, belt + 0.02)], 0.014, GAP)
+    if len(livery.doors) > 1:
+        side.line([(livery.doors[0] + 0.03, low + 0.08), (livery.doors[-1] + 0.03, low + 0.08)], 0.014, GAP)
+    for x in livery.doors[1:]:
+        side.box(x + 0.07, x + 0.25, belt - 0.115, belt - 0.085, (0.25, 0.0, 0.0, 0.35))
+    if livery.side_strip:
+        side.box(-half, half, belt - 0.36, belt - 0.29, DARK)
+    side.box(-half - 1, half + 1, 0.0, low, DARK)
+    for axle in shape.axles_m:
+        side.disc(axle, shape.wheel_radius_m, arch_radius(shape) + 0.022, DARK)
+    _, _, z0, z1 = livery.head
+    w = livery.wrap_m[0]
+    side.polygon([(half + 0.1, z0), (half - w * 0.7, z0 + 0.03), (half - w, z1 + 0.01), (half + 0.1, z1)], LAMP)
+    _, _, z0, z1 = livery.tail
+    w = livery.wrap_m[1]
+    side.polygon([(-half - 0.1, z0), (-half + w * 0.8, z0 + 0.02), (-half + w, z1), (-half - 0.1, z1)], LAMP)
+
+
+def paint_front(front: Painter, shape: Shape, livery: Livery) -> None:
+    """Windscreen, lamps, grille, bumper intake, plate."""
+    _paint_screen(front, shape, front_end=True)
+    half = shape.width_m / 2
+    front.box(-half, half, 0.0, shape.sill_m + livery.trim_m, DARK, mirror=False)
+    g, z0, z1 = livery.grille
+    if livery.intake is not None:
+        w, low, high = livery.intake
+        front.polygon([(-w, low), (w, low), (w * 0.9, high), (-w * 0.9, high)], DARK, mirror=False)
+    if g > 0.0:
+        front.polygon([(-g - 0.015, z1 + 0.012), (g + 0.015, z1 + 0.012), (g * 0.88, z0 - 0.012),
+                       (-g * 0.88, z0 - 0.012)], BRIGHT, mirror=False)  # fmt: skip
+        front.polygon([(-g, z1), (g, z1), (g * 0.86, z0), (-g * 0.86, z0)], DARK, mirror=False)
+        for z in np.arange(z0 + 0.035, z1 - 0.01, 0.045):
+            front.box(-g * 0.9, g * 0.9, z, z + 0.011, (0.0, 0.0, 0.0, 0.6), mirror=False)
+        front.disc(0.0, (z0 + z1) / 2, 0.048, (0.0, 0.0, 0.0, 0.15))
+    y0, y1, low, high = livery.head
+    if livery.round_head:
+        r = (high - low) / 2
+        front.disc((y0 + y1) / 2, (low + high) / 2, r + 0.018, BRIGHT)
+        front.disc((y0 + y1) / 2, (low + high) / 2, r, LAMP)
+    else:
+        drop = (high - low) * 0.25
+        lamp = np.array([(y0, low + drop), (y1, low), (y1 + 0.1, low), (y1 + 0.1, high), (y1, high), (y0, high - drop)])
+        centre = lamp.mean(axis=0)
+        front.polygon(centre + (lamp - centre) * 1.06, DARK)
+        front.polygon(lamp, LAMP)
+    front.disc(half * 0.72, max(shape.sill_m + livery.trim_m + 0.09, low - 0.22), 0.045, (0.0, 0.0, 0.6, 0.3))
+    front.plate(livery.plate_z[0])
+    edge = float(deck_height(shape, shape.length_m / 2))
+    front.box(-half * 0.8, half * 0.8, edge - 0.035, edge - 0.022, GAP, mirror=False)
+
+
+def paint_rear(rear: Painter, shape: Shape, livery: Livery) -> None:
+    """Rear window, lamps, plate recess, bumper."""
+    if livery.rear_window:
+        _paint_screen(rear, shape, front_end=False)
+    half = shape.width_m / 2
+    rear.box(-half, half, 0.0, shape.sill_m + livery.trim_m + 0.06, DARK, mirror=False)
+    y0, y1, low, high = livery.tail
+    bumper = shape.sill_m + (low - shape.sill_m) * 0.55
+    rear.line([(-half * 0.92, bumper), (half * 0.92, bumper)], 0.016, GAP)
+    if livery.tail_bar:
+        rear.box(-y1, y1, high - 0.05, high, LAMP, mirror=False)
+    lamp = np.array([(y0, low + 0.02), (y1 + 0.1, low), (y1 + 0.1, high), (y0, high)])
+    centre = lamp.mean(axis=0)
+    rear.polygon(centre + (lamp - centre) * 1.05, DARK)
+    rear.polygon(lamp, LAMP)
+    rear.plate(livery.plate_z[1])
+    rear.box(half * 0.6, half * 0.78, bumper - 0.14, bumper - 0.10, (0.0, 0.0, 0.7, 0.2))
+
+
+def paint_top(top: Painter, shape: Shape, livery: Livery) -> None:
+    """Bonnet and boot gaps, cowl, the lamps' upper faces."""
+    c = shape.cabin
+    assert c is not None
+    half, w = shape.length_m / 2, shape.width_m / 2
+    foot = c.screen[0]
+    top.box(foot - 0.05, foot + 0.09, -w * 0.8, w * 0.8, DARK, mirror=False)
+    top.line([(foot + 0.05, w * 0.80), (half - 0.25, w * 0.74)], 0.014, GAP)
+    if c.back[0] > -half + 0.3:
+        top.line([(c.back[0] - 0.06, w * 0.76), (-half + 0.06, w * 0.72)], 0.014, GAP)
+        top.box(c.back[0] - 0.03, c.back[0] + 0.04, -w * 0.7, w * 0.7, DARK, mirror=False)
+    if livery.roof_glass:
+        x0, x1 = c.back[1] + 0.2, c.screen[1] - 0.12
+        top.box(x0, x1, -w * 0.55, w * 0.55, GLAZED, mirror=False)
+
+
+def _paint_screen(painter: Painter, shape: Shape, front_end: bool) -> None:
+    c = shape.cabin
+    assert c is not None
+    t = np.linspace(0.06, 0.92, 9) if front_end else np.linspace(0.14, 0.86, 9)
+    ends = cabin_ends(c, t)[0 if front_end else 1]
+    z = _cabin_z(shape, ends, t)
+    y = cabin_half_width(shape, c, t)
+    for share, weights in ((0.90, DARK), (0.86, GLAZED)):
+        right = np.column_stack([y * share, z])
+        painter.polygon(np.concatenate([right, (right * [-1.0, 1.0])[::-1]]), weights, mirror=False)
