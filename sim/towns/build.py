@@ -20,6 +20,7 @@ FIRST_CONTROLLER_ID = 20_000
 FIRST_FURNITURE_ID = 30_000
 SPEED_SIGN_MIN_ROAD_M = 60.0  # a shorter road carries no speed sign
 RING_GATE_M = 10.0  # half the stretch of the ring, along the chord, that belongs to one leg's junction
+DECIMALS = 12  # of every number in the file: finer than any use of it, coarser than differences between processors
 KINDS = {Control.SIGNALS: furniture.TRAFFIC_LIGHT, Control.STOP: furniture.STOP, Control.YIELD: furniture.YIELD}
 
 
@@ -121,7 +122,7 @@ def _add_road(draft: _Draft, nodes: dict[str, Node | Roundabout], line: RoadLine
     if length(pieces) >= SPEED_SIGN_MIN_ROAD_M:
         for arm in (draft.arms[junctions[0]][-1], draft.arms[junctions[1]][-1]):
             if arm.lanes_out:
-                road.add_signal(furniture.speed_sign(arm, draft.furniture_id(), speed_kmh))
+                road.add_signal(furniture.speed_sign(arm, draft.furniture_id(), speed_kmh, line.speed_sign_m))
 
 
 def _add_ring(draft: _Draft, ring: Roundabout) -> None:
@@ -175,8 +176,8 @@ def _check_coverage(name: str, arms: list[Arm], found: list[Movement]) -> None:
             missing = set(range(count)) - used
             if missing:
                 raise ValueError(
-                    f"junction {name!r}: lanes {sorted(missing)} of road {arm.road_name!r} {what} it join no other lane; "
-                    "change the profiles or the arms of that node"
+                    f"junction {name!r}: lanes {sorted(missing)} of road {arm.road_name!r} {what} it join no "
+                    "other lane; change the profiles or the arms of that node"
                 )
 
 
@@ -248,6 +249,14 @@ def _furnish(draft: _Draft, name: str, node: Node, arms: list[Arm]) -> None:
                 draft.controllers.append((draft.junction_ids[name], controller, signals))
 
 
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _text(draft: _Draft) -> str:
     """The finished file. Controllers are not part of ``scenariogeneration``, and its header carries today's date."""
     root = draft.drive.get_element()
@@ -260,6 +269,10 @@ def _text(draft: _Draft) -> str:
         if outlines is not None:
             crossing.remove(outlines)
             crossing.extend(list(outlines))
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            if "." in value and _is_number(value):
+                element.set(key, repr(round(float(value), DECIMALS)))
     junctions = {int(junction.get("id", "-1")): junction for junction in root.findall("junction")}
     place = len(root) - len(junctions)
     sequence: dict[int, int] = {}

@@ -60,7 +60,7 @@ ROADLAB01 = Town(
         # the motorway around the north, clockwise carriageway inside
         RoadLine("western link", End("west gate", WEST), End("fork west", SOUTH), LINK),
         RoadLine("clockwise 1", End("fork west", NORTH, -4.0, 30.0), End("exit", WEST), MOTORWAY),
-        RoadLine("clockwise 2", End("exit", EAST), End("entry", WEST), MOTORWAY),
+        RoadLine("clockwise 2", End("exit", EAST), End("entry", WEST), MOTORWAY, speed_sign_m=70.0),
         RoadLine("clockwise 3", End("entry", EAST), End("lane end", NORTH), MOTORWAY_3),
         RoadLine("clockwise 4", End("lane end", SOUTH), End("fork east", NORTH, 4.0, 30.0), MOTORWAY),
         RoadLine(
@@ -68,7 +68,7 @@ ROADLAB01 = Town(
             End("fork east", NORTH, -4.0, 30.0),
             End("fork west", NORTH, 4.0, 30.0),
             MOTORWAY,
-            via=(Via(334.0, 90.0, 90.0), Via(190.0, 222.0, 180.0), Via(-150.0, 222.0, 180.0)),
+            via=(Via(334.0, 150.0, 90.0), Via(215.0, 222.0, 180.0), Via(-150.0, 222.0, 180.0)),
         ),
         RoadLine("eastern link", End("east gate", EAST), End("fork east", SOUTH), LINK),
         RoadLine("exit ramp", End("exit", EAST, -9.0, 30.0), End("fountain", NORTH), RAMP),
@@ -100,15 +100,18 @@ ROADLAB02 = Town(
             AVENUE,
             via=(Via(150.0, 105.0, 90.0), Via(90.0, 150.0, 180.0), Via(-90.0, 150.0, 180.0), Via(-150.0, 105.0, 270.0)),
         ),
-        RoadLine(
-            "north loop", End("north-west", NORTH), End("north-east", NORTH), STREET, via=(Via(0.0, 115.0, 0.0),)
-        ),
+        RoadLine("north loop", End("north-west", NORTH), End("north-east", NORTH), STREET, via=(Via(0.0, 115.0, 0.0),)),
         RoadLine(
             "south loop",
             End("south-east", EAST),
             End("south-west", WEST),
             COUNTRY,
-            via=(Via(140.0, -105.0, 270.0), Via(90.0, -150.0, 180.0), Via(-90.0, -150.0, 180.0), Via(-140.0, -105.0, 90.0)),
+            via=(
+                Via(140.0, -105.0, 270.0),
+                Via(90.0, -150.0, 180.0),
+                Via(-90.0, -150.0, 180.0),
+                Via(-140.0, -105.0, 90.0),
+            ),
             hill_m=6.0,
         ),
         RoadLine(
@@ -148,32 +151,30 @@ ROADLAB04 = Town(
         Node("square", (-40.0, -30.0), Control.SIGNALS, 20.0),
         Node("harbour", (105.0, 10.0), Control.SIGNALS, 19.0),
         Roundabout("green", (-60.0, 105.0), 18.0, 32.0),
-        Node("chapel", (70.0, 120.0), Control.STOP, 16.0, minor=("harbour lane",)),
+        Node("chapel", (70.0, 115.0), Control.STOP, 16.0, minor=("harbour lane",)),
         Node("farm", (-10.0, -140.0), Control.YIELD, 16.0, minor=("farm lane",)),
+        Node("ridge gate", (-140.0, 50.0), Control.YIELD, 18.0, minor=("ridge road", "green walk")),
+        Node("pier", (150.0, 85.0), Control.STOP, 16.0, minor=("chapel road",)),
     ),
     roads=(
         RoadLine("high street", End("square", 15.0), End("harbour", 195.0), AVENUE),
-        RoadLine("green lane", End("square", 105.0), End("green", 270.0), STREET),
-        RoadLine("farm lane", End("square", 285.0), End("farm", 90.0), STREET),
-        RoadLine("green street", End("green", 0.0), End("chapel", 180.0), STREET),
-        RoadLine("harbour lane", End("harbour", 105.0), End("chapel", 270.0), STREET),
-        RoadLine("quay", End("harbour", 285.0), End("farm", 0.0), COUNTRY, hill_m=5.0),
+        RoadLine("green lane", End("square", 105.0), End("green", SOUTH), STREET),
+        RoadLine("farm lane", End("square", 285.0), End("farm", NORTH), STREET),
+        RoadLine("green street", End("green", EAST), End("chapel", WEST), STREET),
+        RoadLine("harbour lane", End("harbour", 105.0), End("chapel", SOUTH), STREET),
+        RoadLine("quay", End("harbour", 285.0), End("farm", EAST), COUNTRY, hill_m=5.0),
+        RoadLine("pier road", End("harbour", 15.0), End("pier", SOUTH), AVENUE),
         RoadLine(
-            "high street west",
-            End("harbour", 15.0),
-            End("square", 195.0),
+            "north shore",
+            End("pier", NORTH),
+            End("ridge gate", NORTH),
             AVENUE,
-            via=(
-                Via(150.0, 75.0, 90.0),
-                Via(90.0, 158.0, 180.0),
-                Via(-90.0, 158.0, 180.0),
-                Via(-150.0, 60.0, 270.0),
-            ),
+            via=(Via(90.0, 165.0, 180.0), Via(-80.0, 165.0, 180.0)),
         ),
-        RoadLine(
-            "ridge road", End("farm", 180.0), End("green", 180.0), COUNTRY, via=(Via(-130.0, -40.0, 90.0),), hill_m=8.0
-        ),
-        RoadLine("chapel road", End("chapel", 0.0), End("harbour", 60.0), STREET),
+        RoadLine("high street west", End("ridge gate", SOUTH), End("square", 195.0), AVENUE),
+        RoadLine("chapel road", End("chapel", EAST), End("pier", WEST), STREET),
+        RoadLine("green walk", End("green", WEST), End("ridge gate", EAST), STREET),
+        RoadLine("ridge road", End("farm", WEST), End("ridge gate", WEST), COUNTRY, hill_m=8.0),
     ),
 )
 

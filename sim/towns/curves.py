@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pyclothoids
 from scenariogeneration import xodr
@@ -63,13 +64,15 @@ class Piece:
 def smooth(poses: list[Pose]) -> list[Piece]:
     """A curve through the poses with continuous heading and curvature, straight at every pose."""
     pieces: list[Piece] = []
-    for a, b in zip(poses, poses[1:], strict=False):
+    for a, b in pairwise(poses):
         forward, left, turn = b.seen_from(a)
         if abs(left) < 1e-6 and abs(turn) < 1e-9 and forward > 0:
             pieces.append(Piece(a, forward, 0.0, 0.0))
             continue
-        for c in pyclothoids.SolveG2(a.x, a.y, a.heading, 0.0, b.x, b.y, b.heading, 0.0):
-            pieces.append(Piece(Pose(c.XStart, c.YStart, c.ThetaStart), c.length, c.KappaStart, c.KappaEnd))
+        pieces.extend(
+            Piece(Pose(c.XStart, c.YStart, c.ThetaStart), c.length, c.KappaStart, c.KappaEnd)
+            for c in pyclothoids.SolveG2(a.x, a.y, a.heading, 0.0, b.x, b.y, b.heading, 0.0)
+        )
     return pieces
 
 

@@ -15,20 +15,19 @@ from sim.towns.arms import Arm
 TRAFFIC_LIGHT, YIELD, STOP, SPEED_LIMIT = "1000001", "205", "206", "274"
 POLE_GAP_M = 0.6  # from the kerb to the pole
 STOP_LINE_M = 0.5  # from the stop line, where a signal stands, to the end of the road
-SPEED_SIGN_M = 15.0  # from a node to the speed sign behind it
 CROSSWALK_M = (0.8, 3.8)  # a crosswalk's near and far edge, beyond the end of the road
 
 NAMES = {TRAFFIC_LIGHT: "Signal_3Light_Post01", YIELD: "Sign_Yield", STOP: "Sign_Stop", SPEED_LIMIT: "Speed"}
 
 
-class _Signal(xodr.Signal):
+class _Signal(xodr.Signal):  # type: ignore[misc]  # the library carries no types
     """A signal that keeps its id: the library makes ids unique over all files of one process."""
 
     def _update_id(self) -> None:
         """Nothing to change."""
 
 
-class _Object(xodr.Object):
+class _Object(xodr.Object):  # type: ignore[misc]
     """An object that keeps its id."""
 
     def _update_id(self) -> None:
@@ -73,9 +72,9 @@ def gate(arm: Arm, kind: str, signal_id: int) -> xodr.Signal:
     return _signal(arm, kind, signal_id, towards_node=True, distance_m=STOP_LINE_M, value=None)
 
 
-def speed_sign(arm: Arm, signal_id: int, speed_kmh: float) -> xodr.Signal:
+def speed_sign(arm: Arm, signal_id: int, speed_kmh: float, distance_m: float) -> xodr.Signal:
     """A speed limit sign for the traffic that has just left the node."""
-    return _signal(arm, SPEED_LIMIT, signal_id, towards_node=False, distance_m=SPEED_SIGN_M, value=speed_kmh)
+    return _signal(arm, SPEED_LIMIT, signal_id, towards_node=False, distance_m=distance_m, value=speed_kmh)
 
 
 def crosswalk(arm: Arm, object_id: int) -> xodr.Object:

@@ -107,6 +107,7 @@ class RoadLine:
     via: tuple[Via, ...] = ()
     hill_m: float = 0.0  # height of a hill in the middle of the road, both ends at zero
     speed_kmh: int | None = None  # instead of the profile's
+    speed_sign_m: float = 15.0  # from a node to the speed sign behind it
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,9 @@ class LaneLink:
     lane_after: int
 
 
-def _mark(kind: xodr.RoadMarkType, colour: xodr.RoadMarkColor, width_m: float, change: xodr.LaneChange) -> xodr.RoadMark:
+def _mark(
+    kind: xodr.RoadMarkType, colour: xodr.RoadMarkColor, width_m: float, change: xodr.LaneChange
+) -> xodr.RoadMark:
     return xodr.RoadMark(kind, width=width_m, color=colour, laneChange=change)
 
 
@@ -47,9 +49,7 @@ def _driving(profile: Profile, outermost: bool) -> xodr.Lane:
 def _strip(strip: Strip, before_kerb: bool) -> xodr.Lane:
     lane = xodr.Lane(xodr.LaneType[strip.kind], a=strip.width_m)
     if before_kerb:
-        lane.add_roadmark(
-            _mark(xodr.RoadMarkType.curb, xodr.RoadMarkColor.white, KERB_WIDTH_M, xodr.LaneChange.none)
-        )
+        lane.add_roadmark(_mark(xodr.RoadMarkType.curb, xodr.RoadMarkColor.white, KERB_WIDTH_M, xodr.LaneChange.none))
     else:
         lane.add_roadmark(_white(xodr.RoadMarkType.none))
     return lane
