@@ -37,8 +37,8 @@ from perception.objects import (
     LightState,
     MapLight,
     ObjectClass,
-    TrafficLightView,
     Tracks,
+    TrafficLightView,
 )
 from perception.tracking import Tracker, TrackingConfig
 

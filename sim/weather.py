@@ -32,18 +32,27 @@ class WeatherSpec:
 
 
 _CLEAR = WeatherSpec()
-_SKIES: dict[str, dict[str, float]] = {
-    # cloudiness, precipitation, deposits, wind, fog_density, fog_distance, wetness as in CARLA 0.9.16's presets
-    "Clear": {},
-    "Cloudy": {"cloudiness": 60.0, "fog_density": 3.0},
-    "Wet": {"precipitation_deposits": 50.0, "fog_density": 3.0},
-    "WetCloudy": {"cloudiness": 60.0, "precipitation_deposits": 50.0, "fog_density": 3.0},
-    "SoftRain": {"cloudiness": 20.0, "precipitation": 30.0, "precipitation_deposits": 50.0, "wind_intensity": 30.0, "fog_density": 3.0},
-    "MidRain": {"cloudiness": 60.0, "precipitation": 60.0, "precipitation_deposits": 60.0, "wind_intensity": 60.0, "fog_density": 3.0},
-    "HardRain": {"cloudiness": 100.0, "precipitation": 100.0, "precipitation_deposits": 90.0, "wind_intensity": 100.0, "fog_density": 7.0},
-}  # fmt: skip
-_SUNS = {"Noon": 45.0, "Sunset": 15.0, "Night": -90.0}
 
+
+def _sky(clouds: float, rain: float, puddles: float, wind: float, fog: float) -> dict[str, float]:
+    return {
+        "cloudiness": clouds,
+        "precipitation": rain,
+        "precipitation_deposits": puddles,
+        "wind_intensity": wind,
+        "fog_density": fog,
+    }
+
+
+_SKIES: dict[str, dict[str, float]] = {
+    "Clear": {},
+    "Cloudy": _sky(60.0, 0.0, 0.0, 10.0, 3.0),
+    "Wet": _sky(5.0, 0.0, 50.0, 10.0, 3.0),
+    "WetCloudy": _sky(60.0, 0.0, 50.0, 10.0, 3.0),
+    "SoftRain": _sky(20.0, 30.0, 50.0, 30.0, 3.0),
+    "MidRain": _sky(60.0, 60.0, 60.0, 60.0, 3.0),
+    "HardRain": _sky(100.0, 100.0, 90.0, 100.0, 7.0),
+}
 _NIGHT: dict[str, dict[str, float]] = {
     # CARLA's night presets are not the noon ones with the sun gone: most are foggy and wet
     "Clear": {"fog_density": 60.0, "fog_distance": 75.0, "fog_falloff": 1.0},
