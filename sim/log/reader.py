@@ -1,0 +1,170 @@
+"""Reads a log back: ticks in order, complete or reported. A truncated file gives every frame that is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import cv2
+import numpy as np
+from foxglove_schemas_protobuf.CameraCalibration_pb2 import CameraCalibration
+from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
+from foxglove_schemas_protobuf.FrameTransforms_pb2 import FrameTransforms
+from foxglove_schemas_protobuf.PointCloud_pb2 import PointCloud
+from mcap.exceptions import McapError
+from mcap.records import Attachment, Channel, Message, Metadata
+from mcap.stream_reader import StreamReader
+from scipy.spatial.transform import Rotation
+
+from control.command import Command
+from perception.frame import CameraModel, FloatArray, Frame, Gnss, Image, Sweep
+from perception.geometry import pose
+from perception.objects import Detections, Tracks
+from planning.records import Forecasts, Plan
+from sim.log import schema
+from sim.log.codec import decode
+from sim.log.foxglove import points_of
+from sim.truth import Truth
+
+
+class LogReadError(ValueError):
+    """A file that is no log of ours, or one without a single whole frame."""
+
+
+@dataclass(frozen=True)
+class LoggedTick:
+    """One frame of a log. ``frame`` is None where sensor data was not asked for."""
+
+    index: int
+    t_us: int
+    frame: Frame | None
+    truth: Truth | None
+    detections: Detections
+    tracks: Tracks | None
+    forecasts: Forecasts | None
+    plan: Plan | None
+    command: Command
+    step: schema.StepHead
+
+
+@dataclass
+class _Parts:
+    raw: dict[str, bytes] = field(default_factory=dict)
+
+
+class LogReader:
+    """An opened log: ``metadata``, ``world``, and the ticks. ``truncated`` is set once reading met a broken end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.metadata: dict[str, str] = {}
+        self.truncated = False
+        self._calibration: dict[str, tuple[int, int, FloatArray]] = {}
+        world: bytes | None = None
+        if not path.is_file():
+            raise LogReadError(f"{path}: no such log; give a log.mcap or a run folder that holds one")
+        for record in self._records():
+            if isinstance(record, Metadata) and record.name == "roadlab":
+                self.metadata = dict(record.metadata)
+            elif isinstance(record, Attachment) and record.name == "world.json":
+                world = record.data
+            elif isinstance(record, Message):
+                break
+        if self.metadata.get("format") != schema.FORMAT or world is None:
+            found = self.metadata.get("format", "none")
+            raise LogReadError(f"{path}: not a roadlab log (expected format {schema.FORMAT}, found {found})")
+        self.world = decode(schema.World, world)
+        self.truncated = False
+
+    def _records(self) -> Iterator[Any]:
+        with self.path.open("rb") as file:
+            try:
+                yield from StreamReader(file).records
+            except (McapError, EOFError, ValueError, OSError) as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise
+                self.truncated = True
+
+    def ticks(self, sensors: bool = True) -> Iterator[LoggedTick]:
+        """Whole ticks in order; ``sensors`` False leaves pictures and points undecoded."""
+        topics: dict[int, str] = {}
+        parts = _Parts()
+        for record in self._records():
+            if isinstance(record, Channel):
+                topics[record.id] = record.topic
+            elif isinstance(record, Message):
+                topic = topics[record.channel_id]
+                parts.raw[topic] = record.data
+                if topic == schema.FRAME_TOPIC:
+                    yield self._tick(parts.raw, sensors)
+                    parts = _Parts()
+
+    def _tick(self, raw: dict[str, bytes], sensors: bool) -> LoggedTick:
+        head = decode(schema.FrameHead, raw[schema.FRAME_TOPIC])
+        kept = {topic: decode(kind, raw[topic]) for topic, kind in schema.RECORD_TOPICS.items() if topic in raw}
+        return LoggedTick(
+            head.index,
+            head.t_us,
+            self._frame(head, raw) if sensors else None,
+            kept.get("/roadlab/truth"),
+            kept["/roadlab/detections"],
+            kept.get("/roadlab/tracks"),
+            kept.get("/roadlab/forecasts"),
+            kept.get("/roadlab/plan"),
+            decode(Command, raw[schema.COMMAND_TOPIC]),
+            decode(schema.StepHead, raw[schema.STEP_TOPIC]),
+        )
+
+    def _frame(self, head: schema.FrameHead, raw: dict[str, bytes]) -> Frame:
+        mounts = _mounts(raw[schema.TRANSFORM_TOPIC])
+        images = {name: self._image(name, raw, mounts[f"camera_{name}"]) for name in head.images}
+        sweeps = {}
+        for name in head.sweeps:
+            message = PointCloud.FromString(raw[schema.SWEEP_TOPIC.format(name=name)])
+            points, intensity = points_of(message)
+            sweeps[name] = Sweep(points, intensity, mounts[f"lidar_{name}"])
+        gnss = None if head.gnss_world_m is None else Gnss(head.gnss_world_m, *head.gnss_fix)
+        return Frame(
+            head.index,
+            head.t_us,
+            MappingProxyType(images),
+            MappingProxyType(sweeps),
+            head.imu,
+            gnss,
+            head.speed_mps,
+            head.steer_rad,
+            head.missing,
+        )
+
+    def _image(self, name: str, raw: dict[str, bytes], ego_from_camera: FloatArray) -> Image:
+        topic = schema.CALIBRATION_TOPIC.format(name=name)
+        if topic in raw:
+            message = CameraCalibration.FromString(raw[topic])
+            self._calibration[name] = (message.width, message.height, np.array(message.K).reshape(3, 3))
+        width, height, intrinsics = self._calibration[name]
+        data = CompressedImage.FromString(raw[schema.IMAGE_TOPIC.format(name=name)]).data
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        if bgr is None:
+            raise LogReadError(f"{self.path}: a picture of camera {name} cannot be decoded")
+        return Image(np.asarray(bgr, np.uint8), CameraModel(width, height, intrinsics, ego_from_camera))
+
+
+def _mounts(data: bytes) -> dict[str, FloatArray]:
+    """Child frame -> parent_from_child of a FrameTransforms message."""
+    out = {}
+    for t in FrameTransforms.FromString(data).transforms:
+        q = (t.rotation.x, t.rotation.y, t.rotation.z, t.rotation.w)
+        matrix = Rotation.from_quat(q).as_matrix()
+        out[t.child_frame_id] = pose(matrix, (t.translation.x, t.translation.y, t.translation.z))
+    return out
+
+
+def find_log(path: Path) -> Path:
+    """The log of a run folder, or the file itself. Raises LogReadError."""
+    found = path / "log.mcap" if path.is_dir() else path
+    if not found.is_file():
+        raise LogReadError(f"{path}: no log there; expected a run folder with log.mcap, or an .mcap file")
+    return found
