@@ -10,14 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.server.scene.buildings import add_building
+from sim.server.scene.furniture import add_lamps, place_lamps
 from sim.server.scene.ground import Ground
 from sim.server.scene.lanes import read_lanes
 from sim.server.scene.mesh import Mesh
 from sim.server.scene.occupancy import Occupancy
-from sim.server.scene.placement import outer_edges, place_buildings, place_trees
+from sim.server.scene.placement import keep_clear, outer_edges, place_buildings, place_trees
 from sim.server.scene.roads import Carriageway, build_crosswalks, build_roads
+from sim.server.scene.signal_shapes import add_signals, add_stop_lines
+from sim.server.scene.signals import read_signals
 from sim.server.scene.spawn import spawn_points
-from sim.server.scene.static import Box, StaticScene
+from sim.server.scene.static import StaticScene
 from sim.server.scene.terrain import Terrain, build_terrain, shape_terrain
 from sim.server.scene.triangles import Triangles
 from sim.server.scene.vegetation import build_trees, trunk_boxes
@@ -41,16 +44,28 @@ def build_scene(name: str, opendrive: str, seed: int = 0) -> StaticScene:
     terrain = shape_terrain(lanes)
     ground = _ground(carriageway, terrain)
     occupancy = Occupancy(lanes)
+    placed = read_signals(carla_map, root, carriageway.driving, ground)
+    keep_clear(placed, occupancy)
+    posts = Triangles()
+    signals, obstacles = add_signals(posts, placed)
+    add_stop_lines(posts, placed, ground)
     edges = outer_edges(lanes, occupancy)
     houses = Triangles()
-    obstacles: list[Box] = [
-        add_building(houses, building, rng) for building in place_buildings(edges, occupancy, ground, rng)
-    ]
+    obstacles.extend(add_building(houses, building, rng) for building in place_buildings(edges, occupancy, ground, rng))
+    lamps = place_lamps(edges, occupancy, ground)
+    obstacles.extend(add_lamps(posts, lamps))
     trees = place_trees(edges, occupancy, ground, rng)
     trunks, crowns, ranges, tree_spheres = build_trees(trees, rng)
     obstacles.extend(trunk_boxes(trees))
     world = Mesh.join(
-        [build_terrain(terrain), carriageway.mesh, build_crosswalks(carla_map, ground), houses.mesh(), trunks]
+        [
+            build_terrain(terrain),
+            carriageway.mesh,
+            build_crosswalks(carla_map, ground),
+            houses.mesh(),
+            posts.mesh(),
+            trunks,
+        ]
     )
     world, chunks, spheres = in_chunks(world)
     return StaticScene(
@@ -63,8 +78,8 @@ def build_scene(name: str, opendrive: str, seed: int = 0) -> StaticScene:
         trees=ranges + np.array([len(world.faces), 0]),
         tree_spheres_m=tree_spheres,
         strips=carriageway.strips,
-        lamps_m=np.zeros((0, 6), np.float32),
-        signals=(),
+        lamps_m=lamps.lights(),
+        signals=signals,
         obstacles=tuple(obstacles),
         spawn_points=spawn_points(carla_map),
         ground=ground,

@@ -12,6 +12,7 @@ from sim.server.scene.buildings import Building, draw_height
 from sim.server.scene.ground import Ground
 from sim.server.scene.lanes import Lane
 from sim.server.scene.occupancy import Occupancy, rectangle
+from sim.server.scene.signals import PlacedSignal
 from sim.server.scene.vegetation import CROWN_KINDS, Trees
 
 Array = npt.NDArray[np.float64]
@@ -27,6 +28,10 @@ ROADSIDE_TREE_SHARE = 0.5
 MOST_ROADSIDE_TREES = 170
 MOST_FIELD_TREES = 320
 """Limits of memory and of the time to load a map: a roadside tree is 1,800 triangles, one in the fields 520."""
+VIEW_M = 35.0
+"""A signal is not hidden from this far before its stop line."""
+VIEW_HALF_WIDTH_M = 3.0
+"""Room for a tree's crown beside the line of sight."""
 STEEP_M = 3.0
 """Ground that differs by more under one building takes none."""
 
@@ -43,6 +48,20 @@ class Edges:
     forward: Array
     town: npt.NDArray[np.bool_]
     width_m: Array
+
+
+def keep_clear(placed: Sequence[PlacedSignal], occupancy: Occupancy) -> None:
+    """Reserve the foot of every signal and the view of it from the lanes that obey it."""
+    for item in placed:
+        foot = np.array(item.signal.position_m[:2])
+        occupancy.take(rectangle(foot, (0.6, 0.6), 0.0))
+        right = np.array([-item.forward[1], item.forward[0]])
+        for lane in item.approaches:
+            eye = lane.point_m[:2] - lane.forward * VIEW_M
+            outline = np.array(
+                [eye - right, foot - right * VIEW_HALF_WIDTH_M, foot + right * VIEW_HALF_WIDTH_M, eye + right]
+            )
+            occupancy.take(outline)
 
 
 def outer_edges(lanes: Sequence[Lane], occupancy: Occupancy, step_m: float = EDGE_STEP_M) -> Edges:

@@ -1,0 +1,98 @@
+"""What stands on and beside sidewalks: street lamps, bins, benches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.scene.ground import Ground
+from sim.server.scene.mesh import Material, Tag
+from sim.server.scene.occupancy import Occupancy, rectangle
+from sim.server.scene.placement import Edges
+from sim.server.scene.static import Box
+from sim.server.scene.triangles import Triangles
+
+Array = npt.NDArray[np.float64]
+
+LAMP_GAP_M = 28.0
+"""Usual spacing of street lamps 8 m high."""
+LAMP_HEIGHT_M = 7.6
+LAMP_ARM_M = 1.9
+LAMP_RADIUS_M = (0.10, 0.06)
+LAMP_TILT = 0.22
+"""Rise of the arm over its length."""
+WIDE_SIDEWALK_M = 2.6
+"""On sidewalks this wide a lamp stands on the kerb's side and leaves two metres to walk; else behind it."""
+FROM_KERB_M = 0.5
+BEHIND_SIDEWALK_M = 0.45
+
+
+@dataclass(frozen=True)
+class Lamps:
+    """Street lamps in columns (n,): foot (n, 3), unit vector towards the road (n, 3)."""
+
+    foot_m: Array
+    inward: Array
+
+    def heads_m(self) -> Array:
+        """Middle of each luminaire (n, 3)."""
+        out: Array = self.foot_m + self.inward * LAMP_ARM_M
+        out[:, 2] += LAMP_HEIGHT_M + LAMP_ARM_M * LAMP_TILT
+        return out
+
+    def lights(self) -> npt.NDArray[np.float32]:
+        """Position just below the luminaire and pointing direction (n, 6): down and a little to the road."""
+        down = self.inward * 0.25 - np.array([0.0, 0.0, 1.0])
+        down /= np.linalg.norm(down, axis=1, keepdims=True)
+        return np.concatenate([self.heads_m() - np.array([0.0, 0.0, 0.1]), down], axis=1).astype(np.float32)
+
+
+def place_lamps(edges: Edges, occupancy: Occupancy, ground: Ground) -> Lamps:
+    """Lamps along the edges with sidewalks, and sparser beside other roads in the order of the edges."""
+    spots: list[Array] = []
+    inwards: list[Array] = []
+    for k in range(len(edges.point_m)):
+        outward = edges.outward[k]
+        if not edges.town[k]:
+            spot = edges.point_m[k] + outward * 1.0
+        elif edges.width_m[k] >= WIDE_SIDEWALK_M:
+            spot = edges.point_m[k] - outward * (edges.width_m[k] - FROM_KERB_M)
+        else:
+            spot = edges.point_m[k] + outward * BEHIND_SIDEWALK_M
+        gap = LAMP_GAP_M if edges.town[k] else 1.5 * LAMP_GAP_M
+        if spots and np.min(np.linalg.norm(np.array(spots)[:, :2] - spot[:2], axis=1)) < gap:
+            continue
+        if _is_taken(occupancy, spot, bool(edges.town[k])):
+            continue
+        occupancy.take(rectangle(spot, (0.5, 0.5), 0.0))
+        spots.append(spot)
+        inwards.append(-outward)
+    foot = np.array(spots).reshape(-1, 3)
+    foot[:, 2] = ground.heights(foot)
+    return Lamps(foot, np.array(inwards).reshape(-1, 3))
+
+
+def _is_taken(occupancy: Occupancy, spot: Array, town: bool) -> bool:
+    around = rectangle(spot, (0.4, 0.4), 0.0)
+    if np.any(occupancy.at(occupancy.driving, around)):
+        return True
+    return not town and not occupancy.is_free(around)
+
+
+def add_lamps(triangles: Triangles, lamps: Lamps) -> list[Box]:
+    """Poles, arms and luminaires. Returns the poles as obstacles."""
+    up = np.array([0.0, 0.0, 1.0])
+    top = lamps.foot_m + up * LAMP_HEIGHT_M
+    heads = lamps.heads_m()
+    triangles.add_cylinders(lamps.foot_m - 0.3 * up, top, LAMP_RADIUS_M, Material.POLE)
+    triangles.add_cylinders(top, heads, (0.05, 0.035), Material.POLE, 6)
+    yaw = np.arctan2(lamps.inward[:, 1], lamps.inward[:, 0])
+    triangles.add_boxes(heads + 0.02 * up, (0.36, 0.14, 0.06), yaw, Material.POLE)
+    triangles.add_boxes(heads - 0.05 * up, (0.28, 0.11, 0.015), yaw, Material.STREET_LAMP)
+    half = LAMP_HEIGHT_M / 2.0
+    return [
+        Box((x, y, z + half), (LAMP_RADIUS_M[0], LAMP_RADIUS_M[0], half), 0.0, int(Tag.POLES))
+        for x, y, z in lamps.foot_m.tolist()
+    ]
