@@ -11,7 +11,7 @@ from sim.server.scene.models import ModelLibrary
 from sim.server.scene.static import StaticScene
 from sim.server.sensors.attributes import Attributes
 from sim.server.sensors.base import Sensor
-from sim.server.sensors.events import CollisionSensor, DescribeActor, ObstacleSensor, RadarSensor
+from sim.server.sensors.events import DescribeActor, ObstacleSensor, RadarSensor
 from sim.server.sensors.inertial import GnssSensor, ImuSensor
 from sim.server.sensors.lidar import LidarSensor, SemanticLidarSensor
 from sim.server.sensors.rays import RayCaster
@@ -111,12 +111,12 @@ def create_sensor(type_id: str, attributes: Mapping[str, str], shared: SensorWor
         return ImuSensor(values, seed)
     if type_id == "sensor.other.gnss":
         return GnssSensor(values, shared.origin_deg, seed)
-    if type_id == "sensor.other.collision":
-        return CollisionSensor(shared.describe)
     if type_id == "sensor.other.obstacle":
         return ObstacleSensor(values, shared.caster, shared.describe)
     if type_id == "sensor.other.radar":
         return RadarSensor(values, shared.caster, seed)
+    if type_id == "sensor.other.collision":
+        raise ValueError(f"{type_id} does not measure: the world sends its contacts")
     if type_id in STREAMLESS:
         raise ValueError(f"{type_id} is computed by the client: it has no stream, spawn it without one")
     raise ValueError(f"{type_id!r} is not offered by this server")

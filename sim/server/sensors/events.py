@@ -1,4 +1,4 @@
-"""Sensors of what is touched or near: collision, obstacle, radar (carla-protocol 5.9, 5.12, 5.13)."""
+"""Sensors of what is near: obstacle and radar (carla-protocol 5.9, 5.13). Collisions are told by the world itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from sim.server.protocol.payloads import ActorValue, collision_body, obstacle_body, radar_body
+from sim.server.protocol.payloads import ActorValue, obstacle_body, radar_body
 from sim.server.sensors.attributes import Attributes
 from sim.server.sensors.instances import View
 from sim.server.sensors.rays import RayCaster
@@ -18,30 +18,6 @@ Array = npt.NDArray[np.float64]
 
 DescribeActor = Callable[[int, int], ActorValue]
 """(actor id, semantic tag) -> the actor as the wire has it; id 0 is static scenery of that tag."""
-
-
-class CollisionSensor:
-    """``sensor.other.collision``: one message per contact of the carrying actor and tick."""
-
-    stream_index = 0
-
-    def __init__(self, describe: DescribeActor) -> None:
-        self._describe = describe
-
-    def messages(self, view: View, parent_id: int) -> tuple[bytes, ...]:
-        """Bodies of this tick's contacts, in the order of the view."""
-        bodies = []
-        for contact in view.contacts:
-            if parent_id and parent_id in (contact.actor_id, contact.other_id):
-                first = contact.actor_id == parent_id
-                other = contact.other_id if first else contact.actor_id
-                impulse = np.asarray(contact.impulse_ns) * (1.0 if first else -1.0)
-                other_tag = contact.other_tag if first else 0
-                bodies.append(collision_body(self._describe(parent_id, 0), self._describe(other, other_tag), impulse))
-        return tuple(bodies)
-
-    def measure(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> bytes | None:
-        return next(iter(self.messages(view, parent_id)), None)
 
 
 class ObstacleSensor:

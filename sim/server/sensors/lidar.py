@@ -22,6 +22,7 @@ from sim.server.protocol.payloads import lidar_body, semantic_lidar_body
 from sim.server.scene.mesh import Material
 from sim.server.sensors.attributes import Attributes
 from sim.server.sensors.instances import View
+from sim.server.sensors.ray_kernels import place_points
 from sim.server.sensors.rays import Fan, Hits, RayCaster
 from sim.server.world.pose import rotation_matrix
 
@@ -151,17 +152,16 @@ class LidarSensor:
         if self._dropoff_rate > 0.0:
             fan.alive[:] = self._rng.random(fan.alive.shape, dtype=np.float32) >= self._dropoff_rate
         channel, directions, hits = self._head.shoot(position_m, rotation_rad, fan, view, parent_id)
-        hit = np.isfinite(hits.range_m)
-        range_m = hits.range_m[hit]
+        row = np.flatnonzero(np.isfinite(hits.range_m))
+        range_m = hits.range_m[row]
         clear = np.exp(-np.float32(self._attenuation_pm) * range_m)  # share that the air lets through
         kept = self._kept(clear)
-        range_m, clear = range_m[kept], clear[kept]
+        row, range_m, clear = row[kept], range_m[kept], clear[kept]
         if self._noise_m > 0.0:
             range_m = range_m + self._rng.normal(0.0, self._noise_m, len(range_m)).astype(np.float32)
-        points = np.empty((len(range_m), 4), np.float32)
-        points[:, :3] = directions[hit][kept] * range_m[:, None]
-        points[:, 3] = clear * REFLECTIVITY[hits.material[hit][kept]]
-        counts = np.bincount(channel[hit][kept], minlength=self._head.geometry.channels)
+        points = np.empty((len(row), 4), np.float32)
+        place_points(directions, row, range_m, clear * REFLECTIVITY[hits.material[row]], points)
+        counts = np.bincount(channel[row], minlength=self._head.geometry.channels)
         return lidar_body(self._head.angle_rad, counts, points)
 
     def _kept(self, clear: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
@@ -182,11 +182,10 @@ class SemanticLidarSensor:
 
     def measure(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> bytes | None:
         channel, directions, hits = self._head.shoot(position_m, rotation_rad, self._head.fan(dt_s), view, parent_id)
-        hit = np.isfinite(hits.range_m)
+        hit = np.flatnonzero(np.isfinite(hits.range_m))
         counts = np.bincount(channel[hit], minlength=self._head.geometry.channels)
-        points = np.empty((int(hit.sum()), 4), np.float32)
-        points[:, :3] = directions[hit] * hits.range_m[hit, None]
-        points[:, 3] = hits.cosine[hit]
+        points = np.empty((len(hit), 4), np.float32)
+        place_points(directions, hit, hits.range_m[hit], hits.cosine[hit], points)
         return semantic_lidar_body(
             self._head.angle_rad,
             counts,

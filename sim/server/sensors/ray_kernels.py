@@ -62,31 +62,35 @@ def fan_rays(ray_number, elevation, azimuth, position, rotation, rays, direction
 
 
 @njit(cache=True, nogil=True)
+def _slab(o, w, low, high, entry, leave):  # type: ignore[no-untyped-def]
+    """Cut the span ``entry..leave`` of a ray by two parallel planes; an empty span has entry > leave."""
+    if abs(w) < 1e-12:
+        return (entry, leave) if low <= o <= high else (1.0, 0.0)
+    a, b = (low - o) / w, (high - o) / w
+    return max(entry, min(a, b)), min(leave, max(a, b))
+
+
+@njit(cache=True, nogil=True)
 def _try_box(  # type: ignore[no-untyped-def]
     rays, slot, body, max_range, to_local, position, low, high, offset, n, out_rays, out_slot, out_body, out_in, out_out
 ):
     """Append ray ``slot`` if it enters the box of ``body`` within reach; returns the new count."""
-    entry, leave = 0.0, max_range
-    origin = np.empty(3)
-    way = np.empty(3)
-    for axis in range(3):
-        o, w = 0.0, 0.0
-        for k in range(3):
-            o += to_local[body, axis, k] * (rays[slot, k] - position[body, k])
-            w += to_local[body, axis, k] * rays[slot, 3 + k]
-        origin[axis], way[axis] = o, w
-        if abs(w) < 1e-12:
-            if o < low[body, axis] or o > high[body, axis]:
-                return n
-        else:
-            a, b = (low[body, axis] - o) / w, (high[body, axis] - o) / w
-            entry, leave = max(entry, min(a, b)), min(leave, max(a, b))
+    a = to_local[body]
+    px, py, pz = rays[slot, 0] - position[body, 0], rays[slot, 1] - position[body, 1], rays[slot, 2] - position[body, 2]
+    dx, dy, dz = rays[slot, 3], rays[slot, 4], rays[slot, 5]
+    ox, wx = a[0, 0] * px + a[0, 1] * py + a[0, 2] * pz, a[0, 0] * dx + a[0, 1] * dy + a[0, 2] * dz
+    oy, wy = a[1, 0] * px + a[1, 1] * py + a[1, 2] * pz, a[1, 0] * dx + a[1, 1] * dy + a[1, 2] * dz
+    oz, wz = a[2, 0] * px + a[2, 1] * py + a[2, 2] * pz, a[2, 0] * dx + a[2, 1] * dy + a[2, 2] * dz
+    entry, leave = _slab(ox, wx, low[body, 0], high[body, 0], 0.0, max_range)
+    entry, leave = _slab(oy, wy, low[body, 1], high[body, 1], entry, leave)
+    entry, leave = _slab(oz, wz, low[body, 2], high[body, 2], entry, leave)
     if entry > leave:
         return n
     if n < len(out_slot):
-        for axis in range(3):
-            out_rays[n, axis] = origin[axis] + way[axis] * entry + offset[body, axis]
-            out_rays[n, 3 + axis] = way[axis]
+        out_rays[n, 0] = ox + wx * entry + offset[body, 0]
+        out_rays[n, 1] = oy + wy * entry + offset[body, 1]
+        out_rays[n, 2] = oz + wz * entry + offset[body, 2]
+        out_rays[n, 3], out_rays[n, 4], out_rays[n, 5] = wx, wy, wz
         out_slot[n], out_body[n], out_in[n], out_out[n] = slot, body, entry, leave
     return n + 1
 
@@ -210,3 +214,12 @@ def take_bodies(  # type: ignore[no-untyped-def]
                 w += to_local[b, j, axis] * normal[k, j]
             norm += w * w
         cosine[s] = min(abs(dot) / math.sqrt(max(norm, 1e-20)), 1.0)
+
+
+@njit(cache=True, nogil=True)
+def place_points(directions, row, ranges, value, points):  # type: ignore[no-untyped-def]
+    """Points ``(k, 4)`` = direction of each row times its range, and a value."""
+    for k in range(len(row)):
+        for axis in range(3):
+            points[k, axis] = directions[row[k], axis] * ranges[k]
+        points[k, 3] = value[k]

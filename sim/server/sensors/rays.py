@@ -10,6 +10,9 @@ CARLA's world frame (left-handed, metres, radians).
 
 from __future__ import annotations
 
+import importlib
+import sys
+import types
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +115,8 @@ class RayCaster:
         n = len(library.names)
         columns = max(1, int(np.ceil(np.sqrt(n))))
         row = np.arange(n)
-        self._offset_m = np.stack([row % columns, row // columns, np.zeros(n)], axis=1) * LIBRARY_PITCH_M
+        grid = np.stack([row % columns, row // columns, np.zeros(n)], axis=1)
+        self._offset_m: Array = grid.astype(np.float64) * LIBRARY_PITCH_M
         self._low_m, self._high_m = np.zeros((n, 3)), np.zeros((n, 3))
         vertices, faces, chosen = [], [], []
         first = 0
@@ -260,6 +264,21 @@ class RayCaster:
         return hits
 
 
+def open3d() -> Any:
+    """The Open3D module, imported without its plotting and learning subpackages: they take four fifths of the import's
+    six seconds (pandas, scikit-learn, dash) and nothing here needs them. They can still be imported afterwards."""
+    if "open3d" not in sys.modules:
+        unwanted = [name for name in ("open3d.visualization", "open3d.ml") if name not in sys.modules]
+        for name in unwanted:
+            sys.modules[name] = types.ModuleType(name)
+        try:
+            importlib.import_module("open3d")
+        finally:
+            for name in unwanted:
+                sys.modules.pop(name, None)
+    return sys.modules["open3d"]
+
+
 def _body_arrays(bodies: Bodies) -> tuple[npt.NDArray[Any], ...]:
     return (
         bodies.local_from_world,
@@ -282,8 +301,7 @@ def _faces_met(scene: StaticScene) -> npt.NDArray[np.int64]:
 
 def _embree(vertices_m: npt.NDArray[np.float32], faces: npt.NDArray[np.uint32]) -> Any:
     """An Embree scene of one mesh, built now."""
-    import open3d as o3d
-
+    o3d = open3d()
     scene = o3d.t.geometry.RaycastingScene(nthreads=THREADS)
     if len(faces):
         scene.add_triangles(
@@ -301,7 +319,6 @@ def _cast(
     scene: Any, rays: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint32], npt.NDArray[np.float32]]:
     """``(t (n,), face (n,), normal (n, 3))`` of the first hits."""
-    import open3d as o3d
-
+    o3d = open3d()
     answer = scene.cast_rays(o3d.core.Tensor(rays), nthreads=THREADS)
     return answer["t_hit"].numpy(), answer["primitive_ids"].numpy(), answer["primitive_normals"].numpy()

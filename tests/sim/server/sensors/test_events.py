@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from sim.server.sensors.create import SensorWorld, create_sensor
-from sim.server.sensors.instances import Contact
 from tests.sim.server.sensors import builders
 
 ORIGIN, LEVEL = np.array([0.0, 0.0, 1.0]), np.zeros(3)
@@ -17,19 +16,6 @@ def describe(actor_id, tag):
 @pytest.fixture(scope="module")
 def shared():
     return SensorWorld(builders.scene(), builders.library, describe=describe)
-
-
-def test_only_the_carriers_contacts_are_told_and_seen_from_its_side(shared):
-    sensor = create_sensor("sensor.other.collision", {}, shared)
-    contacts = (
-        Contact(3, 0, 3, (0.0, -50.0, 0.0), (1.0, 0.0, 0.0)),
-        Contact(5, 6, 14, (9.0, 0.0, 0.0), (1.0, 0.0, 0.0)),
-        Contact(2, 3, 14, (7.0, 0.0, 0.0), (1.0, 0.0, 0.0)),
-    )
-    told = [msgpack.unpackb(m) for m in sensor.messages(builders.view(contacts=contacts), 3)]
-    assert [(m[0][0], m[1][0], m[2]) for m in told] == [(3, 0, [0.0, -50.0, 0.0]), (3, 2, [-7.0, 0.0, 0.0])]
-    assert told[0][1][4] == bytes([3])
-    assert sensor.measure(ORIGIN, LEVEL, builders.view(), 3, 0.1) is None
 
 
 def test_obstacle_reports_the_nearest_thing_ahead(shared):
