@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from sim.server.scene.static import Signal
 from sim.server.world.traffic_lights import GREEN, OFF, RED, YELLOW, TrafficLights
 

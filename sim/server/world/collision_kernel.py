@@ -1,0 +1,381 @@
+"""Contacts between upright boxes (vehicles, props, scenery) and upright cylinders (walkers).
+
+Broad phase: static boxes in a uniform grid, moving bodies sorted along x; a pair is kept if it can touch within
+the tick. Narrow phase, every sub-step: separating axes in the plane and an overlap of heights. Response: an
+impulse at the contact point with restitution and Coulomb friction, and a push apart (Catto, Box2D).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from sim.server.world.bodies import PROP, VEHICLE, WALKER, Bodies
+from sim.server.world.walkers import KNOCK_MPS, KNOCKED_S
+
+CELL_M = 16.0
+"""Grid cell of the static boxes: about two buildings or a row of parked cars."""
+CLEARANCE_M = 0.2
+"""Vehicles pass over what is lower than this: ground clearance and tyre."""
+RESTITUTION = 0.15
+"""Cars crumple: at 10 m/s about an eighth of the closing speed comes back (crash tests: 0.1 to 0.2)."""
+SOFT_SPEED_MPS = 1.0
+"""Slower touches do not bounce."""
+FRICTION = 0.4
+"""Metal on metal or concrete, dry."""
+SLOP_M = 0.01
+"""Overlap left uncorrected, so that resting contacts stay contacts."""
+PUSH_SHARE = 0.4
+"""Share of the overlap corrected per sub-step; below 1 for neighbours that push back."""
+
+IMPULSE_X, IMPULSE_Y, POINT_X, POINT_Y, POINT_Z, TOTAL = range(6)
+"""Columns of what the sub-steps of a tick add up for each pair; points are weighted by impulse."""
+
+StaticGrid = tuple[
+    npt.NDArray[np.float64],  # (m, 7) box: centre x y, low z, high z, half x y, yaw
+    npt.NDArray[np.float64],  # (4,) x0, y0, columns, rows
+    npt.NDArray[np.int64],  # (cells + 1,) first entry of each cell
+    npt.NDArray[np.int64],  # (entries,) box of each entry
+]
+
+
+def static_grid(boxes: npt.NDArray[np.float64]) -> StaticGrid:
+    """Index boxes ``(m, 7)``: centre x y z, half sizes x y z, yaw."""
+    boxes = np.asarray(boxes, np.float64).reshape(-1, 7)
+    table = np.column_stack(
+        [boxes[:, :2], boxes[:, 2] - boxes[:, 5], boxes[:, 2] + boxes[:, 5], boxes[:, 3:5], boxes[:, 6]]
+    )
+    cos, sin = np.abs(np.cos(boxes[:, 6])), np.abs(np.sin(boxes[:, 6]))
+    reach = np.column_stack([cos * boxes[:, 3] + sin * boxes[:, 4], sin * boxes[:, 3] + cos * boxes[:, 4]])
+    low, high = boxes[:, :2] - reach, boxes[:, :2] + reach
+    origin = low.min(axis=0) if len(boxes) else np.zeros(2)
+    first = np.floor((low - origin) / CELL_M).astype(np.int64)
+    last = np.floor((high - origin) / CELL_M).astype(np.int64)
+    columns, rows = (last.max(axis=0) + 1) if len(boxes) else (1, 1)
+    cells: list[list[int]] = [[] for _ in range(int(columns) * int(rows))]
+    for box in range(len(boxes)):
+        for j in range(first[box, 1], last[box, 1] + 1):
+            for i in range(first[box, 0], last[box, 0] + 1):
+                cells[j * int(columns) + i].append(box)
+    start = np.zeros(len(cells) + 1, np.int64)
+    start[1:] = np.cumsum([len(c) for c in cells])
+    entry = np.array([box for cell in cells for box in cell], np.int64)
+    return table, np.array([*origin, columns, rows], np.float64), start, entry
+
+
+@njit(cache=True, nogil=True)
+def _body_shape(b: Any) -> tuple[float, float, float, float, float, float, float]:
+    """Centre x y, low z, high z, half x y, yaw; a walker is a square whose inscribed circle is its radius."""
+    yaw = b.rotation[1]
+    cos, sin = math.cos(yaw), math.sin(yaw)
+    x = b.position[0] + cos * b.centre[0] - sin * b.centre[1]
+    y = b.position[1] + sin * b.centre[0] + cos * b.centre[1]
+    z = b.position[2] + b.centre[2]
+    low = z - b.half[2] + (CLEARANCE_M if b.kind == VEHICLE else 0.0)
+    return x, y, low, z + b.half[2], b.half[0], b.half[1], yaw
+
+
+@njit(cache=True, nogil=True)
+def _box_shape(boxes: Any, k: int) -> tuple[float, float, float, float, float, float, float]:
+    return boxes[k, 0], boxes[k, 1], boxes[k, 2], boxes[k, 3], boxes[k, 4], boxes[k, 5], boxes[k, 6]
+
+
+@njit(cache=True, nogil=True)
+def _corners_inside(a: Any, b: Any) -> tuple[float, float, int]:
+    """Sum of the corners of box a inside box b, and their number."""
+    cos_a, sin_a, cos_b, sin_b = math.cos(a[6]), math.sin(a[6]), math.cos(b[6]), math.sin(b[6])
+    sum_x = sum_y = 0.0
+    count = 0
+    for corner in range(4):
+        u = a[4] if corner & 1 else -a[4]
+        v = a[5] if corner & 2 else -a[5]
+        x, y = a[0] + cos_a * u - sin_a * v, a[1] + sin_a * u + cos_a * v
+        dx, dy = x - b[0], y - b[1]
+        if abs(cos_b * dx + sin_b * dy) <= b[4] and abs(cos_b * dy - sin_b * dx) <= b[5]:
+            sum_x += x
+            sum_y += y
+            count += 1
+    return sum_x, sum_y, count
+
+
+@njit(cache=True, nogil=True)
+def _boxes_touch(a: Any, b: Any) -> tuple[float, float, float, float, float]:
+    """Depth (<= 0: apart), normal x y from b towards a, contact point x y of two oriented boxes."""
+    dx, dy = a[0] - b[0], a[1] - b[1]
+    cos_a, sin_a, cos_b, sin_b = math.cos(a[6]), math.sin(a[6]), math.cos(b[6]), math.sin(b[6])
+    cos, sin = abs(cos_a * cos_b + sin_a * sin_b), abs(sin_a * cos_b - cos_a * sin_b)
+    depth, normal_x, normal_y = 1e30, 1.0, 0.0
+    for axis in range(4):
+        if axis == 0:
+            ux, uy, reach = cos_a, sin_a, a[4] + cos * b[4] + sin * b[5]
+        elif axis == 1:
+            ux, uy, reach = -sin_a, cos_a, a[5] + sin * b[4] + cos * b[5]
+        elif axis == 2:
+            ux, uy, reach = cos_b, sin_b, b[4] + cos * a[4] + sin * a[5]
+        else:
+            ux, uy, reach = -sin_b, cos_b, b[5] + sin * a[4] + cos * a[5]
+        gap = dx * ux + dy * uy
+        overlap = reach - abs(gap)
+        if overlap <= 0.0:
+            return 0.0, 1.0, 0.0, 0.0, 0.0
+        if overlap < depth:
+            depth = overlap
+            side = 1.0 if gap >= 0.0 else -1.0
+            normal_x, normal_y = side * ux, side * uy
+    x1, y1, n1 = _corners_inside(a, b)
+    x2, y2, n2 = _corners_inside(b, a)
+    if n1 + n2 > 0:
+        return depth, normal_x, normal_y, (x1 + x2) / (n1 + n2), (y1 + y2) / (n1 + n2)
+    return depth, normal_x, normal_y, 0.5 * (a[0] + b[0]), 0.5 * (a[1] + b[1])
+
+
+@njit(cache=True, nogil=True)
+def _disc_touches_box(a: Any, b: Any) -> tuple[float, float, float, float, float]:
+    """As ``_boxes_touch``, for the disc of radius ``a[4]`` and box b."""
+    cos, sin = math.cos(b[6]), math.sin(b[6])
+    dx, dy = a[0] - b[0], a[1] - b[1]
+    u, v = cos * dx + sin * dy, cos * dy - sin * dx
+    near_u, near_v = min(max(u, -b[4]), b[4]), min(max(v, -b[5]), b[5])
+    out_u, out_v = u - near_u, v - near_v
+    distance = math.hypot(out_u, out_v)
+    if distance >= a[4]:
+        return 0.0, 1.0, 0.0, 0.0, 0.0
+    if distance > 1e-9:
+        depth = a[4] - distance
+        normal_u, normal_v = out_u / distance, out_v / distance
+    else:  # the centre is inside: out through the nearest side
+        in_u, in_v = b[4] - abs(u), b[5] - abs(v)
+        normal_u = math.copysign(1.0, u) if in_u < in_v else 0.0
+        normal_v = 0.0 if in_u < in_v else math.copysign(1.0, v)
+        depth = a[4] + min(in_u, in_v)
+    x, y = b[0] + cos * near_u - sin * near_v, b[1] + sin * near_u + cos * near_v
+    return depth, cos * normal_u - sin * normal_v, sin * normal_u + cos * normal_v, x, y
+
+
+@njit(cache=True, nogil=True)
+def _touch(a: Any, a_round: bool, b: Any, b_round: bool) -> tuple[float, float, float, float, float]:
+    """As ``_boxes_touch``, for any two shapes, with the heights considered."""
+    if a[2] >= b[3] or b[2] >= a[3]:
+        return 0.0, 1.0, 0.0, 0.0, 0.0
+    if a_round and b_round:
+        dx, dy = a[0] - b[0], a[1] - b[1]
+        distance = math.hypot(dx, dy)
+        depth = a[4] + b[4] - distance
+        if depth <= 0.0:
+            return 0.0, 1.0, 0.0, 0.0, 0.0
+        nx, ny = (dx / distance, dy / distance) if distance > 1e-9 else (1.0, 0.0)
+        return depth, nx, ny, b[0] + nx * b[4], b[1] + ny * b[4]
+    if a_round:
+        return _disc_touches_box(a, b)
+    if b_round:
+        depth, nx, ny, x, y = _disc_touches_box(b, a)
+        return depth, -nx, -ny, x, y
+    return _boxes_touch(a, b)
+
+
+@njit(cache=True, nogil=True)
+def _reach(b: Any, dt: float) -> float:
+    """Radius around the position that the body cannot leave within ``dt`` (20 m/s^2: more than any tyre gives)."""
+    size = math.hypot(b.half[0], b.half[1]) + math.hypot(b.centre[0], b.centre[1])
+    return size + (math.hypot(b.velocity[0], b.velocity[1]) + 20.0 * dt) * dt + SLOP_M
+
+
+@njit(cache=True, nogil=True)
+def _movable(b: Any) -> bool:
+    return bool(b.simulate and b.collide and b.kind != PROP)
+
+
+@njit(cache=True, nogil=True)
+def _pair_matters(a: Any, b: Any) -> bool:
+    """At least one can move; a walker without collisions is still felt by vehicles (see ``solve_pairs``)."""
+    if not (_movable(a) or _movable(b)):
+        return False
+    sensed = (a.kind == WALKER and b.kind == VEHICLE) or (a.kind == VEHICLE and b.kind == WALKER)
+    return bool((a.collide and b.collide) or sensed)
+
+
+@njit(cache=True, nogil=True)
+def find_pairs(bodies: Bodies, grid: Any, dt: float, pairs: npt.NDArray[np.int64]) -> int:
+    """Pairs that can touch within ``dt``: rows (body, other body) or (body, -1 - static box); returns their number.
+
+    More than ``len(pairs)`` are counted but not stored.
+    """
+    count = 0
+    n = len(bodies)
+    low = np.empty(n)
+    reach = np.empty(n)
+    for i in range(n):
+        reach[i] = _reach(bodies[i], dt)
+        low[i] = bodies[i].position[0] - reach[i]
+    order = np.argsort(low, kind="mergesort")
+    for at in range(n):
+        i = order[at]
+        high = bodies[i].position[0] + reach[i]
+        for k in range(at + 1, n):
+            j = order[k]
+            if low[j] > high:
+                break
+            dx = bodies[i].position[0] - bodies[j].position[0]
+            dy = bodies[i].position[1] - bodies[j].position[1]
+            near = reach[i] + reach[j]
+            if dx * dx + dy * dy < near * near and _pair_matters(bodies[i], bodies[j]):
+                if count < len(pairs):
+                    pairs[count, 0], pairs[count, 1] = min(i, j), max(i, j)
+                count += 1
+    boxes, meta, start, entry = grid
+    columns, rows = int(meta[2]), int(meta[3])
+    seen = np.full(len(boxes), -1, np.int64)
+    for i in range(n):
+        b = bodies[i]
+        if not _movable(b) or len(boxes) == 0:
+            continue
+        x, y, r = b.position[0] - meta[0], b.position[1] - meta[1], reach[i]
+        for row in range(max(int((y - r) // CELL_M), 0), min(int((y + r) // CELL_M), rows - 1) + 1):
+            for column in range(max(int((x - r) // CELL_M), 0), min(int((x + r) // CELL_M), columns - 1) + 1):
+                cell = row * columns + column
+                for e in range(start[cell], start[cell + 1]):
+                    k = entry[e]
+                    near = r + math.hypot(boxes[k, 4], boxes[k, 5])
+                    dx, dy = b.position[0] - boxes[k, 0], b.position[1] - boxes[k, 1]
+                    if seen[k] != i and dx * dx + dy * dy < near * near:
+                        seen[k] = i
+                        if count < len(pairs):
+                            pairs[count, 0], pairs[count, 1] = i, -1 - k
+                        count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _strike(a: Any, rx: float, ry: float, jx: float, jy: float) -> None:
+    a.velocity[0] += jx / a.mass
+    a.velocity[1] += jy / a.mass
+    if a.kind != WALKER:
+        a.yaw_rate += (rx * jy - ry * jx) / a.inertia
+    elif math.hypot(jx, jy) > KNOCK_MPS * a.mass:
+        a.knocked_s = KNOCKED_S
+
+
+@njit(cache=True, nogil=True)
+def _give(b: Any, rx: float, ry: float, ux: float, uy: float) -> float:
+    """Speed along (ux, uy) that a unit impulse along it at offset r gives: the inverse effective mass."""
+    turn = 0.0 if b.kind == WALKER else (rx * uy - ry * ux) ** 2 / b.inertia
+    return float(1.0 / b.mass + turn)
+
+
+@njit(cache=True, nogil=True)
+def _offset(b: Any, x: float, y: float) -> tuple[float, float]:
+    """From the mass centre to a world point."""
+    cos, sin = math.cos(b.rotation[1]), math.sin(b.rotation[1])
+    cx, cy = b.mass_centre[0], b.mass_centre[1]
+    return x - b.position[0] - (cos * cx - sin * cy), y - b.position[1] - (sin * cx + cos * cy)
+
+
+@njit(cache=True, nogil=True)
+def _point_speed(b: Any, rx: float, ry: float) -> tuple[float, float]:
+    turn = 0.0 if b.kind == WALKER else b.yaw_rate
+    return b.velocity[0] - turn * ry, b.velocity[1] + turn * rx
+
+
+@njit(cache=True, nogil=True)
+def _impulse(
+    a: Any, b: Any, static: bool, x: float, y: float, nx: float, ny: float
+) -> tuple[float, float, float, float, float, float]:
+    """Impulse x y on a at (x, y), and the offsets of that point; b is meaningless where ``static``."""
+    rax, ray = _offset(a, x, y)
+    vx, vy = _point_speed(a, rax, ray)
+    rbx, rby = 0.0, 0.0
+    moves_a, moves_b = _movable(a), not static and _movable(b)
+    if not static:
+        rbx, rby = _offset(b, x, y)
+        bx, by = _point_speed(b, rbx, rby)
+        vx, vy = vx - bx, vy - by
+    closing = -(vx * nx + vy * ny)
+    if closing <= 0.0:
+        return 0.0, 0.0, rax, ray, rbx, rby
+    give_n = give_t = 0.0
+    tx, ty = -ny, nx
+    # a walker that only reports is weighed as if it could move
+    if moves_a or (not static and a.kind == WALKER):
+        give_n, give_t = _give(a, rax, ray, nx, ny), _give(a, rax, ray, tx, ty)
+    if moves_b or (not static and b.kind == WALKER):
+        give_n += _give(b, rbx, rby, nx, ny)
+        give_t += _give(b, rbx, rby, tx, ty)
+    bounce = RESTITUTION if closing > SOFT_SPEED_MPS else 0.0
+    jn = (1.0 + bounce) * closing / give_n
+    jt = -(vx * tx + vy * ty) / give_t
+    jt = min(max(jt, -FRICTION * jn), FRICTION * jn)
+    return jn * nx + jt * tx, jn * ny + jt * ty, rax, ray, rbx, rby
+
+
+@njit(cache=True, nogil=True)
+def _push_apart(a: Any, b: Any, static: bool, depth: float, nx: float, ny: float) -> None:
+    push = PUSH_SHARE * max(depth - SLOP_M, 0.0)
+    inverse_a = 1.0 / a.mass if _movable(a) else 0.0
+    inverse_b = 1.0 / b.mass if not static and _movable(b) else 0.0
+    total = inverse_a + inverse_b
+    if total <= 0.0:
+        return
+    a.position[0] += push * inverse_a / total * nx
+    a.position[1] += push * inverse_a / total * ny
+    if not static:
+        b.position[0] -= push * inverse_b / total * nx
+        b.position[1] -= push * inverse_b / total * ny
+
+
+@njit(cache=True, nogil=True)
+def solve_pairs(bodies: Bodies, grid: Any, pairs: Any, count: int, felt: npt.NDArray[np.float64]) -> None:
+    """Resolve the contacts of one sub-step; ``felt`` (pairs, 6) adds up what each pair felt in this tick.
+
+    A walker without collisions (the client's walker controller switches them off) neither stops a vehicle nor
+    is pushed, but the touch is reported with the impulse that it would have had.
+    """
+    boxes = grid[0]
+    for p in range(count):
+        i, j = pairs[p, 0], pairs[p, 1]
+        static = j < 0
+        a = bodies[i]
+        b = bodies[i] if static else bodies[j]
+        shape_a = _body_shape(a)
+        shape_b = _box_shape(boxes, -1 - j) if static else _body_shape(b)
+        depth, nx, ny, x, y = _touch(shape_a, a.kind == WALKER, shape_b, not static and b.kind == WALKER)
+        if depth <= 0.0:
+            continue
+        jx, jy, rax, ray, rbx, rby = _impulse(a, b, static, x, y, nx, ny)
+        size = math.hypot(jx, jy)
+        felt[p, IMPULSE_X] += jx
+        felt[p, IMPULSE_Y] += jy
+        felt[p, POINT_X] += size * x
+        felt[p, POINT_Y] += size * y
+        felt[p, POINT_Z] += size * 0.5 * (max(shape_a[2], shape_b[2]) + min(shape_a[3], shape_b[3]))
+        felt[p, TOTAL] += size
+        if not (a.collide and (static or b.collide)):
+            continue
+        if _movable(a):
+            _strike(a, rax, ray, jx, jy)
+        if not static and _movable(b):
+            _strike(b, rbx, rby, -jx, -jy)
+        _push_apart(a, b, static, depth, nx, ny)
+
+
+@njit(cache=True, nogil=True)
+def first_overlap(bodies: Bodies, grid: Any, shape: Any, ignore: int) -> int:
+    """Actor id of the first body that the box ``shape`` overlaps, 0 for static scenery, -1 for none."""
+    boxes, meta, start, entry = grid
+    for i in range(len(bodies)):
+        b = bodies[i]
+        if b.collide and b.actor_id != ignore and _touch(shape, False, _body_shape(b), b.kind == WALKER)[0] > 0.0:
+            return int(b.actor_id)
+    columns, rows = int(meta[2]), int(meta[3])
+    r = math.hypot(shape[4], shape[5])
+    x, y = shape[0] - meta[0], shape[1] - meta[1]
+    for row in range(max(int((y - r) // CELL_M), 0), min(int((y + r) // CELL_M), rows - 1) + 1):
+        for column in range(max(int((x - r) // CELL_M), 0), min(int((x + r) // CELL_M), columns - 1) + 1):
+            cell = row * columns + column
+            for e in range(start[cell], start[cell + 1]):
+                if _touch(shape, False, _box_shape(boxes, entry[e]), False)[0] > 0.0:
+                    return 0
+    return -1

@@ -1,0 +1,375 @@
+"""The moving world: vehicles, walkers and props, stepped together.
+
+CARLA's frame (left-handed, z up), metres, radians, SI. Deterministic: the same calls give the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.scene.ground import Ground
+from sim.server.scene.static import Box
+from sim.server.sensors.instances import Contact, Weather
+from sim.server.world.ackermann import AckermannController
+from sim.server.world.bodies import BODY, PROP, VEHICLE, WALKER, Bodies
+from sim.server.world.collision_kernel import find_pairs, first_overlap, static_grid
+from sim.server.world.fleet_kernel import advance, finish
+from sim.server.world.machine import read_control, read_telemetry, world_wheels, write_control, write_machine
+from sim.server.world.pose import rotation_matrix
+from sim.server.world.vehicle_spec import (
+    AckermannControl,
+    AckermannSettings,
+    VehicleControl,
+    VehiclePhysics,
+    VehicleSpec,
+    VehicleTelemetry,
+)
+from sim.server.world.walkers import mass_of
+
+Array = npt.NDArray[np.float64]
+Vector = Sequence[float] | Array
+
+CHUNK_S = 0.05
+"""Ground and pairs are looked up anew after at most this time: 1.5 m at 30 m/s."""
+SUBSTEP_S = 0.01
+"""Longest step of forces and contacts: 0.3 m at 30 m/s, less than any body is long."""
+PROP_DENSITY_KGPM3 = 200.0
+"""Props are immovable; their mass only weighs the impulse that they report."""
+
+
+def friction_scale(weather: Weather) -> float:
+    """What the weather leaves of the dry friction: 0.7 on a wet road, 0.6 with standing water (Wong, tables)."""
+    wet = min(max(weather.wetness, weather.precipitation, 0.0), 100.0) / 100.0
+    water = min(max(weather.precipitation_deposits, 0.0), 100.0) / 100.0
+    return 1.0 - 0.3 * wet - 0.1 * water
+
+
+class Dynamics:
+    """All bodies that move or can be hit. Columns are sorted by actor id."""
+
+    def __init__(self, ground: Ground, obstacles: Sequence[Box], rng: np.random.Generator) -> None:
+        self._ground = ground.arrays
+        self._tags = [box.tag for box in obstacles]
+        boxes = np.array([[*box.centre_m, *box.half_m, box.yaw_rad] for box in obstacles], np.float64)
+        self._grid = static_grid(boxes)
+        self._rng = rng
+        self._bodies: Bodies = np.zeros(0, BODY)
+        self._row: dict[int, int] = {}
+        self._spec: dict[int, VehicleSpec] = {}
+        self._physics: dict[int, VehiclePhysics] = {}
+        self._ackermann: dict[int, AckermannController] = {}
+        self._ackermann_settings: dict[int, AckermannSettings] = {}
+        self._pairs = np.zeros((256, 2), np.int64)
+
+    # bodies come and go
+
+    def add_vehicle(self, actor_id: int, spec: VehicleSpec, position_m: Vector, rotation_rad: Vector) -> None:
+        """Add a vehicle; its origin is on the ground, at the centre of its footprint."""
+        body = self._new(actor_id, VEHICLE, position_m, rotation_rad)
+        body["half"] = np.asarray(spec.size_m) / 2.0
+        body["centre"] = (0.0, 0.0, spec.size_m[2] / 2.0)
+        body["ground_pitch"], body["ground_roll"] = body["rotation"][0], body["rotation"][2]
+        body["gear"] = 1
+        write_machine(body, spec, spec.physics)
+        self._insert(body)
+        self._spec[actor_id] = spec
+        self._physics[actor_id] = spec.physics
+
+    def add_walker(
+        self, actor_id: int, half_height_m: float, radius_m: float, position_m: Vector, rotation_rad: Vector
+    ) -> None:
+        """Add a walker; its origin is the centre of its capsule."""
+        body = self._new(actor_id, WALKER, position_m, rotation_rad)
+        body["half"] = (radius_m, radius_m, half_height_m)
+        body["mass"] = mass_of(half_height_m)
+        body["inertia"] = 1.0  # unused: a walker turns by itself
+        self._insert(body)
+
+    def add_prop(
+        self, actor_id: int, half_m: Vector, centre_m: Vector, position_m: Vector, rotation_rad: Vector
+    ) -> None:
+        """Add an immovable box; ``centre_m`` is its centre in the prop's own frame."""
+        body = self._new(actor_id, PROP, position_m, rotation_rad)
+        body["half"] = half_m
+        body["centre"] = centre_m
+        body["mass"] = max(PROP_DENSITY_KGPM3 * 8.0 * float(np.prod(np.asarray(half_m))), 1.0)
+        body["inertia"] = 1.0
+        self._insert(body)
+
+    def remove(self, actor_id: int) -> None:
+        """Take a body out. Raises LookupError for an unknown id, as every method here does."""
+        row = self._index(actor_id)
+        self._bodies = np.delete(self._bodies, row)
+        self._reindex()
+        for table in (self._spec, self._physics, self._ackermann, self._ackermann_settings):
+            table.pop(actor_id, None)  # type: ignore[attr-defined]
+
+    def overlaps(
+        self, half_m: Vector, centre_m: Vector, position_m: Vector, rotation_rad: Vector, ignore: int = 0
+    ) -> int | None:
+        """What a box would hit: an actor id, 0 for static scenery, None if the place is free."""
+        cos, sin = math.cos(rotation_rad[1]), math.sin(rotation_rad[1])
+        x = position_m[0] + cos * centre_m[0] - sin * centre_m[1]
+        y = position_m[1] + sin * centre_m[0] + cos * centre_m[1]
+        z = position_m[2] + centre_m[2]
+        shape = (x, y, z - half_m[2], z + half_m[2], half_m[0], half_m[1], rotation_rad[1])
+        hit = first_overlap(self._bodies, self._grid, tuple(float(v) for v in shape), ignore)
+        return None if hit < 0 else int(hit)
+
+    def _new(self, actor_id: int, kind: int, position_m: Vector, rotation_rad: Vector) -> Any:
+        if actor_id in self._row:
+            raise ValueError(f"actor {actor_id} already has a body")
+        body = np.zeros(1, BODY)[0]
+        body["actor_id"], body["kind"] = actor_id, kind
+        body["position"], body["rotation"] = position_m, rotation_rad
+        body["simulate"] = body["collide"] = body["gravity"] = True
+        body["normal"] = (0.0, 0.0, 1.0)
+        return body
+
+    def _insert(self, body: Any) -> None:
+        at = int(np.searchsorted(self._bodies["actor_id"], body["actor_id"]))
+        self._bodies = np.insert(self._bodies, at, body)
+        self._reindex()
+
+    def _reindex(self) -> None:
+        self._row = {int(actor_id): row for row, actor_id in enumerate(self._bodies["actor_id"])}
+
+    def _index(self, actor_id: int) -> int:
+        row = self._row.get(actor_id)
+        if row is None:
+            raise LookupError(f"actor {actor_id} has no body; it was never added or has been destroyed")
+        return row
+
+    def _body(self, actor_id: int) -> Any:
+        return self._bodies[self._index(actor_id)]
+
+    def _vehicle(self, actor_id: int) -> Any:
+        body = self._body(actor_id)
+        if actor_id not in self._spec:
+            raise LookupError(f"actor {actor_id} is not a vehicle")
+        return body
+
+    # commands
+
+    def set_vehicle_control(self, actor_id: int, control: VehicleControl) -> None:
+        """Drive by pedals and steering; ends Ackermann control."""
+        write_control(self._vehicle(actor_id), control)
+        self._ackermann.pop(actor_id, None)
+
+    def apply_ackermann_control(self, actor_id: int, control: AckermannControl) -> None:
+        """Drive by target speed and steering angle, until the next ``set_vehicle_control``."""
+        self._vehicle(actor_id)
+        controller = self._ackermann.get(actor_id)
+        if controller is None:
+            controller = AckermannController(self.ackermann_settings(actor_id))
+            self._ackermann[actor_id] = controller
+        controller.target = control
+
+    def ackermann_settings(self, actor_id: int) -> AckermannSettings:
+        """Gains of a vehicle's Ackermann controller."""
+        self._vehicle(actor_id)
+        return self._ackermann_settings.get(actor_id, AckermannSettings())
+
+    def apply_ackermann_settings(self, actor_id: int, settings: AckermannSettings) -> None:
+        """Change the gains; a running controller starts anew with them."""
+        self._vehicle(actor_id)
+        self._ackermann_settings[actor_id] = settings
+        if actor_id in self._ackermann:
+            target = self._ackermann[actor_id].target
+            self._ackermann[actor_id] = AckermannController(settings)
+            self._ackermann[actor_id].target = target
+
+    def set_walker_control(self, actor_id: int, direction: Vector, speed_mps: float, jump: bool) -> None:
+        """Walk towards ``direction`` (3,), world frame; its length does not matter."""
+        body = self._body(actor_id)
+        norm = float(np.linalg.norm(direction))
+        usable = math.isfinite(norm) and norm > 1e-6
+        body["direction"] = np.asarray(direction) / norm if usable else 0.0
+        body["walk_speed"] = max(float(speed_mps), 0.0) if math.isfinite(speed_mps) else 0.0
+        body["jump"] = jump
+
+    def set_walker_state(self, actor_id: int, position_m: Vector, rotation_rad: Vector, speed_mps: float) -> None:
+        """Place a walker that a client moves; ``speed_mps`` along its heading is what others see of it."""
+        body = self._body(actor_id)
+        body["position"], body["rotation"] = position_m, rotation_rad
+        yaw = float(rotation_rad[1])
+        body["velocity"] = (math.cos(yaw) * speed_mps, math.sin(yaw) * speed_mps, 0.0)
+        body["direction"], body["walk_speed"] = (math.cos(yaw), math.sin(yaw), 0.0), speed_mps
+
+    def teleport(self, actor_id: int, position_m: Vector | None, rotation_rad: Vector | None) -> None:
+        """Move at once; velocities stay, as in CARLA."""
+        body = self._body(actor_id)
+        if position_m is not None:
+            body["position"] = position_m
+        if rotation_rad is not None:
+            body["rotation"] = rotation_rad
+            body["ground_pitch"], body["ground_roll"] = rotation_rad[0], rotation_rad[2]
+            body["body_pitch"] = body["body_roll"] = 0.0
+
+    def set_velocity(self, actor_id: int, velocity_mps: Vector) -> None:
+        """Set the velocity, world frame."""
+        self._body(actor_id)["velocity"] = velocity_mps
+
+    def set_angular_velocity(self, actor_id: int, angular_velocity_radps: Vector) -> None:
+        """Set the angular velocity, world frame; only the part about z lasts, wheels and ground hold the others."""
+        body = self._body(actor_id)
+        body["angular_velocity"] = angular_velocity_radps
+        body["yaw_rate"] = angular_velocity_radps[2]
+
+    def add_impulse(self, actor_id: int, impulse_ns: Vector) -> None:
+        """Hit a body at its mass centre, N s, world frame."""
+        body = self._body(actor_id)
+        body["velocity"] += np.asarray(impulse_ns) / body["mass"]
+        body["airborne"] = bool(body["airborne"]) or float(body["velocity"][2]) > 0.5
+
+    def add_angular_impulse(self, actor_id: int, impulse_nms: Vector) -> None:
+        """Turn a body at once, N m s, world frame (about z, see ``set_angular_velocity``)."""
+        body = self._body(actor_id)
+        body["yaw_rate"] += impulse_nms[2] / body["inertia"]
+
+    def add_force(self, actor_id: int, force_n: Vector) -> None:
+        """Push a body during the next tick, N, world frame."""
+        self._body(actor_id)["force"] += np.asarray(force_n)
+
+    def add_torque(self, actor_id: int, torque_nm: Vector) -> None:
+        """Turn a body during the next tick, N m, world frame (about z)."""
+        self._body(actor_id)["torque"] += torque_nm[2]
+
+    def set_constant_velocity(self, actor_id: int, v_body: Vector | None) -> None:
+        """Hold a velocity (body frame) whatever acts on the body; None lets it go."""
+        body = self._body(actor_id)
+        body["constant_speed"] = v_body is not None
+        body["constant_velocity"] = 0.0 if v_body is None else v_body
+
+    def set_simulate_physics(self, actor_id: int, enabled: bool) -> None:
+        """Switch a body's own motion; without, it stands where it is put and cannot be pushed."""
+        body = self._body(actor_id)
+        if not enabled:
+            body["velocity"], body["yaw_rate"] = 0.0, 0.0
+        body["simulate"] = enabled
+
+    def set_collisions(self, actor_id: int, enabled: bool) -> None:
+        """Switch a body's collisions; vehicles still report the walkers that they run over (``solve_pairs``)."""
+        self._body(actor_id)["collide"] = enabled
+
+    def set_gravity(self, actor_id: int, enabled: bool) -> None:
+        """Switch gravity: without, a body floats at its height."""
+        self._body(actor_id)["gravity"] = enabled
+
+    # what a vehicle is and does
+
+    def control(self, actor_id: int) -> VehicleControl:
+        """Last command, with the gear that is engaged."""
+        return read_control(self._vehicle(actor_id))
+
+    def physics_control(self, actor_id: int) -> VehiclePhysics:
+        """Physics in force; wheel positions in the world, cm."""
+        body = self._vehicle(actor_id)
+        physics = self._physics[actor_id]
+        places = self._spec[actor_id].physics.wheels
+        wheels = tuple(
+            replace(wheel, position_cm=place.position_cm) for wheel, place in zip(physics.wheels, places, strict=True)
+        )
+        return replace(physics, wheels=world_wheels(wheels, rotation_matrix(*body["rotation"]), body["position"]))
+
+    def apply_physics_control(self, actor_id: int, physics: VehiclePhysics) -> None:
+        """Change the machine; wheel positions are the body's and do not change. Raises ValueError if impossible."""
+        write_machine(self._vehicle(actor_id), self._spec[actor_id], physics)
+        self._physics[actor_id] = physics
+
+    def telemetry(self, actor_id: int) -> VehicleTelemetry:
+        """Speed, engine and tyres after the last step."""
+        return read_telemetry(self._vehicle(actor_id))
+
+    # time
+
+    def step(self, dt_s: float, weather: Weather) -> list[Contact]:
+        """Advance by ``dt_s``; returns the contacts of this tick, one per touched pair for each actor of it."""
+        if not (math.isfinite(dt_s) and dt_s > 0.0):
+            raise ValueError(f"the time step must be above 0 s, got {dt_s}")
+        if len(self._bodies) == 0:
+            return []
+        for actor_id, controller in self._ackermann.items():
+            body = self._body(actor_id)
+            write_control(body, controller.run(body, dt_s))
+        velocity, rotation = self._bodies["velocity"].copy(), self._bodies["rotation"].copy()
+        scale = friction_scale(weather)
+        chunks = max(math.ceil(dt_s / CHUNK_S - 1e-9), 1)
+        felt: dict[tuple[int, int], Array] = {}
+        for _ in range(chunks):
+            self._step_chunk(dt_s / chunks, scale, felt)
+        finish(self._bodies, velocity, rotation, dt_s)
+        return self._contacts(felt)
+
+    def _step_chunk(self, dt_s: float, scale: float, felt: dict[tuple[int, int], Array]) -> None:
+        count = find_pairs(self._bodies, self._grid, dt_s, self._pairs)
+        if count > len(self._pairs):
+            self._pairs = np.zeros((2 * count, 2), np.int64)
+            count = find_pairs(self._bodies, self._grid, dt_s, self._pairs)
+        sums = np.zeros((count, 6))
+        substeps = max(math.ceil(dt_s / SUBSTEP_S - 1e-9), 1)
+        advance(self._bodies, self._ground, self._grid, self._pairs, count, sums, dt_s, substeps, scale)
+        for k in np.flatnonzero(sums[:, 5] > 0.0):
+            key = (int(self._pairs[k, 0]), int(self._pairs[k, 1]))
+            felt[key] = felt[key] + sums[k] if key in felt else sums[k]
+
+    def _contacts(self, felt: dict[tuple[int, int], Array]) -> list[Contact]:
+        contacts = []
+        ids = self._bodies["actor_id"]
+        for (row, other), total in sorted(felt.items()):
+            x, y = float(total[0]), float(total[1])
+            point = tuple(float(v) for v in total[2:5] / total[5])
+            if other < 0:
+                contacts.append(Contact(int(ids[row]), 0, self._tags[-1 - other], (x, y, 0.0), point))  # type: ignore[arg-type]
+                continue
+            contacts.append(Contact(int(ids[row]), int(ids[other]), 0, (x, y, 0.0), point))  # type: ignore[arg-type]
+            contacts.append(Contact(int(ids[other]), int(ids[row]), 0, (-x, -y, 0.0), point))  # type: ignore[arg-type]
+        return contacts
+
+    # columns
+
+    @property
+    def actor_id(self) -> npt.NDArray[np.int64]:
+        """Actor ids (n,), ascending: the order of all columns."""
+        return np.ascontiguousarray(self._bodies["actor_id"])
+
+    @property
+    def position_m(self) -> Array:
+        """Origins (n, 3)."""
+        return np.ascontiguousarray(self._bodies["position"])
+
+    @property
+    def rotation_rad(self) -> Array:
+        """Pitch, yaw, roll (n, 3)."""
+        return np.ascontiguousarray(self._bodies["rotation"])
+
+    @property
+    def velocity_mps(self) -> Array:
+        """Velocities of the mass centres (n, 3), world."""
+        return np.ascontiguousarray(self._bodies["velocity"])
+
+    @property
+    def angular_velocity_radps(self) -> Array:
+        """Angular velocities (n, 3), world."""
+        return np.ascontiguousarray(self._bodies["angular_velocity"])
+
+    @property
+    def acceleration_mps2(self) -> Array:
+        """Mean accelerations over the last tick (n, 3), world."""
+        return np.ascontiguousarray(self._bodies["acceleration"])
+
+    @property
+    def wheel_angle_rad(self) -> Array:
+        """Rolling angles of the front wheels (n,); 0 for what has no wheels."""
+        return np.ascontiguousarray(self._bodies["wheel_angle"])
+
+    @property
+    def steer_rad(self) -> Array:
+        """Steering angles of the centre line (n,), positive to the right."""
+        return np.ascontiguousarray(self._bodies["steer_angle"])
