@@ -1,0 +1,70 @@
+"""Questions about the scenery, debug drawing, sensors' extras, the recorder: what there is, and clear refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.server.calls.actors import find
+from sim.server.calls.table import Answer, Arguments, Method, unsupported, value, void
+from sim.server.protocol import structs
+from sim.server.session import Session
+from sim.server.world.blueprints import Kind
+
+ANY_TAG = 255
+
+
+def _level_boxes(session: Session, arguments: Arguments) -> list[Any]:
+    tag = structs.integer(arguments[0], "tag", 0, 255)
+    boxes = (box for box in session.scene.obstacles if tag in (ANY_TAG, box.tag))
+    return [structs.box_value(box.centre_m, box.half_m, (0.0, box.yaw_rad, 0.0)) for box in boxes]
+
+
+def _check_sensor(session: Session, arguments: Arguments) -> None:
+    session.world.actors.get(structs.integer(arguments[0], "actor id"), Kind.SENSOR)
+
+
+def _nothing(session: Session, arguments: Arguments) -> None:
+    """A picture on the server's screen or a ROS topic: there is none."""
+
+
+def _false(session: Session, arguments: Arguments) -> bool:
+    return False
+
+
+def _gbuffers(session: Session, arguments: Arguments) -> bool:
+    find(session, arguments)
+    return False
+
+
+_NO_RAYS = "rays are not answered over RPC; use a LiDAR"
+_NO_RECORDER = "the recorder is not built in; record with the client"
+_NO_GBUFFER = "no G-buffer in a software renderer"
+
+METHODS: dict[str, Method] = {
+    "get_all_level_BBs": value(1, _level_boxes),
+    "enable_environment_objects": void(2, _nothing),
+    "cast_ray": unsupported(Answer.VALUE, "cast_ray", _NO_RAYS),
+    "project_point": unsupported(Answer.VALUE, "project_point", _NO_RAYS),
+    "draw_debug_shape": void(1, _nothing),
+    "clear_debug_shape": void(0, _nothing),
+    "clear_debug_string": void(0, _nothing),
+    "console_command": value(1, _false),
+    "get_gbuffer_token": unsupported(Answer.VALUE, "get_gbuffer_token", _NO_GBUFFER),
+    "enable_gbuffers": unsupported(Answer.VOID, "enable_gbuffers", _NO_GBUFFER),
+    "are_gbuffers_enabled": value(1, _gbuffers),
+    "set_ignored_vehicles": unsupported(Answer.VOID, "set_ignored_vehicles", "sensors see every vehicle"),
+    "send": void(2, _check_sensor),
+    "enable_sensor_for_ros": void(1, _nothing),
+    "disable_sensor_for_ros": void(1, _nothing),
+    "is_sensor_enabled_for_ros": value(1, _false),
+    "start_recorder": unsupported(Answer.VALUE, "start_recorder", _NO_RECORDER),
+    "stop_recorder": void(0, _nothing),
+    "show_recorder_file_info": unsupported(Answer.VALUE, "show_recorder_file_info", _NO_RECORDER),
+    "show_recorder_collisions": unsupported(Answer.VALUE, "show_recorder_collisions", _NO_RECORDER),
+    "show_recorder_actors_blocked": unsupported(Answer.VALUE, "show_recorder_actors_blocked", _NO_RECORDER),
+    "replay_file": unsupported(Answer.VALUE, "replay_file", _NO_RECORDER),
+    "stop_replayer": void(0, _nothing),
+    "set_replayer_time_factor": void(1, _nothing),
+    "set_replayer_ignore_hero": void(1, _nothing),
+    "set_replayer_ignore_spectator": void(1, _nothing),
+}

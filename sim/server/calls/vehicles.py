@@ -1,0 +1,131 @@
+"""Vehicles and walkers: control, physics, lights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sim.server.calls.actors import find
+from sim.server.calls.table import Answer, Arguments, Method, unsupported, value, void
+from sim.server.protocol import structs, vehicles
+from sim.server.session import Session
+from sim.server.world.actors import Actor
+from sim.server.world.blueprints import Kind
+
+
+def _vehicle(session: Session, arguments: Arguments) -> Actor:
+    return session.world.actors.get(structs.integer(arguments[0], "actor id"), Kind.VEHICLE)
+
+
+def _walker(session: Session, arguments: Arguments) -> Actor:
+    return session.world.actors.get(structs.integer(arguments[0], "actor id"), Kind.WALKER)
+
+
+def control_vehicle(session: Session, arguments: Arguments) -> None:
+    """VehicleControl."""
+    session.world.control_vehicle(structs.integer(arguments[0], "actor id"), vehicles.control(arguments[1]))
+
+
+def control_ackermann(session: Session, arguments: Arguments) -> None:
+    """VehicleAckermannControl."""
+    control = vehicles.ackermann_control(arguments[1])
+    session.world.dynamics.apply_ackermann_control(_vehicle(session, arguments).actor_id, control)
+
+
+def _ackermann_settings(session: Session, arguments: Arguments) -> Any:
+    settings = session.world.dynamics.ackermann_settings(_vehicle(session, arguments).actor_id)
+    return vehicles.ackermann_settings_value(settings)
+
+
+def _set_ackermann_settings(session: Session, arguments: Arguments) -> None:
+    settings = vehicles.ackermann_settings(arguments[1])
+    session.world.dynamics.apply_ackermann_settings(_vehicle(session, arguments).actor_id, settings)
+
+
+def _physics(session: Session, arguments: Arguments) -> Any:
+    return vehicles.physics_value(session.world.dynamics.physics_control(_vehicle(session, arguments).actor_id))
+
+
+def set_physics(session: Session, arguments: Arguments) -> None:
+    """VehiclePhysicsControl."""
+    physics = vehicles.physics(arguments[1])
+    session.world.dynamics.apply_physics_control(_vehicle(session, arguments).actor_id, physics)
+
+
+def _telemetry(session: Session, arguments: Arguments) -> Any:
+    return vehicles.telemetry_value(session.world.dynamics.telemetry(_vehicle(session, arguments).actor_id))
+
+
+def set_light_flags(session: Session, arguments: Arguments) -> None:
+    """Light flags as a bare u32."""
+    _vehicle(session, arguments).light_state = structs.integer(arguments[1], "light state")
+
+
+def _set_light_state(session: Session, arguments: Arguments) -> None:
+    set_light_flags(session, [arguments[0], structs.fields(arguments[1], 1, "light state")[0]])
+
+
+def _light_states(session: Session, _: Arguments) -> Any:
+    return [[actor.actor_id, actor.light_state] for actor in session.world.actors if actor.kind == Kind.VEHICLE]
+
+
+def _check_vehicle(session: Session, arguments: Arguments) -> None:
+    _vehicle(session, arguments)
+
+
+def control_walker(session: Session, arguments: Arguments) -> None:
+    """WalkerControl."""
+    direction, speed, jump = structs.fields(arguments[1], 3, "walker control")
+    session.world.control_walker(
+        structs.integer(arguments[0], "actor id"),
+        structs.vector(direction, "direction"),
+        structs.number(speed, "speed"),
+        structs.boolean(jump, "jump"),
+    )
+
+
+def set_walker_state(session: Session, arguments: Arguments) -> None:
+    """Transform and speed m/s of a walker that a client moves."""
+    walker = _walker(session, arguments)
+    pose, speed = structs.pose(arguments[1], "transform"), structs.number(arguments[2], "speed")
+    # the client's navigation gives the foot point; a walker's origin is the middle of its capsule
+    position = np.add(pose.position_m, (0.0, 0.0, walker.half_m[2]))
+    session.world.dynamics.set_walker_state(walker.actor_id, position, np.array(pose.rotation_rad), speed)
+
+
+def _check_actor(session: Session, arguments: Arguments) -> None:
+    find(session, arguments)
+
+
+_NO_BONES = "people have no skeleton"
+_NO_WHEELS = "wheels cannot be turned on their own"
+
+METHODS: dict[str, Method] = {
+    "apply_control_to_vehicle": void(2, control_vehicle),
+    "apply_ackermann_control_to_vehicle": void(2, control_ackermann),
+    "get_ackermann_controller_settings": value(1, _ackermann_settings),
+    "apply_ackermann_controller_settings": void(2, _set_ackermann_settings),
+    "get_physics_control": value(1, _physics),
+    "apply_physics_control": void(2, set_physics),
+    "get_telemetry_data": value(1, _telemetry),
+    "show_vehicle_debug_telemetry": void(2, _check_vehicle),
+    "get_vehicle_light_state": value(1, lambda s, a: [_vehicle(s, a).light_state]),
+    "set_vehicle_light_state": void(2, _set_light_state),
+    "get_vehicle_light_states": value(0, _light_states),
+    "open_vehicle_door": void(2, _check_vehicle),
+    "close_vehicle_door": void(2, _check_vehicle),
+    "set_wheel_steer_direction": unsupported(Answer.VOID, "set_wheel_steer_direction", _NO_WHEELS),
+    "get_wheel_steer_angle": unsupported(Answer.VALUE, "get_wheel_steer_angle", _NO_WHEELS),
+    "set_wheel_pitch_angle": unsupported(Answer.VOID, "set_wheel_pitch_angle", _NO_WHEELS),
+    "get_wheel_pitch_angle": unsupported(Answer.VALUE, "get_wheel_pitch_angle", _NO_WHEELS),
+    "enable_carsim": void(1, _check_vehicle),
+    "use_carsim_road": void(1, _check_vehicle),
+    "enable_chrono_physics": void(1, _check_vehicle),
+    "restore_physx_physics": void(1, _check_vehicle),
+    "apply_control_to_walker": void(2, control_walker),
+    "get_bones_transform": unsupported(Answer.VALUE, "get_bones_transform", _NO_BONES),
+    "set_bones_transform": unsupported(Answer.VOID, "set_bones_transform", _NO_BONES),
+    "blend_pose": unsupported(Answer.VOID, "blend_pose", _NO_BONES),
+    "get_pose_from_animation": unsupported(Answer.VOID, "get_pose_from_animation", _NO_BONES),
+}

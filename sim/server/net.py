@@ -1,0 +1,319 @@
+"""Sockets: RPC connections in, stream frames out, all of it non-blocking in one thread.
+
+The world runs in the same thread as this poll loop, so nothing here needs a lock. A peer may vanish, stall or send
+rubbish at any point; only its own connection suffers.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Callable
+
+from sim.server.protocol.wire import Malformed, Request, RpcReader, WireError, rpc_error
+
+log = logging.getLogger(__name__)
+
+READ_BYTES = 1 << 18
+MAX_REPLY_BACKLOG_BYTES = 64 << 20
+"""A client that does not fetch its replies is not read any further beyond this."""
+MAX_STREAM_BACKLOG_BYTES = 64 << 20
+"""Unread frames (30 pictures of 800x600) of one subscriber before a synchronous world waits for it."""
+EXPECT_S = 1.0
+"""How long a tick waits for the stream connection of a client that has just asked for its address. It comes within
+milliseconds; a client that asks and stays away costs this much once."""
+_SIZE = struct.Struct("<I")
+
+
+class RpcConnection:
+    """One client: requests waiting for their turn, replies waiting for the socket."""
+
+    def __init__(self, sock: socket.socket, peer: str) -> None:
+        self.sock, self.peer = sock, peer
+        self.reader = RpcReader()
+        self.requests: deque[Request | Malformed] = deque()
+        self.out = bytearray()
+        self.closing = False  # close once the replies are out
+
+
+class StreamConnection:
+    """One subscriber of one stream."""
+
+    def __init__(self, sock: socket.socket, peer: str) -> None:
+        self.sock, self.peer = sock, peer
+        self.hello = b""
+        self.stream_id = 0  # 0 until the four bytes have come
+        self.out: deque[memoryview] = deque()
+        self.backlog_bytes = 0
+        self.dropped = 0
+
+
+class Network:
+    """Both ports of the server.
+
+    on_request answers one request with the bytes of its reply; may_run tells whether it can be run yet (a
+    request that may not, and those behind it, wait). on_subscribe is told of every new (stream id) subscriber and
+    returns a frame to send to it at once, or None.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        on_request: Callable[[Request], bytes],
+        may_run: Callable[[Request], bool],
+        on_subscribe: Callable[[int], bytes | None],
+    ) -> None:
+        """Listen on port and port + 1 (0: any two free ports). Raises OSError where one is taken."""
+        self._on_request, self._may_run, self._on_subscribe = on_request, may_run, on_subscribe
+        self._selector = selectors.DefaultSelector()
+        self._rpc_listener = _listen(host, port)
+        self.port: int = self._rpc_listener.getsockname()[1]
+        try:
+            self._stream_listener = _listen(host, port + 1 if port else 0)
+        except OSError:
+            self._rpc_listener.close()
+            raise
+        self.streaming_port: int = self._stream_listener.getsockname()[1]
+        self._wake_receiver, self._wake_sender = socket.socketpair()
+        self._wake_receiver.setblocking(False)
+        for sock in (self._rpc_listener, self._stream_listener, self._wake_receiver):
+            self._selector.register(sock, selectors.EVENT_READ)
+        self._rpc: dict[socket.socket, RpcConnection] = {}
+        self._streams: dict[socket.socket, StreamConnection] = {}
+        self.subscribers: dict[int, list[StreamConnection]] = {}
+        self._expected: dict[int, float] = {}
+
+    # --- what the server asks -------------------------------------------------------------------------------
+
+    @property
+    def clients(self) -> int:
+        """Open RPC connections."""
+        return len(self._rpc)
+
+    def expect(self, stream_id: int) -> None:
+        """A client was just told where to subscribe to this stream."""
+        if stream_id not in self.subscribers:
+            self._expected[stream_id] = time.monotonic() + EXPECT_S
+
+    def settled(self) -> bool:
+        """Whether every announced subscriber has come (or is overdue) and none lags behind too far."""
+        if self._expected:
+            now = time.monotonic()
+            self._expected = {k: t for k, t in self._expected.items() if t > now and k not in self.subscribers}
+        lagging = any(c.backlog_bytes > MAX_STREAM_BACKLOG_BYTES for c in self._streams.values())
+        return not self._expected and not lagging
+
+    def wake(self) -> None:
+        """End a poll from another thread."""
+        self._wake_sender.send(b"x")
+
+    def publish(self, stream_id: int, message: bytes, lossless: bool) -> None:
+        """Send a frame to every subscriber; without ``lossless`` one that still has unread frames misses it."""
+        for connection in list(self.subscribers.get(stream_id, ())):
+            if connection.out and not lossless:
+                connection.dropped += 1
+                continue
+            self._send_frame(connection, message)
+
+    def poll(self, timeout_s: float) -> None:
+        """Serve what is ready, waiting at most timeout_s for the first event."""
+        waiting = [c for c in self._rpc.values() if c.requests]
+        if waiting:
+            timeout_s = min(timeout_s, 0.001)  # a request waits for a subscriber: look again soon
+        for key, events in self._selector.select(max(0.0, timeout_s)):
+            sock = key.fileobj
+            assert isinstance(sock, socket.socket)
+            if sock is self._rpc_listener:
+                self._accept(sock, self._add_rpc)
+            elif sock is self._stream_listener:
+                self._accept(sock, self._add_stream)
+            elif sock is self._wake_receiver:
+                sock.recv(4096)
+            elif sock in self._rpc:
+                self._serve_rpc(self._rpc[sock], events)
+            elif sock in self._streams:
+                self._serve_stream(self._streams[sock], events)
+        for connection in waiting:
+            if connection.sock in self._rpc:
+                self._run_requests(connection)
+
+    def close(self) -> None:
+        """Close every socket."""
+        for sock in (*self._rpc, *self._streams, self._rpc_listener, self._stream_listener):
+            sock.close()
+        self._wake_receiver.close()
+        self._wake_sender.close()
+        self._selector.close()
+
+    # --- RPC ------------------------------------------------------------------------------------------------
+
+    def _accept(self, listener: socket.socket, add: Callable[[socket.socket, str], None]) -> None:
+        try:
+            sock, address = listener.accept()
+        except OSError:  # the peer has gone before it was accepted
+            return
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._selector.register(sock, selectors.EVENT_READ)
+        add(sock, f"{address[0]}:{address[1]}")
+
+    def _add_rpc(self, sock: socket.socket, peer: str) -> None:
+        self._rpc[sock] = RpcConnection(sock, peer)
+        log.debug("client %s connected", peer)
+
+    def _serve_rpc(self, connection: RpcConnection, events: int) -> None:
+        if events & selectors.EVENT_READ:
+            try:
+                data = connection.sock.recv(READ_BYTES)
+            except BlockingIOError:
+                data = None
+            except OSError:
+                data = b""
+            if data == b"":
+                self._drop_rpc(connection)
+                return
+            if data is not None:
+                self._read_requests(connection, data)
+        self._run_requests(connection)
+
+    def _read_requests(self, connection: RpcConnection, data: bytes) -> None:
+        try:
+            for request in connection.reader.feed(data):
+                connection.requests.append(request)
+        except WireError as error:
+            log.warning("client %s: %s; connection closed", connection.peer, error)
+            connection.requests.append(Malformed(0, str(error)))
+            connection.closing = True
+
+    def _run_requests(self, connection: RpcConnection) -> None:
+        while connection.requests and len(connection.out) <= MAX_REPLY_BACKLOG_BYTES:
+            request = connection.requests[0]
+            if isinstance(request, Malformed):
+                log.warning("client %s: %s", connection.peer, request.reason)
+                connection.out += rpc_error(request.message_id, request.reason)
+            elif self._may_run(request):
+                connection.out += self._on_request(request)
+            else:
+                break
+            connection.requests.popleft()
+            if len(connection.requests) == 0 or len(connection.out) > READ_BYTES:
+                self._flush_rpc(connection)
+        self._flush_rpc(connection)
+
+    def _flush_rpc(self, connection: RpcConnection) -> None:
+        if connection.sock not in self._rpc:
+            return
+        try:
+            while connection.out:
+                sent = connection.sock.send(connection.out)
+                del connection.out[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._drop_rpc(connection)
+            return
+        if connection.closing and not connection.out and not connection.requests:
+            self._drop_rpc(connection)
+            return
+        read = not connection.closing and len(connection.out) <= MAX_REPLY_BACKLOG_BYTES
+        self._watch(connection.sock, read, bool(connection.out))
+
+    def _drop_rpc(self, connection: RpcConnection) -> None:
+        self._rpc.pop(connection.sock, None)
+        self._selector.unregister(connection.sock)
+        connection.sock.close()
+        connection.requests.clear()
+        log.debug("client %s left", connection.peer)
+
+    # --- streams --------------------------------------------------------------------------------------------
+
+    def _add_stream(self, sock: socket.socket, peer: str) -> None:
+        self._streams[sock] = StreamConnection(sock, peer)
+
+    def _serve_stream(self, connection: StreamConnection, events: int) -> None:
+        if events & selectors.EVENT_READ:
+            try:
+                data = connection.sock.recv(4096)
+            except BlockingIOError:
+                data = None
+            except OSError:
+                data = b""
+            if data == b"":
+                self._drop_stream(connection)
+                return
+            if data and not connection.stream_id:
+                self._hello(connection, data)
+        if events & selectors.EVENT_WRITE and connection.sock in self._streams:
+            self._flush_stream(connection)
+
+    def _hello(self, connection: StreamConnection, data: bytes) -> None:
+        connection.hello += data[:4]
+        if len(connection.hello) < _SIZE.size:
+            return
+        (connection.stream_id,) = _SIZE.unpack(connection.hello[:4])
+        self.subscribers.setdefault(connection.stream_id, []).append(connection)
+        first = self._on_subscribe(connection.stream_id)
+        if first is not None:
+            self._send_frame(connection, first)
+
+    def _send_frame(self, connection: StreamConnection, message: bytes) -> None:
+        frame = memoryview(_SIZE.pack(len(message)) + message)
+        connection.out.append(frame)
+        connection.backlog_bytes += len(frame)
+        if len(connection.out) == 1:
+            self._flush_stream(connection)
+
+    def _flush_stream(self, connection: StreamConnection) -> None:
+        try:
+            while connection.out:
+                frame = connection.out[0]
+                sent = connection.sock.send(frame)
+                connection.backlog_bytes -= sent
+                if sent == len(frame):
+                    connection.out.popleft()
+                else:
+                    connection.out[0] = frame[sent:]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._drop_stream(connection)
+            return
+        self._watch(connection.sock, True, bool(connection.out))
+
+    def _drop_stream(self, connection: StreamConnection) -> None:
+        if self._streams.pop(connection.sock, None) is None:
+            return
+        remaining = [c for c in self.subscribers.get(connection.stream_id, ()) if c is not connection]
+        if remaining:
+            self.subscribers[connection.stream_id] = remaining
+        else:
+            self.subscribers.pop(connection.stream_id, None)
+        if connection.dropped:
+            log.info("stream %d of %s: %d frames skipped", connection.stream_id, connection.peer, connection.dropped)
+        self._selector.unregister(connection.sock)
+        connection.sock.close()
+
+    def _watch(self, sock: socket.socket, read: bool, write: bool) -> None:
+        events = (selectors.EVENT_READ if read else 0) | (selectors.EVENT_WRITE if write else 0)
+        key = self._selector.get_key(sock)
+        if events and key.events != events:
+            self._selector.modify(sock, events)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(64)
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,171 @@
+"""The server: sockets, session and clock put together.
+
+``serve`` starts one in a thread of this process; ``run_server`` is the body of ``roadlab serve``.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from sim.server.calls import dispatch
+from sim.server.maps import BrokenMapError, MapCatalogue, UnknownMapError
+from sim.server.net import Network
+from sim.server.protocol.wire import Request
+from sim.server.session import Session
+from sim.server.world.parts import PARTS, Parts
+from sim.server.world.world import WORLD_STREAM
+
+log = logging.getLogger(__name__)
+
+FREE_RUN_HZ = 30.0
+"""Frame rate of an asynchronous world with variable step: what CARLA reaches on a desktop."""
+FREE_RUN_FIXED_HZ = 120.0
+"""Most frames a second of an asynchronous world with fixed step, which otherwise runs as fast as it can."""
+IDLE_HZ = 10.0
+"""Frame rate of an asynchronous world with no client."""
+SYNC_POLL_S = 0.5
+
+
+class ServerError(RuntimeError):
+    """The server cannot start; the message says why and what to do."""
+
+
+class Server:
+    """One server. ``start`` runs it in a thread; ``run`` in the caller's."""
+
+    def __init__(
+        self,
+        map_name: str,
+        host: str = "127.0.0.1",
+        port: int = 2000,
+        seed: int = 0,
+        maps: str | None = None,
+        parts: Parts = PARTS,
+    ) -> None:
+        """Listen and build the map. map_name is a name or a path of an .xodr file; port 0 takes free ports.
+
+        Raises ServerError: port taken, map unknown or broken.
+        """
+        try:
+            catalogue = MapCatalogue(parts.build_scene, seed, maps)
+            name = catalogue.add_file(Path(map_name)) if map_name.endswith(".xodr") else map_name
+            self._network = Network(host, port, self._answer, self._may_run, self._first_frame)
+        except UnknownMapError as error:
+            raise ServerError(str(error)) from None
+        except OSError as error:
+            raise ServerError(
+                f"cannot listen on {host}:{port} and {port + 1}: {error.strerror or error}; "
+                "stop the other server or choose another --port"
+            ) from None
+        self.host, self.port, self.streaming_port = host, self._network.port, self._network.streaming_port
+        try:
+            self.session = Session(
+                parts=parts,
+                maps=catalogue,
+                seed=seed,
+                scene=catalogue.scene(name),
+                publish=self._network.publish,
+                listened=self._network.subscribers,
+                expect=self._network.expect,
+                port=self.streaming_port,
+            )
+        except (UnknownMapError, BrokenMapError) as error:
+            self._network.close()
+            raise ServerError(str(error)) from None
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def run(self) -> None:
+        """Serve until ``stop``."""
+        due = time.monotonic()
+        try:
+            while not self._stopping.is_set():
+                if self.session.settings.synchronous_mode:
+                    self._network.poll(SYNC_POLL_S)
+                    due = time.monotonic()
+                    continue
+                self._network.poll(due - time.monotonic())
+                now = time.monotonic()
+                if now >= due and not self.session.settings.synchronous_mode:
+                    self._free_tick()
+                    due = max(due + 1.0 / self._free_rate_hz(), time.monotonic())
+        finally:
+            self._network.close()
+
+    def start(self) -> Server:
+        """Serve in a thread of its own until ``stop``."""
+        self._thread = threading.Thread(target=self.run, name="carla-server", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End serving; from any thread."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._network.wake()
+        if self._thread is not None:
+            self._thread.join(timeout=10.0)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _free_rate_hz(self) -> float:
+        if not self._network.clients:
+            return IDLE_HZ
+        return FREE_RUN_HZ if self.session.settings.fixed_delta_seconds is None else FREE_RUN_FIXED_HZ
+
+    def _free_tick(self) -> None:
+        try:
+            self.session.tick()
+        except Exception:  # the next frame may work; clients see the world stand still meanwhile
+            log.exception("frame %d failed", self.session.world.frame)
+
+    def _answer(self, request: Request) -> bytes:
+        return dispatch.answer(self.session, request)
+
+    def _may_run(self, request: Request) -> bool:
+        return not dispatch.ticks(request) or self._network.settled()
+
+    def _first_frame(self, stream_id: int) -> bytes | None:
+        return self.session.snapshot() if stream_id == WORLD_STREAM else None
+
+
+def serve(
+    map_name_or_file: str,
+    host: str = "127.0.0.1",
+    port: int = 2000,
+    seed: int = 0,
+    maps: str | None = None,
+    parts: Parts = PARTS,
+) -> Server:
+    """Start a server in a thread of this process; ``stop`` it when done. Raises ServerError."""
+    return Server(map_name_or_file, host, port, seed, maps, parts).start()
+
+
+def run_server(map_name: str, host: str = "127.0.0.1", port: int = 2000, seed: int = 0, maps: str | None = None) -> int:
+    """``roadlab serve``: run until SIGINT or SIGTERM; the exit status. One line says that it is ready, or why not."""
+    began = time.monotonic()
+    try:
+        server = Server(map_name, host, port, seed, maps)
+    except ServerError as error:
+        print(f"roadlab serve: {error}", file=sys.stderr)
+        return 1
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: server.stop())
+    seconds = time.monotonic() - began
+    name = server.session.scene.name
+    print(
+        f"ready: {name} on {server.host}:{server.port}, streams on {server.streaming_port} ({seconds:.1f} s)",
+        flush=True,
+    )
+    server.run()
+    return 0

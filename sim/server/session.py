@@ -1,0 +1,95 @@
+"""What the calls act on: the world, its settings, the maps, and the streams that carry its frames.
+
+Independent of sockets: frames leave through ``publish``, and the set of streams with a subscriber is handed in.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Container
+from dataclasses import dataclass, field
+
+from sim.server.maps import MapCatalogue
+from sim.server.protocol import payloads, snapshot
+from sim.server.scene.static import StaticScene
+from sim.server.world.parts import Parts
+from sim.server.world.settings import EpisodeSettings
+from sim.server.world.world import WORLD_STREAM, World
+
+log = logging.getLogger(__name__)
+
+Publish = Callable[[int, bytes, bool], None]
+MAX_FREE_STEP_S = 0.1
+"""Longest step of a world without fixed time step: after a pause it goes on slower rather than jump."""
+MIN_FREE_STEP_S = 0.001
+
+
+@dataclass
+class Session:
+    """One running server, without its sockets."""
+
+    parts: Parts
+    maps: MapCatalogue
+    seed: int
+    scene: StaticScene
+    publish: Publish
+    listened: Container[int]
+    expect: Callable[[int], None]
+    port: int  # of the streams
+    settings: EpisodeSettings = field(default_factory=EpisodeSettings)
+    traffic_managers: dict[int, tuple[str, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._episodes = 0
+        self._flags = 0
+        self._last_tick_s = time.monotonic()
+        self.imu_gravity = 9.81
+        self.world = self._new_world(0, WORLD_STREAM + 1)
+
+    def _new_world(self, frame: int, stream: int) -> World:
+        self._episodes += 1
+        return World(self.scene, self.parts, self.seed, self._episodes, frame, stream, self.port)
+
+    def load(self, name: str, reset_settings: bool) -> None:
+        """Start a new episode, on the current map if name is empty. Raises UnknownMapError, BrokenMapError."""
+        if name:
+            self.scene = self.maps.scene(name)
+        if reset_settings:
+            self.settings = EpisodeSettings()
+        self.world = self._new_world(self.world.frame + 1, self.world.next_stream)
+        self._flags = snapshot.MAP_CHANGE
+        log.info("episode %d on %s", self.world.episode_id, self.scene.name)
+
+    def step_s(self) -> float:
+        """The next time step: fixed, or what passed on the clock since the last tick."""
+        if self.settings.fixed_delta_seconds is not None:
+            return self.settings.fixed_delta_seconds
+        return min(MAX_FREE_STEP_S, max(MIN_FREE_STEP_S, time.monotonic() - self._last_tick_s))
+
+    def tick(self) -> int:
+        """Advance one frame and publish it: sensors, then the snapshot. The new frame number."""
+        step_s = self.step_s()
+        self._last_tick_s = time.monotonic()
+        world, lossless = self.world, self.settings.synchronous_mode
+        for message in world.tick(step_s, self.listened):
+            head = payloads.header(
+                message.stream_index, world.frame, world.elapsed_s, message.position_m, message.rotation_rad
+            )
+            self.publish(message.stream_id, head + message.body, lossless)
+        self.publish(WORLD_STREAM, self.snapshot(), lossless)
+        self._flags = 0
+        return world.frame
+
+    def snapshot(self) -> bytes:
+        """The world as it is now, under the number of the last frame."""
+        world = self.world
+        return snapshot.snapshot(
+            world.frame,
+            world.elapsed_s,
+            world.episode_id,
+            time.monotonic(),
+            world.delta_s,
+            self._flags,
+            world.records(),
+        )

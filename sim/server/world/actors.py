@@ -1,0 +1,117 @@
+"""The actors of an episode: what each is, and a table that never gives an id twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.protocol.structs import box_value
+from sim.server.protocol.wire import token
+from sim.server.sensors.base import Sensor
+from sim.server.world.attachment import Attachment
+from sim.server.world.blueprints import AttributeType, Kind
+
+Array = npt.NDArray[np.float64]
+
+
+class UnknownActorError(ValueError):
+    """No such actor, or not of the kind that a call needs."""
+
+
+@dataclass
+class Actor:
+    """One actor. half_m and centre_m: bounding box in its own frame (trigger volume of lights and signs).
+
+    position_m and rotation_rad (3,) are its pose unless the dynamics move it (``moved``): then they are where
+    it was when last asked.
+    """
+
+    actor_id: int
+    type_id: str
+    kind: Kind
+    uid: int
+    attributes: dict[str, str]
+    attribute_types: dict[str, AttributeType]
+    half_m: tuple[float, float, float]
+    centre_m: tuple[float, float, float]
+    tag: int
+    position_m: Array
+    rotation_rad: Array
+    moved: bool = False  # by the dynamics
+    parent_id: int = 0
+    attachment: Attachment = Attachment.RIGID
+    relative_m: Array = field(default_factory=lambda: np.zeros(3))
+    relative_rad: Array = field(default_factory=lambda: np.zeros(3))
+    stream_id: int = 0
+    sensor: Sensor | None = None
+    sensor_tick_s: float = 0.0
+    measured_s: float | None = None  # when its sensor last measured
+    signal: int = -1  # index into StaticScene.signals
+    light_state: int = 0  # VehicleLightState bits
+    speed_limit_kmh: float = 0.0
+
+    def wire(self, streaming_port: int) -> list[Any]:
+        """Actor struct."""
+        description = [
+            self.uid,
+            self.type_id,
+            [[name, int(self.attribute_types[name]), value] for name, value in self.attributes.items()],
+        ]
+        return [
+            self.actor_id,
+            self.parent_id,
+            description,
+            box_value(self.centre_m, self.half_m, owner=self.actor_id),
+            bytes([self.tag]),
+            token(self.stream_id, streaming_port) if self.stream_id else b"",
+        ]
+
+
+class ActorTable:
+    """Actors by id, in the order of their ids."""
+
+    def __init__(self) -> None:
+        self._actors: dict[int, Actor] = {}
+        self._next_id = 1
+        self.version = 0  # rises with every actor that comes or goes
+
+    def __len__(self) -> int:
+        return len(self._actors)
+
+    def __iter__(self) -> Iterator[Actor]:
+        return iter(self._actors.values())
+
+    def next_id(self) -> int:
+        """An id that no actor of this episode had."""
+        self._next_id += 1
+        return self._next_id - 1
+
+    def add(self, actor: Actor) -> None:
+        self._actors[actor.actor_id] = actor
+        self.version += 1
+
+    def remove(self, actor_id: int) -> None:
+        del self._actors[actor_id]
+        self.version += 1
+
+    def find(self, actor_id: int) -> Actor | None:
+        """The actor, or None."""
+        return self._actors.get(actor_id)
+
+    def get(self, actor_id: int, *kinds: Kind) -> Actor:
+        """The actor, of one of the kinds if any are given. Raises UnknownActorError."""
+        actor = self._actors.get(actor_id)
+        if actor is None:
+            raise UnknownActorError(f"unable to find actor {actor_id}: it does not exist or was destroyed")
+        if kinds and actor.kind not in kinds:
+            expected = " or ".join(kind.name.lower() for kind in kinds)
+            raise UnknownActorError(f"actor {actor_id} is a {actor.type_id}, this call needs a {expected}")
+        return actor
+
+    def children(self, actor_id: int) -> list[Actor]:
+        """Actors attached to this one."""
+        return [actor for actor in self._actors.values() if actor.parent_id == actor_id]

@@ -1,0 +1,217 @@
+"""What a tick looks like from outside: the snapshot's records and the sensors' instances, column by column.
+
+Both keep one row per actor, laid out anew only when an actor comes or goes; a tick refreshes the moving columns.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.protocol import snapshot
+from sim.server.sensors.instances import Instances
+from sim.server.world.actors import Actor
+from sim.server.world.blueprints import Kind
+from sim.server.world.traffic_lights import GREEN
+
+if TYPE_CHECKING:
+    from sim.server.world.world import World
+
+_DEGREES = 180.0 / np.pi
+STRIDE_M = 1.4
+"""Length of a full walking cycle (two steps) of an adult; the model's phase follows the distance walked."""
+STANDING_MPS = 0.1
+
+
+def _rows(ids: npt.NDArray[np.int64], of: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Row of each id of ``of`` in the sorted ``ids``; every one must be there."""
+    return np.searchsorted(ids, np.asarray(of, np.int64))
+
+
+class SnapshotColumns:
+    """The packed records of all actors."""
+
+    def __init__(self) -> None:
+        self._version = -1
+        self.records = snapshot.records(0)
+
+    def refresh(self, world: World) -> npt.NDArray[Any]:
+        """Records (n,) of this tick; valid until the next refresh."""
+        if self._version != world.actors.version:
+            self._lay_out(world)
+        records, dynamics, lights = self.records, world.dynamics, world.lights
+        moved = self._moved
+        records["location"][moved] = dynamics.position_m
+        records["rotation"][moved] = dynamics.rotation_rad * _DEGREES
+        records["velocity"][moved] = dynamics.velocity_mps
+        records["angular_velocity"][moved] = dynamics.angular_velocity_radps * _DEGREES
+        records["acceleration"][moved] = dynamics.acceleration_mps2
+        for row, actor in self._placed:
+            records["location"][row] = actor.position_m
+            records["rotation"][row] = actor.rotation_rad * _DEGREES
+        light = records.view(snapshot.LIGHT)
+        signal = self._light_signal
+        light["light"][self._light_rows] = lights.state[signal]
+        light["elapsed_s"][self._light_rows] = lights.elapsed_s[signal]
+        light["green_s"][self._light_rows] = lights.green_s[signal]
+        light["yellow_s"][self._light_rows] = lights.yellow_s[signal]
+        light["red_s"][self._light_rows] = lights.red_s[signal]
+        light["frozen"][self._light_rows] = lights.frozen[signal]
+        self._refresh_vehicles(world)
+        self._refresh_walkers(world)
+        return records
+
+    def _lay_out(self, world: World) -> None:
+        actors = list(world.actors)
+        ids = np.array([actor.actor_id for actor in actors], np.int64)
+        records = snapshot.records(len(actors))
+        records["actor_id"] = ids
+        records["state"] = snapshot.ACTIVE
+        self._moved = _rows(ids, world.dynamics.actor_id)
+        fixed = [Kind.LIGHT, Kind.SIGN]
+        self._placed = [(r, a) for r, a in enumerate(actors) if not a.moved and a.kind not in fixed]
+        light = records.view(snapshot.LIGHT)
+        for row, actor in enumerate(actors):
+            if actor.kind in fixed:
+                records["location"][row] = actor.position_m
+                records["rotation"][row] = actor.rotation_rad * _DEGREES
+                light["sign_id"][row] = world.scene.signals[actor.signal].opendrive_id.encode()[:31]
+        self._light_rows = np.array([r for r, a in enumerate(actors) if a.kind == Kind.LIGHT], np.int64)
+        self._light_signal = np.array([a.signal for a in actors if a.kind == Kind.LIGHT], np.int64)
+        self._vehicles = [(r, a) for r, a in enumerate(actors) if a.kind == Kind.VEHICLE]
+        self._vehicle_rows = np.array([r for r, _ in self._vehicles], np.int64)
+        self._walkers = [(r, a) for r, a in enumerate(actors) if a.kind == Kind.WALKER]
+        self.records, self._version = records, world.actors.version
+
+    def _refresh_vehicles(self, world: World) -> None:
+        rows = self._vehicle_rows
+        if not len(rows):
+            return
+        vehicle = self.records.view(snapshot.VEHICLE)
+        controls = [world.dynamics.control(actor.actor_id) for _, actor in self._vehicles]
+        vehicle["throttle"][rows] = [c.throttle for c in controls]
+        vehicle["steer"][rows] = [c.steer for c in controls]
+        vehicle["brake"][rows] = [c.brake for c in controls]
+        vehicle["hand_brake"][rows] = [c.hand_brake for c in controls]
+        vehicle["reverse"][rows] = [c.reverse for c in controls]
+        vehicle["manual_gear_shift"][rows] = [c.manual_gear_shift for c in controls]
+        vehicle["gear"][rows] = [c.gear for c in controls]
+        vehicle["speed_limit_kmh"][rows] = world.rules.speed_limit_kmh
+        signal = world.rules.light
+        known = signal >= 0
+        vehicle["has_light"][rows] = known
+        vehicle["light_state"][rows] = np.where(
+            known, world.lights.state[signal] if len(world.lights.state) else 0, GREEN
+        )
+        vehicle["light_id"][rows] = np.where(known, world.signal_ids[signal] if len(world.signal_ids) else 0, 0)
+
+    def _refresh_walkers(self, world: World) -> None:
+        if not self._walkers:
+            return
+        walker = self.records.view(snapshot.WALKER)
+        for row, actor in self._walkers:
+            direction, speed, jump = world.walker_control(actor.actor_id)
+            walker["direction"][row] = direction
+            walker["speed"][row] = speed
+            walker["jump"][row] = jump
+
+
+class InstanceColumns:
+    """The bodies that sensors see: vehicles, people and props, sorted by actor id."""
+
+    def __init__(self) -> None:
+        self._version = -1
+
+    def refresh(self, world: World) -> Instances:
+        """The instances of this tick (arrays of their own, which later ticks leave alone)."""
+        if self._version != world.actors.version:
+            self._lay_out(world)
+        dynamics, n = world.dynamics, len(self._bodies)
+        position, rotation = np.zeros((n, 3)), np.zeros((n, 3))
+        velocity = np.zeros((n, 3), np.float32)
+        wheel, steer = np.zeros(n, np.float32), np.zeros(n, np.float32)
+        moved = self._moved
+        position[moved], rotation[moved] = dynamics.position_m, dynamics.rotation_rad
+        velocity[moved] = dynamics.velocity_mps
+        wheel[moved], steer[moved] = dynamics.wheel_angle_rad, dynamics.steer_rad
+        for row in self._placed:
+            position[row], rotation[row] = self._bodies[row].position_m, self._bodies[row].rotation_rad
+        position[:, 2] -= self._origin_height_m
+        return Instances(
+            actor_id=self._ids,
+            model=self._model + self._phase(world, velocity),
+            position_m=position,
+            rotation_rad=rotation,
+            scale=self._scale,
+            color=self._color,
+            seed=self._seed,
+            light_state=np.array([actor.light_state for actor in self._bodies], np.uint32),
+            wheel_angle_rad=wheel,
+            steer_rad=steer,
+            velocity_mps=velocity,
+            tag=self._tag,
+        )
+
+    def _phase(self, world: World, velocity: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+        """Offset (n,) of the walk phase's model: by distance walked, the standing pose where slow."""
+        walked = np.array([world.walked_m.get(int(i), 0.0) for i in self._ids])
+        turn = walked / (STRIDE_M * self._scale[:, 2])
+        phase = np.floor(np.mod(turn, 1.0) * self._phases).astype(np.int32)
+        standing = np.hypot(velocity[:, 0], velocity[:, 1]) < STANDING_MPS
+        return np.where(standing, 0, np.minimum(phase, self._phases - 1)).astype(np.int32)
+
+    def _lay_out(self, world: World) -> None:
+        bodies = [a for a in world.actors if a.kind in (Kind.VEHICLE, Kind.WALKER, Kind.PROP)]
+        library, n = world.bench.library(), len(bodies)
+        self._bodies = bodies
+        self._ids = np.array([a.actor_id for a in bodies], np.int64)
+        self._moved = _rows(self._ids, world.dynamics.actor_id)
+        self._placed = [row for row, a in enumerate(bodies) if not a.moved]
+        self._model, self._phases = np.zeros(n, np.int32), np.ones(n, np.int32)
+        for row, actor in enumerate(bodies):
+            name = world.bench.model_of(actor.type_id)
+            if f"{name}@0" in library.names:
+                self._phases[row] = sum(f"{name}@{k}" in library.names for k in range(16))
+                name = f"{name}@0"
+            self._model[row] = library.index(name)
+        half = np.array([a.half_m for a in bodies], np.float32).reshape(n, 3)
+        size = library.size_m[self._model]
+        self._scale = np.where(size > 0, 2.0 * half / np.maximum(size, 1e-3), 1.0).astype(np.float32)
+        people = np.array([a.kind == Kind.WALKER for a in bodies], np.bool_)
+        self._scale[people] = self._scale[people, 2:3]  # a person keeps the proportions of the model
+        self._origin_height_m = np.where(people, half[:, 2], 0.0)
+        self._color = np.array([paint(a) for a in bodies], np.float32).reshape(n, 3)
+        self._seed = np.array([zlib.crc32(f"{a.type_id} {a.actor_id}".encode()) for a in bodies], np.uint32)
+        self._tag = np.array([a.tag for a in bodies], np.uint8)
+        self._version = world.actors.version
+
+
+_NO_PAINT = {
+    "vehicle.carlamotors.firetruck": (0.65, 0.05, 0.05),
+    "vehicle.ford.ambulance": (0.9, 0.9, 0.88),
+    "vehicle.dodge.charger_police": (0.06, 0.07, 0.1),
+    "vehicle.dodge.charger_police_2020": (0.06, 0.07, 0.1),
+}
+_PROP_COLORS: dict[str, tuple[float, float, float]] = {
+    "cone": (0.85, 0.3, 0.08),
+    "warning": (0.85, 0.55, 0.08),
+    "barrier": (0.75, 0.2, 0.15),
+    "box": (0.55, 0.42, 0.28),
+    "trash": (0.2, 0.25, 0.22),
+    "plant": (0.25, 0.35, 0.18),
+    "tree": (0.2, 0.32, 0.15),
+    "bench": (0.4, 0.3, 0.2),
+}
+
+
+def paint(actor: Actor) -> tuple[float, float, float]:
+    """sRGB 0..1 of a body: its colour attribute, else what its kind usually is."""
+    if "color" in actor.attributes:
+        red, green, blue = (int(part) / 255.0 for part in actor.attributes["color"].split(","))
+        return red, green, blue
+    if actor.type_id in _NO_PAINT:
+        return _NO_PAINT[actor.type_id]
+    return next((color for word, color in _PROP_COLORS.items() if word in actor.type_id), (0.45, 0.45, 0.45))

@@ -1,0 +1,96 @@
+"""The parts a world is put together from, each behind the smallest interface the world needs.
+
+They are imported when a map is first loaded, so that the server answers before the heavy libraries are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from sim.server.scene.models import ModelLibrary
+from sim.server.scene.static import StaticScene
+from sim.server.sensors.base import Sensor
+
+if TYPE_CHECKING:
+    from sim.server.world.dynamics import Dynamics
+    from sim.server.world.traffic_lights import TrafficLights
+
+
+class Bench(Protocol):
+    """Makes the sensors of one map, and knows the models that they see."""
+
+    def create(self, type_id: str, attributes: Mapping[str, str]) -> Sensor:
+        """A sensor. Raises ValueError where an attribute makes no sense."""
+        ...
+
+    def library(self) -> ModelLibrary:
+        """The models; loaded on first use."""
+        ...
+
+    def model_of(self, type_id: str) -> str:
+        """Name of the model that stands for a blueprint."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How to make what a world consists of."""
+
+    build_scene: Callable[[str, str, int], StaticScene]
+    make_dynamics: Callable[[StaticScene, np.random.Generator], Dynamics]
+    make_lights: Callable[[StaticScene], TrafficLights]
+    make_bench: Callable[[StaticScene, int], Bench]
+
+
+class _SensorBench:
+    """The real sensors over one ``SensorWorld``."""
+
+    def __init__(self, scene: StaticScene, seed: int) -> None:
+        self._scene, self._seed = scene, seed
+        self._library: ModelLibrary | None = None
+        self._shared: Any = None
+
+    def library(self) -> ModelLibrary:
+        if self._library is None:
+            from sim.server.scene.library import load_library
+
+            self._library = load_library()
+        return self._library
+
+    def model_of(self, type_id: str) -> str:
+        from sim.server.scene.library import model_for
+
+        return model_for(type_id)
+
+    def create(self, type_id: str, attributes: Mapping[str, str]) -> Sensor:
+        from sim.server.sensors.create import SensorWorld, create_sensor
+
+        if self._shared is None:
+            self._shared = SensorWorld(self._scene, self.library(), self._seed)
+        return create_sensor(type_id, attributes, self._shared)
+
+
+def _build_scene(name: str, opendrive: str, seed: int) -> StaticScene:
+    from sim.server.scene.build import build_scene
+
+    return build_scene(name, opendrive, seed)
+
+
+def _make_dynamics(scene: StaticScene, rng: np.random.Generator) -> Dynamics:
+    from sim.server.world.dynamics import Dynamics
+
+    return Dynamics(scene.ground, scene.obstacles, rng)
+
+
+def _make_lights(scene: StaticScene) -> TrafficLights:
+    from sim.server.world.traffic_lights import TrafficLights
+
+    return TrafficLights(scene.signals)
+
+
+PARTS = Parts(_build_scene, _make_dynamics, _make_lights, _SensorBench)
+"""The product's own parts."""

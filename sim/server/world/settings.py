@@ -1,0 +1,27 @@
+"""How the world advances: CARLA's EpisodeSettings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EpisodeSettings:
+    """The eleven settings of an episode. Rendering distances are kept and echoed; nothing is culled here."""
+
+    synchronous_mode: bool = False
+    no_rendering_mode: bool = False
+    fixed_delta_seconds: float | None = None
+    substepping: bool = True
+    max_substep_delta_time: float = 0.01
+    max_substeps: int = 10
+    max_culling_distance: float = 0.0
+    deterministic_ragdolls: bool = True
+    tile_stream_distance: float = 3000.0
+    actor_active_distance: float = 2000.0
+    spectator_as_ego: bool = True
+
+    def __post_init__(self) -> None:
+        delta = self.fixed_delta_seconds
+        if delta is not None and not 0.0 < delta <= 1.0:  # beyond a second nothing drives any more
+            raise ValueError(f"fixed_delta_seconds: expected more than 0 and at most 1 s, got {delta}")

@@ -1,0 +1,346 @@
+"""One episode: its actors, and the tick that carries them one step further.
+
+A tick is a deterministic function of the state, the commands since the last tick, the time step and the set of
+streams that somebody listens to. The world knows no sockets; ``sim.server.serve`` drives it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Container
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.protocol.payloads import StreamIndex, collision_body
+from sim.server.protocol.structs import ActorDescription, Pose
+from sim.server.scene.mesh import Tag
+from sim.server.scene.static import StaticScene
+from sim.server.sensors.instances import Contact, View, Weather
+from sim.server.world import blueprints
+from sim.server.world.actors import Actor, ActorTable, UnknownActorError
+from sim.server.world.attachment import Attachment, attached_pose
+from sim.server.world.blueprints import AttributeType, Blueprint, Kind
+from sim.server.world.columns import InstanceColumns, SnapshotColumns
+from sim.server.world.parts import Parts
+from sim.server.world.rules import DEFAULT_LIMIT_KMH, RoadRules
+from sim.server.world.vehicle_spec import VEHICLES, VehicleControl
+
+log = logging.getLogger(__name__)
+
+Array = npt.NDArray[np.float64]
+
+WORLD_STREAM = 1
+"""Stream of the snapshots; sensors get the ids after it, server-wide and never again."""
+DEFAULT_WEATHER = Weather(cloudiness=5.0, wind_intensity=10.0, sun_azimuth_angle=-1.0, sun_altitude_angle=45.0)
+"""ClearNoon, without its haze."""
+TICK_SLACK_S = 1e-6
+"""A sensor is due this much early: sums of time steps round."""
+WALKER_CONTROL = ((1.0, 0.0, 0.0), 0.0, False)
+"""The client's default: direction, speed m/s, jump."""
+
+
+class SpawnError(ValueError):
+    """An actor cannot be spawned; the message is meant for the client."""
+
+
+class Message(NamedTuple):
+    """One sensor measurement, ready to be sent."""
+
+    stream_id: int
+    stream_index: int
+    position_m: Array
+    rotation_rad: Array
+    body: bytes
+
+
+class World:
+    """The episode of one map."""
+
+    def __init__(
+        self,
+        scene: StaticScene,
+        parts: Parts,
+        seed: int,
+        episode_id: int,
+        first_frame: int,
+        first_stream: int,
+        port: int,
+    ) -> None:
+        """Start an episode: first_frame is the number before its first tick, port the one in stream tokens."""
+        self.scene, self.seed, self.episode_id, self.port = scene, seed, episode_id, port
+        self.frame, self.elapsed_s, self.delta_s = first_frame, 0.0, 0.0
+        self.next_stream = first_stream
+        self.actors = ActorTable()
+        self.dynamics = parts.make_dynamics(scene, np.random.default_rng([seed, 0]))
+        self.lights = parts.make_lights(scene)
+        self.rules = RoadRules(scene.signals, self.lights)
+        self.bench = parts.make_bench(scene, seed)
+        self.weather = DEFAULT_WEATHER
+        self.walked_m: dict[int, float] = {}
+        self.contacts: tuple[Contact, ...] = ()
+        self._walker_controls: dict[int, tuple[tuple[float, float, float], float, bool]] = {}
+        self._snapshot, self._instances = SnapshotColumns(), InstanceColumns()
+        self._layout_version = -1
+        self.signal_ids = np.array([self._add_signal(k).actor_id for k in range(len(scene.signals))], np.int64)
+        self.spectator = self._add_free("spectator", Kind.OTHER, *_spectator_pose(scene))
+
+    # --- life of actors -------------------------------------------------------------------------------------
+
+    def spawn(
+        self,
+        description: ActorDescription,
+        pose: Pose,
+        parent_id: int = 0,
+        attachment: Attachment = Attachment.RIGID,
+    ) -> Actor:
+        """Add an actor; pose is relative to its parent if it has one. Raises SpawnError."""
+        try:
+            blueprint = blueprints.find(description.type_id)
+            attributes = blueprint.completed(description.attributes)
+        except ValueError as error:
+            raise SpawnError(str(error)) from None
+        relative_m, relative_rad = np.array(pose.position_m), np.array(pose.rotation_rad)
+        position_m, rotation_rad = relative_m, relative_rad
+        if parent_id:
+            try:
+                parent = self.actors.get(parent_id)
+            except UnknownActorError as error:
+                raise SpawnError(f"{description.type_id}: parent: {error}") from None
+            position_m, rotation_rad = attached_pose(attachment, *self.pose_of(parent), relative_m, relative_rad)
+        actor = self._make(blueprint, attributes, position_m, rotation_rad)
+        actor.parent_id, actor.attachment = parent_id, attachment
+        actor.relative_m, actor.relative_rad = relative_m, relative_rad
+        self._embody(actor, blueprint)
+        self.actors.add(actor)
+        return actor
+
+    def destroy(self, actor_id: int) -> bool:
+        """Remove an actor; its children stay where they are, as in CARLA. False if there is none or it is fixed."""
+        actor = self.actors.find(actor_id)
+        if actor is None or actor.kind in (Kind.LIGHT, Kind.SIGN) or actor is self.spectator:
+            return False
+        for child in self.actors.children(actor_id):
+            child.position_m, child.rotation_rad = self.pose_of(child)
+            child.parent_id = 0
+        if actor.moved:
+            self.dynamics.remove(actor_id)
+        self.actors.remove(actor_id)
+        self.walked_m.pop(actor_id, None)
+        self._walker_controls.pop(actor_id, None)
+        return True
+
+    def _make(self, blueprint: Blueprint, attributes: dict[str, str], position_m: Array, rotation_rad: Array) -> Actor:
+        return Actor(
+            actor_id=self.actors.next_id(),
+            type_id=blueprint.type_id,
+            kind=blueprint.kind,
+            uid=blueprint.uid,
+            attributes=attributes,
+            attribute_types={attribute.name: attribute.type for attribute in blueprint.attributes},
+            half_m=blueprint.half_m,
+            centre_m=blueprint.centre_m,
+            tag=int(blueprint.tag),
+            position_m=position_m,
+            rotation_rad=rotation_rad,
+        )
+
+    def _embody(self, actor: Actor, blueprint: Blueprint) -> None:
+        """Give a new actor its body in the dynamics, or its sensor. Raises SpawnError."""
+        where = (actor.position_m, actor.rotation_rad)
+        if actor.kind in (Kind.VEHICLE, Kind.WALKER, Kind.PROP) and not actor.parent_id:
+            if self.dynamics.overlaps(actor.half_m, actor.centre_m, *where) is not None:
+                raise SpawnError("Spawn failed because of collision at spawn position")
+            if actor.kind == Kind.VEHICLE:
+                self.dynamics.add_vehicle(actor.actor_id, VEHICLES[actor.type_id], *where)
+                actor.speed_limit_kmh = DEFAULT_LIMIT_KMH
+            elif actor.kind == Kind.WALKER:
+                self.dynamics.add_walker(actor.actor_id, actor.half_m[2], actor.half_m[0], *where)
+            else:
+                self.dynamics.add_prop(actor.actor_id, actor.half_m, actor.centre_m, *where)
+            actor.moved = True
+        elif blueprint.has_stream:
+            if actor.type_id != "sensor.other.collision":
+                try:
+                    actor.sensor = self.bench.create(actor.type_id, actor.attributes)
+                except ValueError as error:
+                    raise SpawnError(f"{actor.type_id}: {error}") from None
+            actor.sensor_tick_s = max(0.0, blueprints.leading_float(actor.attributes.get("sensor_tick", "0")))
+            self.next_stream += 1
+            actor.stream_id = self.next_stream - 1
+
+    def _add_free(self, type_id: str, kind: Kind, position_m: Array, rotation_rad: Array) -> Actor:
+        zero = (0.0, 0.0, 0.0)
+        actor_id = self.actors.next_id()
+        actor = Actor(actor_id, type_id, kind, 0, {}, {}, zero, zero, int(Tag.NONE), position_m, rotation_rad)
+        self.actors.add(actor)
+        return actor
+
+    def _add_signal(self, index: int) -> Actor:
+        signal = self.scene.signals[index]
+        kind, tag = (Kind.LIGHT, Tag.TRAFFIC_LIGHT) if signal.group >= 0 else (Kind.SIGN, Tag.TRAFFIC_SIGNS)
+        rotation = np.array((0.0, signal.yaw_rad, 0.0))
+        actor = self._add_free(signal.type_id, kind, np.array(signal.position_m), rotation)
+        actor.half_m, actor.centre_m = signal.trigger_extent_m, signal.trigger_centre_m
+        actor.tag, actor.signal = int(tag), index
+        actor.attributes = {"role_name": "default"}
+        actor.attribute_types = {"role_name": AttributeType.STRING}
+        return actor
+
+    # --- where actors are and what they were told -----------------------------------------------------------
+
+    def pose_of(self, actor: Actor) -> tuple[Array, Array]:
+        """World position (3,) and rotation (3,) of any actor at this moment."""
+        if actor.moved:
+            row = int(np.searchsorted(self.dynamics.actor_id, actor.actor_id))
+            return self.dynamics.position_m[row].copy(), self.dynamics.rotation_rad[row].copy()
+        parent = self.actors.find(actor.parent_id) if actor.parent_id else None
+        if parent is None:
+            return actor.position_m, actor.rotation_rad
+        return attached_pose(actor.attachment, *self.pose_of(parent), actor.relative_m, actor.relative_rad)
+
+    def place(self, actor: Actor, position_m: Array | None, rotation_rad: Array | None) -> None:
+        """Teleport an actor (an attached one: to a place relative to its parent)."""
+        if actor.moved:
+            self.dynamics.teleport(actor.actor_id, position_m, rotation_rad)
+        elif actor.parent_id:
+            actor.relative_m = actor.relative_m if position_m is None else position_m
+            actor.relative_rad = actor.relative_rad if rotation_rad is None else rotation_rad
+        else:
+            actor.position_m = actor.position_m if position_m is None else position_m
+            actor.rotation_rad = actor.rotation_rad if rotation_rad is None else rotation_rad
+            self.actors.version += actor.kind in (Kind.LIGHT, Kind.SIGN)
+
+    def control_vehicle(self, actor_id: int, control: VehicleControl) -> None:
+        """Keep driving like this. Raises UnknownActorError."""
+        actor = self.actors.get(actor_id, Kind.VEHICLE)
+        if actor.moved:
+            self.dynamics.set_vehicle_control(actor.actor_id, control)
+
+    def control_walker(
+        self, actor_id: int, direction: tuple[float, float, float], speed_mps: float, jump: bool
+    ) -> None:
+        """Keep walking like this. Raises UnknownActorError."""
+        actor = self.actors.get(actor_id, Kind.WALKER)
+        self._walker_controls[actor_id] = (direction, speed_mps, jump)
+        if actor.moved:
+            self.dynamics.set_walker_control(actor_id, np.array(direction), speed_mps, jump)
+
+    def walker_control(self, actor_id: int) -> tuple[tuple[float, float, float], float, bool]:
+        """The last command of a walker: direction, speed m/s, jump."""
+        return self._walker_controls.get(actor_id, WALKER_CONTROL)
+
+    # --- time -------------------------------------------------------------------------------------------------
+
+    def tick(self, dt_s: float, listened: Container[int]) -> list[Message]:
+        """Advance by dt_s; measurements of the sensors whose stream is in ``listened``, by actor id."""
+        self.frame += 1
+        self.elapsed_s += dt_s
+        self.delta_s = dt_s
+        self.lights.step(dt_s)
+        self.contacts = tuple(self.dynamics.step(dt_s, self.weather))
+        self._refresh_rules()
+        self._walk(dt_s)
+        for actor in self.actors:
+            if actor.parent_id:
+                actor.position_m, actor.rotation_rad = self.pose_of(actor)
+        return self._measure(dt_s, listened)
+
+    def records(self) -> npt.NDArray[np.void]:
+        """Snapshot records of all actors as they are now, sorted by id; valid until the next call."""
+        self._refresh_rules()
+        return self._snapshot.refresh(self)
+
+    def _refresh_rules(self) -> None:
+        dynamics = self.dynamics
+        if self._layout_version != self.actors.version:
+            vehicles = [actor for actor in self.actors if actor.kind == Kind.VEHICLE and actor.moved]
+            ids = np.array([actor.actor_id for actor in vehicles], np.int64)
+            half = np.array([actor.half_m[0] for actor in vehicles], np.float64)
+            self.rules.set_vehicles(ids, half, np.array([actor.speed_limit_kmh for actor in vehicles], np.float64))
+            self._vehicle_rows = np.searchsorted(dynamics.actor_id, ids)
+            self._layout_version = self.actors.version
+        rows = self._vehicle_rows
+        self.rules.refresh(dynamics.position_m[rows], dynamics.rotation_rad[rows, 1])
+
+    def _walk(self, dt_s: float) -> None:
+        for actor_id in self.walker_ids():
+            row = int(np.searchsorted(self.dynamics.actor_id, actor_id))
+            vx, vy, _ = self.dynamics.velocity_mps[row].tolist()
+            self.walked_m[actor_id] = self.walked_m.get(actor_id, 0.0) + math.hypot(vx, vy) * dt_s
+
+    def walker_ids(self) -> list[int]:
+        """Ids of the walkers that the dynamics move."""
+        return [actor.actor_id for actor in self.actors if actor.kind == Kind.WALKER and actor.moved]
+
+    def _measure(self, dt_s: float, listened: Container[int]) -> list[Message]:
+        view: View | None = None
+        messages: list[Message] = []
+        for actor in self.actors:
+            if not actor.stream_id or actor.stream_id not in listened:
+                continue
+            if actor.sensor is None:
+                messages += self._collisions(actor)
+                continue
+            since_s = dt_s if actor.measured_s is None else self.elapsed_s - actor.measured_s
+            if actor.measured_s is not None and since_s < actor.sensor_tick_s - TICK_SLACK_S:
+                continue
+            actor.measured_s = self.elapsed_s
+            view = view or self.view()
+            where = (actor.position_m, actor.rotation_rad)
+            try:
+                body = actor.sensor.measure(*where, view, actor.parent_id, since_s)
+            except Exception:  # a sensor at fault must not take the world with it
+                log.exception("%s %d failed in frame %d; nothing sent", actor.type_id, actor.actor_id, self.frame)
+                continue
+            if body is not None:
+                messages.append(Message(actor.stream_id, actor.sensor.stream_index, *where, body))
+        return messages
+
+    def view(self) -> View:
+        """What sensors see of this tick."""
+        return View(
+            frame=self.frame,
+            elapsed_s=self.elapsed_s,
+            instances=self._instances.refresh(self),
+            signal_state=self.lights.state.copy(),
+            weather=self.weather,
+            contacts=self.contacts,
+        )
+
+    def _collisions(self, sensor: Actor) -> list[Message]:
+        parent = self.actors.find(sensor.parent_id)
+        messages: list[Message] = []
+        if parent is None:
+            return messages
+        for contact in self.contacts:
+            if sensor.parent_id not in (contact.actor_id, contact.other_id):
+                continue
+            first = contact.actor_id == sensor.parent_id
+            other = self._other(contact.other_id if first else contact.actor_id, contact.other_tag)
+            impulse = np.array(contact.impulse_ns) * (1.0 if first else -1.0)
+            body = collision_body(parent.wire(self.port), other.wire(self.port), impulse)
+            where = (sensor.position_m, sensor.rotation_rad)
+            messages.append(Message(sensor.stream_id, StreamIndex.COLLISION, *where, body))
+        return messages
+
+    def _other(self, actor_id: int, tag: int) -> Actor:
+        """The actor, or a made-up one of static scenery."""
+        actor = self.actors.find(actor_id) if actor_id else None
+        if actor is not None:
+            return actor
+        name = Tag(tag).name.lower() if tag in set(Tag) else "unknown"
+        zero = (0.0, 0.0, 0.0)
+        return Actor(0, f"static.{name}", Kind.OTHER, 0, {}, {}, zero, zero, tag, np.zeros(3), np.zeros(3))
+
+
+def _spectator_pose(scene: StaticScene) -> tuple[Array, Array]:
+    """Above the first spawn point, looking down its road."""
+    if not len(scene.spawn_points):
+        return np.array((0.0, 0.0, 20.0)), np.array((math.radians(-30.0), 0.0, 0.0))
+    x, y, z, _, yaw, _ = scene.spawn_points[0].tolist()
+    back = 8.0  # metres behind and half as much above: the spawn point is in the middle of the picture
+    position = (x - back * math.cos(yaw), y - back * math.sin(yaw), z + 0.5 * back)
+    return np.array(position), np.array((math.radians(-20.0), yaw, 0.0))
