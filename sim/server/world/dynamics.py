@@ -108,7 +108,7 @@ class Dynamics:
         self._bodies = np.delete(self._bodies, row)
         self._reindex()
         for table in (self._spec, self._physics, self._ackermann, self._ackermann_settings):
-            table.pop(actor_id, None)  # type: ignore[attr-defined]
+            table.pop(actor_id, None)
 
     def overlaps(
         self, half_m: Vector, centre_m: Vector, position_m: Vector, rotation_rad: Vector, ignore: int = 0
