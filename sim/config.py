@@ -13,7 +13,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from omegaconf import OmegaConf
@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from control.control import ControlConfig
 from perception.perceive import PerceptionConfig
 from planning.plan import PlanningConfig
+from sim.log.options import LogConfig
 from sim.scenario import Scenario
 from sim.weather import resolve_weather
 
@@ -31,15 +32,6 @@ CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 class ConfigError(ValueError):
     """A configuration that cannot be used; the message names the key and what to do."""
-
-
-@dataclass(frozen=True)
-class LogConfig:
-    """What a run leaves behind. ``png`` keeps the pixels (replay is exact), ``jpeg`` is five times smaller."""
-
-    images: Literal["png", "jpeg"] = "png"
-    jpeg_quality: int = 90
-    video: bool = True
 
 
 @dataclass(frozen=True)

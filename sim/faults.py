@@ -51,10 +51,9 @@ class FaultySource:
         for fault in self._faults:
             if fault.from_s <= time_s < fault.to_s and self._rng.random() < fault.probability:
                 frame = self._apply(fault, frame)
-        for name, data in (*frame.images.items(), *frame.sweeps.items()):
-            self._last.setdefault(name, data)
+        data: dict[str, Image | Sweep] = {**frame.images, **frame.sweeps}
         frozen = {f.sensor for f in self._faults if f.kind == "freeze"}
-        self._last.update({n: d for n, d in (*frame.images.items(), *frame.sweeps.items()) if n not in frozen})
+        self._last.update({name: d for name, d in data.items() if name not in frozen or name not in self._last})
         return frame
 
     def _apply(self, fault: FaultSpec, frame: Frame) -> Frame:

@@ -12,16 +12,13 @@ import cv2
 import numpy as np
 from foxglove_schemas_protobuf.CameraCalibration_pb2 import CameraCalibration
 from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
-from foxglove_schemas_protobuf.FrameTransforms_pb2 import FrameTransforms
 from foxglove_schemas_protobuf.PointCloud_pb2 import PointCloud
 from mcap.exceptions import McapError
 from mcap.records import Attachment, Channel, Message, Metadata
 from mcap.stream_reader import StreamReader
-from scipy.spatial.transform import Rotation
 
 from control.command import Command
 from perception.frame import CameraModel, FloatArray, Frame, Gnss, Image, Sweep
-from perception.geometry import pose
 from perception.objects import Detections, Tracks
 from planning.records import Forecasts, Plan
 from sim.log import schema
@@ -104,7 +101,9 @@ class LogReader:
 
     def _tick(self, raw: dict[str, bytes], sensors: bool) -> LoggedTick:
         head = decode(schema.FrameHead, raw[schema.FRAME_TOPIC])
-        kept = {topic: decode(kind, raw[topic]) for topic, kind in schema.RECORD_TOPICS.items() if topic in raw}
+        kept: dict[str, Any] = {
+            topic: decode(kind, raw[topic]) for topic, kind in schema.RECORD_TOPICS.items() if topic in raw
+        }
         return LoggedTick(
             head.index,
             head.t_us,
@@ -119,13 +118,12 @@ class LogReader:
         )
 
     def _frame(self, head: schema.FrameHead, raw: dict[str, bytes]) -> Frame:
-        mounts = _mounts(raw[schema.TRANSFORM_TOPIC])
-        images = {name: self._image(name, raw, mounts[f"camera_{name}"]) for name in head.images}
+        images = {name: self._image(name, raw, head.mounts[name]) for name in head.images}
         sweeps = {}
         for name in head.sweeps:
             message = PointCloud.FromString(raw[schema.SWEEP_TOPIC.format(name=name)])
             points, intensity = points_of(message)
-            sweeps[name] = Sweep(points, intensity, mounts[f"lidar_{name}"])
+            sweeps[name] = Sweep(points, intensity, head.mounts[name])
         gnss = None if head.gnss_world_m is None else Gnss(head.gnss_world_m, *head.gnss_fix)
         return Frame(
             head.index,
@@ -150,16 +148,6 @@ class LogReader:
         if bgr is None:
             raise LogReadError(f"{self.path}: a picture of camera {name} cannot be decoded")
         return Image(np.asarray(bgr, np.uint8), CameraModel(width, height, intrinsics, ego_from_camera))
-
-
-def _mounts(data: bytes) -> dict[str, FloatArray]:
-    """Child frame -> parent_from_child of a FrameTransforms message."""
-    out = {}
-    for t in FrameTransforms.FromString(data).transforms:
-        q = (t.rotation.x, t.rotation.y, t.rotation.z, t.rotation.w)
-        matrix = Rotation.from_quat(q).as_matrix()
-        out[t.child_frame_id] = pose(matrix, (t.translation.x, t.translation.y, t.translation.z))
-    return out
 
 
 def find_log(path: Path) -> Path:

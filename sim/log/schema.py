@@ -25,6 +25,7 @@ class FrameHead:
     t_us: int
     images: tuple[str, ...]
     sweeps: tuple[str, ...]
+    mounts: dict[str, FloatArray]  # ego_from_camera or ego_from_lidar by sensor name, exactly
     imu: Imu | None
     gnss_world_m: FloatArray | None
     gnss_fix: tuple[float, ...]  # latitude, longitude in degrees, altitude in metres; empty without a fix

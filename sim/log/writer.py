@@ -16,7 +16,7 @@ from mcap.writer import Writer as McapWriter
 from mcap_protobuf.schema import register_schema
 
 from perception.frame import Frame, Image
-from sim.config import LogConfig
+from sim.log.options import LogConfig
 from sim.log import schema
 from sim.log.codec import encode
 from sim.log.foxglove import (
@@ -79,7 +79,7 @@ class LogWriter:
         self._queue.put(None)
         self._thread.join()
         try:
-            self._mcap.finish()
+            self._mcap.finish()  # type: ignore[no-untyped-call]
         finally:
             self._file.close()
         if self._fault is not None:
@@ -163,6 +163,8 @@ def frame_head(frame: Frame) -> schema.FrameHead:
         frame.t_us,
         tuple(frame.images),
         tuple(frame.sweeps),
+        {name: image.camera.ego_from_camera for name, image in frame.images.items()}
+        | {name: sweep.ego_from_lidar for name, sweep in frame.sweeps.items()},
         frame.imu,
         None if gnss is None else gnss.position_world_m,
         () if gnss is None else (gnss.latitude_deg, gnss.longitude_deg, gnss.altitude_m),

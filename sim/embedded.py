@@ -1,0 +1,100 @@
+"""The embedded CARLA server as a child process: started for a run, stopped with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+START_TIMEOUT_S = 120.0
+"""A first start on a slow machine compiles kernels; later ones take seconds."""
+
+STOP_TIMEOUT_S = 5.0
+
+
+class ServerStartError(RuntimeError):
+    """The embedded server did not come up; the message ends with what it printed."""
+
+
+def free_port_pair(host: str = "127.0.0.1") -> int:
+    """A port P such that P and P+1 (streaming) are free at this moment. Raises ServerStartError."""
+    for _ in range(50):
+        with socket.socket() as first, socket.socket() as second:
+            first.bind((host, 0))
+            port = int(first.getsockname()[1])
+            with contextlib.suppress(OSError, OverflowError):
+                second.bind((host, port + 1))
+                return port
+    raise ServerStartError(f"no two neighbouring free ports on {host}; close some programs and try again")
+
+
+@contextlib.contextmanager
+def embedded_server(map_name: str, seed: int, log_file: Path, host: str = "127.0.0.1") -> Iterator[int]:
+    """A server with a map loaded, listening when the block begins; yields its port.
+
+    Its output goes to ``log_file``. Raises ServerStartError with the last lines where it does not come up.
+    """
+    port = free_port_pair(host)
+    command = [sys.executable, "-m", "sim.cli", "serve", "--map", map_name, "--host", host]
+    command += ["--port", str(port), "--seed", str(seed)]
+    with log_file.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # Ctrl-C ends the run first, then the run ends the server
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        lines: queue.Queue[str | None] = queue.Queue()
+        reader = threading.Thread(target=_copy, args=(process, output, lines), name="server-output", daemon=True)
+        reader.start()
+        try:
+            _wait_until_ready(process, lines, host, port)
+            yield port
+        finally:
+            _stop(process)
+            reader.join(STOP_TIMEOUT_S)
+
+
+def _copy(process: subprocess.Popen[str], output: object, lines: queue.Queue[str | None]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        with contextlib.suppress(ValueError):  # the file is closed when the run is over
+            output.write(line)  # type: ignore[attr-defined]
+            output.flush()  # type: ignore[attr-defined]
+        lines.put(line)
+    lines.put(None)
+
+
+def _wait_until_ready(process: subprocess.Popen[str], lines: queue.Queue[str | None], host: str, port: int) -> None:
+    said: list[str] = []
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(queue.Empty):
+            while (line := lines.get_nowait()) is not None:
+                said.append(line)
+        if process.poll() is not None:
+            raise ServerStartError("the embedded server ended at once:\n" + "".join(said[-15:]))
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=0.2):
+            return
+        time.sleep(0.05)
+    raise ServerStartError(f"the embedded server did not answer within {START_TIMEOUT_S:g} s:\n" + "".join(said[-15:]))
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
