@@ -1,0 +1,194 @@
+"""Other road users seen along the reference: where each forecast is in Frenet coordinates, and what it blocks when.
+
+Every track becomes an upright box in (s, d): half sizes projected on the line's direction. For one lateral position of
+the ego the boxes that come into its corridor turn into *blocks*: an arc length to stay behind at each time. A thing that
+moves along with the lane blocks while it is (or soon will be) in the corridor; a thing that crosses blocks from now
+until it has left, unless the ego is through before it arrives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perception.frame import FloatArray, VehicleModel
+from perception.objects import IntArray, ObjectClass, Tracks
+from planning.network import wrap_array
+from planning.records import Forecasts
+from planning.reference import Reference
+from planning.speed import PLAN_STEP_S
+
+
+@dataclass(frozen=True)
+class ObstacleConfig:
+    """What counts as being in the way."""
+
+    min_age: int = 2  # frames; a thing seen once may be noise
+    near_m: float = 12.0  # things so close count from the first frame
+    max_misses: int = 8  # frames since it was last detected (0.8 s at 10 Hz)
+    margin_m: float = 0.3  # free space beside the car
+    walker_margin_m: float = 0.7  # people are given more room
+    std_share: float = 0.5  # of the forecast's standard deviation, added to the margin ...
+    std_most_m: float = 0.4  # ... but no more than this, or nothing could ever be passed
+    min_probability: float = 0.2  # hypotheses less likely only count for the next ``sure_s``
+    sure_s: float = 1.0
+    lookahead_s: float = 1.5  # a cut-in is answered this long before it enters the corridor
+    before_s: float = 1.2  # pass in front of a crosser only with this much time to spare
+    after_s: float = 0.5  # and behind it with this much
+    crossing_rad: float = 0.7  # 40 degrees: less is a merge, more a crossing
+    moving_mps: float = 0.5
+    far_m: float = 120.0
+
+
+@dataclass(frozen=True)
+class Obstacles:
+    """Forecasts along the reference: n tracks, m hypotheses, h times.
+
+    ids, classes (n,); s_m, d_m (n, m, h) of the centre; half_s_m, half_d_m (n, m, h); v_s_mps, v_d_mps (n, m, h);
+    heading_rad (n, m, h) relative to the line; margin_m (n, m, h); counts (n, m) whether the hypothesis is considered
+    over the whole horizon.
+    """
+
+    ids: IntArray
+    classes: IntArray
+    speed_mps: FloatArray
+    s_m: FloatArray
+    d_m: FloatArray
+    half_s_m: FloatArray
+    half_d_m: FloatArray
+    v_s_mps: FloatArray
+    v_d_mps: FloatArray
+    heading_rad: FloatArray
+    margin_m: FloatArray
+    counts: FloatArray  # (n, m, h) bool as float
+    times_s: FloatArray
+
+
+def select(tracks: Tracks, vehicle: VehicleModel, config: ObstacleConfig) -> IntArray:
+    """Rows of the tracks that are believed: finite, seen often enough or close, and not the ego itself."""
+    ego = tracks.ego.world_from_ego
+    rel = (tracks.boxes_world_m[:, :2] - ego[:2, 3]) @ ego[:2, :2]  # (n, 2) in the ego frame
+    finite = np.isfinite(tracks.boxes_world_m).all(1) & np.isfinite(tracks.velocity_world_mps).all(1)
+    inside = (np.abs(rel[:, 0]) < 0.4 * vehicle.length_m) & (np.abs(rel[:, 1]) < 0.4 * vehicle.width_m)
+    with np.errstate(invalid="ignore"):
+        distance = np.hypot(rel[:, 0], rel[:, 1])
+        seen = (tracks.age >= config.min_age) | (distance < config.near_m)
+        keep = finite & seen & ~inside & (tracks.misses <= config.max_misses) & (distance < config.far_m)
+    return np.flatnonzero(keep)
+
+
+def take(tracks: Tracks, rows: IntArray) -> Tracks:
+    """The same tracks, only some rows."""
+    return Tracks(
+        tracks.index, tracks.t_us, tracks.ego, tracks.ids[rows], tracks.boxes_world_m[rows],
+        tracks.velocity_world_mps[rows], tracks.yaw_rate_radps[rows], tracks.scores[rows], tracks.classes[rows],
+        tracks.age[rows], tracks.misses[rows], tracks.covariance[rows], tracks.lights,
+    )  # fmt: skip
+
+
+def along_reference(
+    tracks: Tracks, forecasts: Forecasts, reference: Reference, s_m: float, config: ObstacleConfig
+) -> Obstacles:
+    """The forecasts in Frenet coordinates, searched from 30 m behind the ego to 150 m ahead."""
+    means = forecasts.means_world_m  # (n, m, h, 3)
+    n, m, h = means.shape[:3]
+    s, d = reference.project(means[..., :2].reshape(-1, 2), s_m - 30.0, s_m + 150.0)
+    s, d = s.reshape(n, m, h), d.reshape(n, m, h)
+    _, line_yaw, _ = reference.at(s)
+    heading = wrap_array(means[..., 2] - line_yaw)
+    length, width = forecasts.half_size_m[:, 0, None, None], forecasts.half_size_m[:, 1, None, None]
+    step = forecasts.times_s[1] - forecasts.times_s[0]
+    v = np.gradient(means[..., :2], step, axis=2)  # (n, m, h, 2)
+    c, si = np.cos(line_yaw), np.sin(line_yaw)
+    base = np.where(tracks.classes == ObjectClass.PEDESTRIAN, config.walker_margin_m, config.margin_m)
+    sure = forecasts.times_s <= config.sure_s
+    likely = forecasts.probabilities >= config.min_probability
+    counts = likely[..., None] | (sure & (forecasts.probabilities > 0.0)[..., None])
+    return Obstacles(
+        ids=tracks.ids,
+        classes=tracks.classes,
+        speed_mps=np.hypot(tracks.velocity_world_mps[:, 0], tracks.velocity_world_mps[:, 1]),
+        s_m=s,
+        d_m=d,
+        half_s_m=np.abs(np.cos(heading)) * length + np.abs(np.sin(heading)) * width,
+        half_d_m=np.abs(np.sin(heading)) * length + np.abs(np.cos(heading)) * width,
+        v_s_mps=v[..., 0] * c + v[..., 1] * si,
+        v_d_mps=-v[..., 0] * si + v[..., 1] * c,
+        heading_rad=heading,
+        margin_m=base[:, None, None] + np.minimum(config.std_share * forecasts.std_m, config.std_most_m),
+        counts=counts.astype(np.float64),
+        times_s=forecasts.times_s,
+    )
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Arc lengths (k, plan steps) that the ego origin must stay behind (inf: nothing), the speed of what is there, and
+    the row of the obstacle."""
+
+    s_m: FloatArray
+    speed_mps: FloatArray
+    row: IntArray
+
+
+def blocks(
+    obstacles: Obstacles, free_s_m: FloatArray, offset_m: FloatArray, vehicle: VehicleModel, config: ObstacleConfig
+) -> Blocks:
+    """What blocks an ego that drives at ``offset_m`` (m, n-independent function of time is not needed: (h,) at the
+    forecast times) and would be at ``free_s_m`` (h,) at the forecast times if nothing were there."""
+    half_l, half_w = 0.5 * vehicle.length_m, 0.5 * vehicle.width_m
+    o, times = obstacles, obstacles.times_s
+    h = len(times)
+    near, far = o.s_m - o.half_s_m, o.s_m + o.half_s_m  # (n, m, h)
+    gap = np.abs(o.d_m - offset_m) - o.half_d_m - half_w - o.margin_m
+    rear = free_s_m[0] - half_l
+    front = free_s_m[0] + half_l
+    hit = (gap < 0.0) & (o.counts > 0.0)
+    ahead = near[..., 0] > front - 0.5  # already beside or behind: not ours to avoid by braking
+    beside = (far[..., 0] > rear) & ~ahead & (gap[..., 0] > -0.2)
+    hit &= (ahead | (beside & (o.v_s_mps[..., 0] > 0.0)))[..., None]
+    hit &= far > rear
+    candidates = np.argwhere(hit.any(axis=2))
+    look = max(int(config.lookahead_s / (times[1] - times[0]) + 0.5), 1)
+    rows, starts, speeds = [], [], []
+    for i, j in candidates:
+        flags = hit[i, j]
+        first = int(np.argmax(flags))
+        last = h - 1 - int(np.argmax(flags[::-1]))
+        moving = o.speed_mps[i] > config.moving_mps
+        crossing = moving and abs(np.sin(o.heading_rad[i, j, first])) > np.sin(config.crossing_rad)
+        if o.classes[i] == ObjectClass.PEDESTRIAN:
+            crossing = moving and abs(o.v_d_mps[i, j, 0]) > 0.3
+        s = np.full(h, np.inf)
+        v = np.zeros(h)
+        if crossing:
+            stop = float(near[i, j, first : last + 1].min()) - half_l
+            passed = float(far[i, j, first : last + 1].max()) + half_l
+            through = np.searchsorted(free_s_m, passed)
+            t_through = times[through] if through < h else np.inf
+            if t_through + config.before_s < times[first] and first > 0:
+                continue
+            until = min(times[last] + config.after_s, times[-1]) if last < h - 1 else np.inf
+            s[times <= until] = stop
+        else:
+            active = np.zeros(h, np.bool_)
+            for k in range(look + 1):
+                active[: h - k] |= flags[k:]
+            active[first : last + 1] |= o.v_s_mps[i, j, first : last + 1] > 1.0
+            s[active] = near[i, j, active] - half_l
+            v[active] = o.v_s_mps[i, j, active]
+        rows.append(i)
+        starts.append(s)
+        speeds.append(v)
+    if not rows:
+        return Blocks(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0, np.int64))
+    return Blocks(*_on_plan_grid(np.array(starts), np.array(speeds), times), np.array(rows, np.int64))
+
+
+def _on_plan_grid(s: FloatArray, v: FloatArray, times_s: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(k, h) on the forecast grid -> on the plan's grid; arc lengths move on with their speed between two samples."""
+    grid = np.arange(0.0, times_s[-1] + 1e-9, PLAN_STEP_S)
+    row = np.minimum((grid / (times_s[1] - times_s[0]) + 1e-6).astype(np.int64), len(times_s) - 1)
+    rest = grid - times_s[row]
+    return np.ascontiguousarray(s[:, row] + v[:, row] * rest), np.ascontiguousarray(v[:, row])
