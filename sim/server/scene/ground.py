@@ -29,7 +29,7 @@ GroundArrays = tuple[
     npt.NDArray[np.float64],  # (8,) x0, y0, cell, columns, rows of the triangle grid; x0, y0, cell of the terrain
     npt.NDArray[np.int32],  # (cells + 1,) first entry of each cell
     npt.NDArray[np.int32],  # (entries,) triangle of each entry
-    npt.NDArray[np.float64],  # (t, 12) three edges (inward nx, ny, offset), then the plane z = a x + b y + c
+    npt.NDArray[np.float64],  # (t, 16) three edges (inward nx, ny, offset), plane a, b, c of z = a x + b y + c, box
     npt.NDArray[np.uint8],  # (t,) kind
     npt.NDArray[np.float64],  # (rows, columns) terrain heights
 ]
@@ -78,6 +78,10 @@ def surface_at(arrays: Any, x: float, y: float, z_hint: float) -> tuple[float, f
         cell = j * columns + i
         for k in range(first[cell], first[cell + 1]):
             t = entry[k]
+            if (  # the box keeps the tolerance from stretching the sharp corners of slivers
+                x < triangle[t, 12] or x > triangle[t, 13] or y < triangle[t, 14] or y > triangle[t, 15]
+            ):
+                continue
             if (
                 triangle[t, 0] * x + triangle[t, 1] * y + triangle[t, 2] < -EDGE_TOLERANCE_M
                 or triangle[t, 3] * x + triangle[t, 4] * y + triangle[t, 5] < -EDGE_TOLERANCE_M
@@ -137,7 +141,7 @@ class Ground:
             meta,
             start,
             entry,
-            _edges_and_planes(corner),
+            _triangle_table(corner, low, high),
             np.ascontiguousarray(kinds[level], np.uint8),
             np.ascontiguousarray(terrain_m, np.float64),
         )
@@ -171,9 +175,12 @@ def _cell_lists(
     return start, owner[order].astype(np.int32)
 
 
-def _edges_and_planes(corner: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Inward unit edge normals with offsets, and plane coefficients, ``(t, 12)`` of counter-clockwise ``(t, 3, 3)``."""
-    out = np.empty((len(corner), 12))
+def _triangle_table(
+    corner: npt.NDArray[np.float64], low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Inward unit edge normals with offsets, plane, box (x and y from, to) of counter-clockwise ``(t, 3, 3)``."""
+    out = np.empty((len(corner), 16))
+    out[:, 12:] = np.stack([low[:, 0], high[:, 0], low[:, 1], high[:, 1]], axis=1)
     for k in range(3):
         a = corner[:, k, :2]
         along = corner[:, (k + 1) % 3, :2] - a

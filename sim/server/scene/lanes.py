@@ -27,6 +27,8 @@ CHORD_ERROR_M = 0.015
 """Largest distance between the true edge and its chord: less than a tenth of a marking's width."""
 WIDENING_STEP_M = 2.5
 """Step where a lane's width changes: tapers of 20-60 m stay smooth."""
+SHORTEST_PIECE_M = 0.05
+"""Breaks nearer to each other than this are numerical leftovers of an editor and would give slivers."""
 SECTION_END_M = 1e-4
 """Samples stay this far inside their lane section, because both ends belong to a neighbour, too."""
 NARROWEST_M = 0.05
@@ -95,7 +97,7 @@ def read_lanes(carla_map: Any, root: ET.Element) -> list[Lane]:
         sections = road.findall("lanes/laneSection")
         starts = [float(section.get("s", "0")) for section in sections] + [float(road.get("length", "0"))]
         for index, section in enumerate(sections):
-            if starts[index + 1] - starts[index] > 0.02:  # shorter than two samples' insets
+            if starts[index + 1] - starts[index] > SHORTEST_PIECE_M:
                 lanes.extend(_section_lanes(carla_map, road, index, section, starts[index], starts[index + 1]))
     return lanes
 
@@ -220,11 +222,13 @@ def _samples(
     cuts = {start, end}
     cuts.update(at for edge in marks.values() for at, _ in edge)
     cuts.update(at for piece in pieces for at in piece[:2])
-    inside = sorted(at for at in cuts if start <= at <= end)
+    inside = [start]
+    for at in sorted(cuts):
+        if inside[-1] + SHORTEST_PIECE_M < at < end - SHORTEST_PIECE_M:
+            inside.append(at)
+    inside.append(end)
     s: list[float] = []
     for a, b in pairwise(inside):
-        if b - a < 1e-3:  # a millimetre: numerical leftovers between records
-            continue
         step = min([STRAIGHT_STEP_M] + [piece[2] for piece in pieces if piece[0] < b - 1e-6 and piece[1] > a + 1e-6])
         s.extend(np.linspace(a, b, max(2, math.ceil((b - a) / step) + 1))[:-1])
     s.append(end)

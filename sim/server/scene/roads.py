@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.server.scene.ground import ROAD, SIDEWALK, Ground
-from sim.server.scene.lanes import RAISED_KINDS, Lane
+from sim.server.scene.lanes import RAISED_KINDS, STRAIGHT_STEP_M, Lane
 from sim.server.scene.mesh import Material, Mesh
 from sim.server.scene.static import STRIP_DTYPE
 from sim.server.scene.triangles import Triangles
@@ -29,6 +29,11 @@ STOP_LINE_LIFT_M = 0.022
 STOP_LINE_LENGTH_M = 0.4
 SIDEWALK_PIECE_M = 1.0
 """Sidewalks are cut away over carriageways piece by piece of this length."""
+TRIM_PARTS = 12
+"""A sidewalk is tested in this many parts across."""
+NARROWEST_SIDEWALK_M = 0.8
+THIN_M = 0.01
+"""A sample this close to the line between its neighbours is left out."""
 SAME_LEVEL_M = 2.0
 """Surfaces nearer than this in height belong to one level; bridges clear more than 4 m."""
 
@@ -116,20 +121,45 @@ def _add_lane(triangles: Triangles, strips: list[tuple[Any, ...]], lane: Lane) -
 
 def _add_raised(triangles: Triangles, lane: Lane, driving: Ground) -> None:
     """A sidewalk or median with its kerbs, without the pieces that lie on driving lanes."""
-    s, left, right = _densify(lane)
-    inside = [left * (1.0 - f) + right * f for f in (0.15, 0.5, 0.85)]  # kerb lines may touch the carriageway
-    free = ~np.any([on_driving_lane(driving, points) for points in inside], axis=0)
-    keep = free[:-1] & free[1:]
+    s, left, right, wide_enough = _trim(*_densify(lane), driving)
+    keep = wide_enough[:-1] & wide_enough[1:]
     up = np.array([0.0, 0.0, KERB_HEIGHT_M])
     top = Material.SIDEWALK if lane.kind == "sidewalk" else Material.GRASS if lane.kind == "median" else Material.KERB
     for first, last in _runs(keep):
-        a, b = left[first : last + 1], right[first : last + 1]
-        width = np.linalg.norm(b - a, axis=1)
-        uvw = _edge_uvw(s[first : last + 1], width)
+        a, b, along = _thinned(left[first : last + 1], right[first : last + 1], s[first : last + 1])
+        uvw = _edge_uvw(along, np.linalg.norm(b - a, axis=1))
         uvw[:, :, 2] = 0.0
         # the top of a kerb lane carries a foot like a sidewalk, and must not be mistaken for a kerb's face
         triangles.add_strip(a + up, b + up, uvw, Material.SIDEWALK if top is Material.KERB else top, 0)
         _add_kerb(triangles, np.concatenate([a, b[::-1], a[:1]]), up)
+
+
+def _trim(s: Array, left: Array, right: Array, driving: Ground) -> tuple[Array, Array, Array, npt.NDArray[np.bool_]]:
+    """Edges drawn in to the widest part that is on no driving lane, and where that part is wide enough."""
+    fractions = (np.arange(TRIM_PARTS) + 0.5) / TRIM_PARTS
+    across = left[:, None] * (1.0 - fractions[:, None]) + right[:, None] * fractions[:, None]  # (n, parts, 3)
+    free = ~on_driving_lane(driving, across.reshape(-1, 3)).reshape(len(s), TRIM_PARTS)
+    first, last = np.zeros(len(s)), np.ones(len(s))
+    for k in np.flatnonzero(~free.all(axis=1)):
+        runs = _runs(free[k])
+        begin, end = max(runs, key=lambda run: run[1] - run[0], default=(0, 0))
+        first[k], last[k] = begin / TRIM_PARTS, end / TRIM_PARTS
+    width = np.linalg.norm(right - left, axis=1) * (last - first)
+    trimmed = [left * (1.0 - f[:, None]) + right * f[:, None] for f in (first, last)]
+    return s, trimmed[0], trimmed[1], width >= NARROWEST_SIDEWALK_M
+
+
+def _thinned(left: Array, right: Array, s: Array) -> tuple[Array, Array, Array]:
+    """Without the samples that lie between their neighbours anyway."""
+    keep = [0]
+    for k in range(1, len(s) - 1):
+        a, b = keep[-1], k + 1
+        t = (s[k] - s[a]) / max(s[b] - s[a], 1e-9)
+        off = max(np.abs(edge[k] - edge[a] * (1 - t) - edge[b] * t).max() for edge in (left, right))
+        if off > THIN_M or s[b] - s[a] > STRAIGHT_STEP_M:
+            keep.append(k)
+    keep.append(len(s) - 1)
+    return left[keep], right[keep], s[keep]
 
 
 def _add_kerb(triangles: Triangles, outline: Array, up: Array) -> None:

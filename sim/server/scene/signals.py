@@ -36,6 +36,8 @@ NEAR_SIDE_M = 8.0
 """A pole this far ahead of or behind the end of the lane is a near-side one."""
 BEFORE_CROSSWALK_M = 1.0
 CROSSWALK_SEARCH_M = 14.0
+CROSSWALK_NEAR_M = 40.0
+"""No crosswalk is longer."""
 TRIGGER_LENGTH_M = 6.0
 """Trigger volumes begin this far before the stop line: a car at 30 km/h stops within it (7 m/s^2)."""
 TRIGGER_BEYOND_M = 0.5
@@ -192,10 +194,11 @@ class _LaneEnds:
         ahead = float((foot[:2] - at.point_m[:2]) @ at.forward)
         if -NEAR_SIDE_M < ahead < BEFORE_POLE_M:
             stop = _back(end, BEFORE_POLE_M - ahead)
+        near = [p for p in crosswalks if np.linalg.norm(p[0, :2] - at.point_m[:2]) < CROSSWALK_NEAR_M]
         distance = 0.0
-        while distance < CROSSWALK_SEARCH_M and crosswalks:
+        while distance < CROSSWALK_SEARCH_M and near:
             here = _approach_at(_back(end, distance)).point_m if distance else at.point_m
-            if any(_inside(polygon, here) for polygon in crosswalks):
+            if any(_inside(polygon, here) for polygon in near):
                 stop = max((stop, _back(end, distance + BEFORE_CROSSWALK_M)), key=lambda w: _distance(w, end))
             distance += 0.5
         return _approach_at(stop)
@@ -262,7 +265,7 @@ def _crosswalks(carla_map: Any) -> list[Array]:
 
 def _inside(polygon: Array, point: Array) -> bool:
     """Whether a point lies over a polygon of its own level."""
-    if abs(point[2] - polygon[0, 2]) > 3.0 or np.max(np.abs(polygon[0, :2] - point[:2])) > 40.0:
+    if abs(point[2] - polygon[0, 2]) > 3.0:
         return False
     a, b = polygon[:, :2] - point[:2], np.roll(polygon[:, :2], -1, axis=0) - point[:2]
     crosses = (a[:, 1] > 0) != (b[:, 1] > 0)

@@ -55,3 +55,10 @@ def test_terrain_is_linear_between_its_posts_and_flat_outside() -> None:
 def test_terrain_needs_four_posts() -> None:
     with pytest.raises(ValueError, match="at least 2 x 2"):
         Ground(np.zeros((0, 3)), np.zeros((0, 3), int), np.zeros(0, np.uint8), np.zeros((1, 5)), (0.0, 0.0), 1.0)
+
+
+def test_a_sliver_does_not_reach_far_beyond_its_corners() -> None:
+    """A lane piece of a millimetre, 4 m wide: its tolerance must not carry anything a metre beside the road."""
+    sliver = np.array([[0.0, -2.0, 1.0], [0.001, 2.0, 1.0], [0.0, 2.0, 1.0]])
+    ground = Ground(sliver, np.array([[0, 1, 2]]), np.array([ROAD], np.uint8), np.zeros((2, 2)), (-50.0, -50.0), 100.0)
+    assert ground.heights(np.array([[0.0, 0.0, 2.0], [0.0, -3.0, 2.0]])) == pytest.approx([1.0, 0.0])
