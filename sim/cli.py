@@ -1,0 +1,141 @@
+"""The ``roadlab`` command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Drive in a simulated world from sensor data, replay recorded drives, measure what the stack sees.",
+)
+train_app = typer.Typer(no_args_is_help=True, help="Train the networks that ship, from data that we render.")
+app.add_typer(train_app, name="train")
+
+Overrides = Annotated[list[str] | None, typer.Argument(help="KEY.PATH=VALUE, for example traffic.vehicles=40")]
+RunsDir = Annotated[Path, typer.Option("--out", help="folder that receives the run folder")]
+
+
+def expected_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """End with one clear line and exit code 1 where the fault is the user's or the machine's, not ours."""
+
+    @wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except (ValueError, OSError, RuntimeError) as error:
+            Console(stderr=True).print(f"[bold red]roadlab:[/] {error}", highlight=False)
+            raise typer.Exit(1) from error
+
+    return guarded
+
+
+@app.command()
+@expected_errors
+def run(
+    scenario: Annotated[str, typer.Argument(help="a YAML file, or a name from configs/scenarios")] = "default",
+    overrides: Overrides = None,
+    carla: Annotated[str | None, typer.Option(help="HOST:PORT of a CARLA 0.9.16 server; default: embedded")] = None,
+    out: RunsDir = Path("runs"),
+    video: Annotated[bool, typer.Option(help="draw the annotated video")] = True,
+) -> None:
+    """Drive a scenario, record it, score it, write the report."""
+    from sim.config import load_config
+    from sim.run import run as run_scenario
+
+    words = list(overrides or [])
+    if "=" in scenario:  # `roadlab run weather=HardRainNoon` means the default scenario
+        words, scenario = [scenario, *words], "default"
+    if not video:
+        words.append("log.video=false")
+    result = run_scenario(load_config(scenario, words), out, carla, Console())
+    _print_summary(result.metrics)
+    if result.ending.reason in ("source lost", "interrupted"):
+        raise typer.Exit(1)
+
+
+@app.command()
+@expected_errors
+def replay(
+    log: Annotated[Path, typer.Argument(help="a log.mcap, or a run folder")],
+    overrides: Overrides = None,
+    out: RunsDir = Path("runs"),
+) -> None:
+    """Run perception and planning again over the recorded sensors of a drive."""
+    from sim.replay import replay_config
+    from sim.run import replay as replay_log
+
+    result = replay_log(log, replay_config(log, list(overrides or [])), out, Console())
+    _print_summary(result.metrics)
+
+
+@app.command(name="eval")
+@expected_errors
+def evaluate(
+    log: Annotated[Path, typer.Argument(help="a log.mcap, or a run folder")],
+    output: Annotated[Path | None, typer.Option("--json", help="write the metrics here too")] = None,
+) -> None:
+    """Score a log: detection, tracking, driving."""
+    from sim.evaluation.evaluate import evaluate_log
+    from sim.log.reader import find_log
+
+    metrics = evaluate_log(find_log(log))
+    if output is not None:
+        output.write_text(json.dumps(metrics, indent=1, sort_keys=True), encoding="utf-8")
+    _print_summary(metrics)
+
+
+@app.command()
+@expected_errors
+def serve(
+    map_name: Annotated[str, typer.Option("--map", help="a map's name, or an OpenDRIVE file")] = "Roadlab01",
+    host: Annotated[str, typer.Option(help="address to listen on; loopback unless told otherwise")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65534, help="RPC port; streaming is on the next one")] = 2000,
+    seed: Annotated[int, typer.Option(help="seed of the world")] = 0,
+    maps: Annotated[Path | None, typer.Option(help="folder with further OpenDRIVE maps")] = None,
+) -> None:
+    """Be a CARLA 0.9.16 server, headless, on the CPU."""
+    from sim.server.serve import run_server
+
+    raise typer.Exit(run_server(map_name, host=host, port=port, seed=seed, maps=maps))
+
+
+@app.command()
+def doctor() -> None:
+    """Check the installation, and say how to mend what is wrong."""
+    from sim.doctor import examine
+
+    console = Console()
+    findings = examine()
+    for finding in findings:
+        mark = "[green]ok  [/]" if finding.ok else "[red]FAIL[/]"
+        console.print(f"{mark} {finding.name}: {finding.found}", highlight=False)
+        if not finding.ok:
+            console.print(f"     → {finding.remedy}", highlight=False)
+    raise typer.Exit(0 if all(f.ok for f in findings) else 1)
+
+
+def _print_summary(metrics: dict[str, Any]) -> None:
+    """The numbers that matter most, as a table."""
+    table = Table(show_header=False, box=None)
+    for name, value in metrics.get("summary", {}).items():
+        table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
+    Console().print(table)
+
+
+def main() -> None:
+    """Entry point of the ``roadlab`` script."""
+    app()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""One run from configuration to report: server, source, stack, record, score."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from perception.camera.detector import Detector, YoloDetector
+from sim.config import RunConfig
+from sim.display import Display
+from sim.embedded import embedded_server
+from sim.evaluation.evaluate import evaluate_log
+from sim.faults import FaultySource
+from sim.folder import new_run_folder, provenance
+from sim.log.schema import World
+from sim.log.writer import LogWriter
+from sim.loop import Ending, drive
+from sim.pipeline import Pipeline
+from sim.report.page import write_report
+from sim.report.video import write_video
+from sim.source.base import FrameSource
+from sim.source.carla import CarlaSource
+from sim.source.replay import ReplaySource
+
+FAULT_STREAM = 1
+"""Number of the random stream that faults draw from; the source draws from stream 0 of the same seed."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Where everything is, how the drive ended, and its metrics."""
+
+    folder: Path
+    ending: Ending
+    metrics: dict[str, Any]
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """``HOST:PORT`` (or ``HOST``, port 2000). Raises ValueError."""
+    host, _, port = text.partition(":")
+    if not host or (port and not port.isdigit()):
+        raise ValueError(f"--carla {text!r}: expected HOST:PORT, for example localhost:2000")
+    return host, int(port or 2000)
+
+
+@contextlib.contextmanager
+def _server(config: RunConfig, carla: str | None, folder: Path) -> Iterator[tuple[str, int]]:
+    """Address of the server to drive on: the given one, or an embedded one for the length of the block."""
+    if carla is not None:
+        yield parse_address(carla)
+        return
+    with embedded_server(config.map, config.seed, folder / "server.log") as port:
+        yield "127.0.0.1", port
+
+
+def run(config: RunConfig, root: Path, carla: str | None, console: Console) -> RunResult:
+    """Drive a scenario and leave a run folder. Raises what source and server raise before the first frame; after it
+    every ending leaves a readable log and a report."""
+    if carla is not None:
+        parse_address(carla)
+    folder = new_run_folder(root, config)
+    console.print(f"run folder: {folder}")
+    with _server(config, carla, folder) as (host, port):
+        detector = YoloDetector(config.perception.detector, config.device)
+        console.print(f"connecting to {host}:{port}, map {config.map}, {config.traffic.vehicles} vehicles")
+        plain = CarlaSource(host, port, config)
+        try:
+            source: FrameSource = plain
+            if config.faults:
+                rng = np.random.default_rng([config.seed, FAULT_STREAM])
+                source = FaultySource(plain, config.faults, rng)
+            pipeline = Pipeline(config, detector, source.lane_graph, source.map_lights, source.vehicle)
+            pipeline.planning.set_route(plain.route.start_world, plain.route.goal_world, plain.route.via_world)
+            facts = provenance(config, carla or "embedded")
+            ending = _drive(source, pipeline, config, folder, facts, console)
+        finally:
+            plain.close()
+    return _finish(folder, ending, config, console)
+
+
+def _drive(
+    source: FrameSource, pipeline: Pipeline, config: RunConfig, folder: Path, facts: dict[str, str], console: Console
+) -> Ending:
+    world = World(source.vehicle, source.step_s, tuple(source.map_lights), source.lane_graph)
+    with (
+        LogWriter(folder / "log.mcap", config.log, world, facts) as log,
+        Display(console, config.duration_s) as display,
+    ):
+        ending = drive(source, pipeline, [log, display], config.duration_s)
+    console.print(f"ended: {ending.reason} {ending.message}".rstrip())
+    return ending
+
+
+def _finish(folder: Path, ending: Ending, config: RunConfig, console: Console) -> RunResult:
+    """Score the record and show it."""
+    console.print("scoring the log")
+    metrics = evaluate_log(folder / "log.mcap")
+    metrics["ending"] = {
+        "reason": ending.reason,
+        "message": ending.message,
+        "frames": ending.frames,
+        "simulated_s": ending.simulated_s,
+        "wall_s": ending.wall_s,
+        "real_time_factor": ending.simulated_s / ending.wall_s if ending.wall_s > 0 else 0.0,
+    }
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True), encoding="utf-8")
+    if config.log.video:
+        console.print("drawing the video")
+        write_video(folder / "log.mcap", folder / "drive.webm")
+    write_report(folder)
+    console.print(f"report: {folder / 'report.html'}")
+    return RunResult(folder, ending, metrics)
+
+
+def replay(log: Path, config: RunConfig, root: Path, console: Console) -> RunResult:
+    """Run the stack again over a recorded drive's sensors; leaves a run folder like a drive does."""
+    source = ReplaySource(log)
+    folder = new_run_folder(root, config)
+    console.print(f"run folder: {folder}")
+    detector: Detector = YoloDetector(config.perception.detector, config.device)
+    pipeline = Pipeline(config, detector, source.lane_graph, source.map_lights, source.vehicle)
+    first = next((t.plan for t in source.log.ticks(sensors=False) if t.plan is not None), None)
+    if first is not None:
+        start = first.points_world_m[0]
+        pipeline.planning.set_route(start, source.log.goal_world or start, ())
+    facts = provenance(config, f"replay of {log}")
+    ending = _drive(source, pipeline, config, folder, facts, console)
+    return _finish(folder, ending, config, console)
