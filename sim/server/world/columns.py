@@ -22,13 +22,37 @@ if TYPE_CHECKING:
 
 _DEGREES = 180.0 / np.pi
 STRIDE_M = 1.4
-"""Length of a full walking cycle (two steps) of an adult; the model's phase follows the distance walked."""
+"""Length of a full walking cycle (two steps) of an adult; a model's phase follows the distance moved."""
+CRANK_TURN_M = 5.0
+"""What a bicycle covers in one turn of its cranks, in a middle gear."""
 STANDING_MPS = 0.1
+PHASES = 8
+"""Models ``NAME@0`` .. ``NAME@7`` of whatever walks or pedals."""
 
 
 def _rows(ids: npt.NDArray[np.int64], of: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Row of each id of ``of`` in the sorted ``ids``; every one must be there."""
     return np.searchsorted(ids, np.asarray(of, np.int64))
+
+
+class Travel:
+    """Metres (n,) that each body of the dynamics has moved since it came."""
+
+    def __init__(self) -> None:
+        self._ids = np.zeros(0, np.int64)
+        self.metres = np.zeros(0)
+
+    def advance(self, ids: npt.NDArray[np.int64], velocity_mps: npt.NDArray[np.float64], dt_s: float) -> None:
+        """Add one step; ids (n,) and velocity_mps (n, 3) are the dynamics' columns."""
+        self.follow(ids)
+        self.metres += np.hypot(velocity_mps[:, 0], velocity_mps[:, 1]) * dt_s
+
+    def follow(self, ids: npt.NDArray[np.int64]) -> None:
+        """Rows for these ids; new ones begin at 0."""
+        if not np.array_equal(ids, self._ids):
+            kept = dict(zip(self._ids.tolist(), self.metres.tolist(), strict=True))
+            self.metres = np.array([kept.get(i, 0.0) for i in ids.tolist()])
+            self._ids = ids
 
 
 class SnapshotColumns:
@@ -81,7 +105,7 @@ class SnapshotColumns:
                 light["sign_id"][row] = world.scene.signals[actor.signal].opendrive_id.encode()[:31]
         self._light_rows = np.array([r for r, a in enumerate(actors) if a.kind == Kind.LIGHT], np.int64)
         self._light_signal = np.array([a.signal for a in actors if a.kind == Kind.LIGHT], np.int64)
-        self._vehicles = [(r, a) for r, a in enumerate(actors) if a.kind == Kind.VEHICLE]
+        self._vehicles = [(r, a) for r, a in enumerate(actors) if a.kind == Kind.VEHICLE and a.moved]
         self._vehicle_rows = np.array([r for r, _ in self._vehicles], np.int64)
         self._walkers = [(r, a) for r, a in enumerate(actors) if a.kind == Kind.WALKER]
         self.records, self._version = records, world.actors.version
@@ -142,7 +166,7 @@ class InstanceColumns:
         position[:, 2] -= self._origin_height_m
         return Instances(
             actor_id=self._ids,
-            model=self._model + self._phase(world, velocity),
+            model=self._pose(world, velocity),
             position_m=position,
             rotation_rad=rotation,
             scale=self._scale,
@@ -155,13 +179,13 @@ class InstanceColumns:
             tag=self._tag,
         )
 
-    def _phase(self, world: World, velocity: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
-        """Offset (n,) of the walk phase's model: by distance walked, the standing pose where slow."""
-        walked = np.array([world.walked_m.get(int(i), 0.0) for i in self._ids])
-        turn = walked / (STRIDE_M * self._scale[:, 2])
-        phase = np.floor(np.mod(turn, 1.0) * self._phases).astype(np.int32)
-        standing = np.hypot(velocity[:, 0], velocity[:, 1]) < STANDING_MPS
-        return np.where(standing, 0, np.minimum(phase, self._phases - 1)).astype(np.int32)
+    def _pose(self, world: World, velocity: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+        """Model (n,) of each body: walkers and cyclists by the distance they moved, or standing."""
+        moved_m = np.zeros(len(self._bodies))
+        moved_m[self._moved] = world.travel.metres
+        phase = (np.mod(moved_m / self._cycle_m, 1.0) * PHASES).astype(np.int32) % PHASES
+        stands = np.hypot(velocity[:, 0], velocity[:, 1]) < STANDING_MPS
+        return np.where(stands, self._standing, self._model + phase * self._phased).astype(np.int32)
 
     def _lay_out(self, world: World) -> None:
         bodies = [a for a in world.actors if a.kind in (Kind.VEHICLE, Kind.WALKER, Kind.PROP)]
@@ -170,22 +194,24 @@ class InstanceColumns:
         self._ids = np.array([a.actor_id for a in bodies], np.int64)
         self._moved = _rows(self._ids, world.dynamics.actor_id)
         self._placed = [row for row, a in enumerate(bodies) if not a.moved]
-        self._model, self._phases = np.zeros(n, np.int32), np.ones(n, np.int32)
-        for row, actor in enumerate(bodies):
-            name = world.bench.model_of(actor.type_id)
-            if f"{name}@0" in library.names:
-                self._phases[row] = sum(f"{name}@{k}" in library.names for k in range(16))
-                name = f"{name}@0"
-            self._model[row] = library.index(name)
-        half = np.array([a.half_m for a in bodies], np.float32).reshape(n, 3)
-        size = library.size_m[self._model]
-        self._scale = np.where(size > 0, 2.0 * half / np.maximum(size, 1e-3), 1.0).astype(np.float32)
+        choices = [world.bench.choose(a.type_id, a.attributes) for a in bodies]
+        known = {name: row for row, name in enumerate(library.names)}
+        base = [c.name if c.name in known else f"{c.name}@0" for c in choices]
+        self._model = np.array([library.index(name) for name in base], np.int32)
+        self._phased = np.array([name.endswith("@0") for name in base], np.int32)
+        stand = [known.get(f"{c.name}@stand", row) for c, row in zip(choices, self._model.tolist(), strict=True)]
+        self._standing = np.array(stand, np.int32)
+        size = library.size_m[self._model].reshape(n, 3)
+        wanted = np.array([c.size_m for c in choices], np.float32).reshape(n, 3)
+        self._scale = np.where(size > 0, wanted / np.maximum(size, 1e-3), 1.0).astype(np.float32)
         people = np.array([a.kind == Kind.WALKER for a in bodies], np.bool_)
         self._scale[people] = self._scale[people, 2:3]  # a person keeps the proportions of the model
-        self._origin_height_m = np.where(people, half[:, 2], 0.0)
+        self._cycle_m = np.where(people, STRIDE_M * self._scale[:, 2], CRANK_TURN_M)
+        half_height = np.array([a.half_m[2] for a in bodies], np.float64)
+        self._origin_height_m = np.where(people, half_height, 0.0)
         self._color = np.array([paint(a) for a in bodies], np.float32).reshape(n, 3)
         self._seed = np.array([zlib.crc32(f"{a.type_id} {a.actor_id}".encode()) for a in bodies], np.uint32)
-        self._tag = np.array([a.tag for a in bodies], np.uint8)
+        self._tag = np.array([int(c.tag) for c in choices], np.uint8)
         self._version = world.actors.version
 
 

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from sim.server.protocol.payloads import ActorValue
 from sim.server.scene.models import ModelLibrary
 from sim.server.scene.static import StaticScene
 from sim.server.sensors.base import Sensor
 
 if TYPE_CHECKING:
+    from sim.server.scene.catalogue import ModelChoice
     from sim.server.world.dynamics import Dynamics
     from sim.server.world.traffic_lights import TrafficLights
+
+
+Describe = Callable[[int, int], ActorValue]
+"""(actor id, semantic tag) -> the actor as the wire has it; id 0 is static scenery of that tag."""
 
 
 class Bench(Protocol):
@@ -31,8 +37,8 @@ class Bench(Protocol):
         """The models; loaded on first use."""
         ...
 
-    def model_of(self, type_id: str) -> str:
-        """Name of the model that stands for a blueprint."""
+    def choose(self, type_id: str, attributes: Mapping[str, str]) -> ModelChoice:
+        """The model that stands for an actor."""
         ...
 
 
@@ -43,34 +49,29 @@ class Parts:
     build_scene: Callable[[str, str, int], StaticScene]
     make_dynamics: Callable[[StaticScene, np.random.Generator], Dynamics]
     make_lights: Callable[[StaticScene], TrafficLights]
-    make_bench: Callable[[StaticScene, int], Bench]
+    make_bench: Callable[[StaticScene, int, Describe], Bench]
 
 
 class _SensorBench:
     """The real sensors over one ``SensorWorld``."""
 
-    def __init__(self, scene: StaticScene, seed: int) -> None:
-        self._scene, self._seed = scene, seed
-        self._library: ModelLibrary | None = None
-        self._shared: Any = None
+    def __init__(self, scene: StaticScene, seed: int, describe: Describe) -> None:
+        from sim.server.scene.library import load_library
+        from sim.server.sensors.create import SensorWorld
+
+        self._shared = SensorWorld(scene, load_library, seed, describe)
 
     def library(self) -> ModelLibrary:
-        if self._library is None:
-            from sim.server.scene.library import load_library
+        return self._shared.library
 
-            self._library = load_library()
-        return self._library
-
-    def model_of(self, type_id: str) -> str:
+    def choose(self, type_id: str, attributes: Mapping[str, str]) -> ModelChoice:
         from sim.server.scene.library import model_for
 
-        return model_for(type_id)
+        return model_for(type_id, attributes)
 
     def create(self, type_id: str, attributes: Mapping[str, str]) -> Sensor:
-        from sim.server.sensors.create import SensorWorld, create_sensor
+        from sim.server.sensors.create import create_sensor
 
-        if self._shared is None:
-            self._shared = SensorWorld(self._scene, self.library(), self._seed)
         return create_sensor(type_id, attributes, self._shared)
 
 

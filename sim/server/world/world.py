@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim.server.protocol.payloads import StreamIndex, collision_body
+from sim.server.protocol.payloads import ActorValue, StreamIndex, collision_body
 from sim.server.protocol.structs import ActorDescription, Pose
 from sim.server.scene.mesh import Tag
 from sim.server.scene.static import StaticScene
@@ -23,7 +23,7 @@ from sim.server.world import blueprints
 from sim.server.world.actors import Actor, ActorTable, UnknownActorError
 from sim.server.world.attachment import Attachment, attached_pose
 from sim.server.world.blueprints import AttributeType, Blueprint, Kind
-from sim.server.world.columns import InstanceColumns, SnapshotColumns
+from sim.server.world.columns import InstanceColumns, SnapshotColumns, Travel
 from sim.server.world.parts import Parts
 from sim.server.world.rules import DEFAULT_LIMIT_KMH, RoadRules
 from sim.server.world.vehicle_spec import VEHICLES, VehicleControl
@@ -77,9 +77,9 @@ class World:
         self.dynamics = parts.make_dynamics(scene, np.random.default_rng([seed, 0]))
         self.lights = parts.make_lights(scene)
         self.rules = RoadRules(scene.signals, self.lights)
-        self.bench = parts.make_bench(scene, seed)
+        self.bench = parts.make_bench(scene, seed, self.describe)
         self.weather = DEFAULT_WEATHER
-        self.walked_m: dict[int, float] = {}
+        self.travel = Travel()
         self.contacts: tuple[Contact, ...] = ()
         self._walker_controls: dict[int, tuple[tuple[float, float, float], float, bool]] = {}
         self._snapshot, self._instances = SnapshotColumns(), InstanceColumns()
@@ -128,7 +128,6 @@ class World:
         if actor.moved:
             self.dynamics.remove(actor_id)
         self.actors.remove(actor_id)
-        self.walked_m.pop(actor_id, None)
         self._walker_controls.pop(actor_id, None)
         return True
 
@@ -242,7 +241,7 @@ class World:
         self.lights.step(dt_s)
         self.contacts = tuple(self.dynamics.step(dt_s, self.weather))
         self._refresh_rules()
-        self._walk(dt_s)
+        self.travel.advance(self.dynamics.actor_id, self.dynamics.velocity_mps, dt_s)
         for actor in self.actors:
             if actor.parent_id:
                 actor.position_m, actor.rotation_rad = self.pose_of(actor)
@@ -264,16 +263,6 @@ class World:
             self._layout_version = self.actors.version
         rows = self._vehicle_rows
         self.rules.refresh(dynamics.position_m[rows], dynamics.rotation_rad[rows, 1])
-
-    def _walk(self, dt_s: float) -> None:
-        for actor_id in self.walker_ids():
-            row = int(np.searchsorted(self.dynamics.actor_id, actor_id))
-            vx, vy, _ = self.dynamics.velocity_mps[row].tolist()
-            self.walked_m[actor_id] = self.walked_m.get(actor_id, 0.0) + math.hypot(vx, vy) * dt_s
-
-    def walker_ids(self) -> list[int]:
-        """Ids of the walkers that the dynamics move."""
-        return [actor.actor_id for actor in self.actors if actor.kind == Kind.WALKER and actor.moved]
 
     def _measure(self, dt_s: float, listened: Container[int]) -> list[Message]:
         view: View | None = None
@@ -301,6 +290,7 @@ class World:
 
     def view(self) -> View:
         """What sensors see of this tick."""
+        self.travel.follow(self.dynamics.actor_id)
         return View(
             frame=self.frame,
             elapsed_s=self.elapsed_s,
@@ -311,29 +301,31 @@ class World:
         )
 
     def _collisions(self, sensor: Actor) -> list[Message]:
-        parent = self.actors.find(sensor.parent_id)
-        messages: list[Message] = []
-        if parent is None:
-            return messages
-        for contact in self.contacts:
-            if sensor.parent_id not in (contact.actor_id, contact.other_id):
-                continue
-            first = contact.actor_id == sensor.parent_id
-            other = self._other(contact.other_id if first else contact.actor_id, contact.other_tag)
-            impulse = np.array(contact.impulse_ns) * (1.0 if first else -1.0)
-            body = collision_body(parent.wire(self.port), other.wire(self.port), impulse)
-            where = (sensor.position_m, sensor.rotation_rad)
-            messages.append(Message(sensor.stream_id, StreamIndex.COLLISION, *where, body))
-        return messages
+        where = (sensor.position_m, sensor.rotation_rad)
+        return [
+            Message(
+                sensor.stream_id,
+                StreamIndex.COLLISION,
+                *where,
+                collision_body(
+                    self.describe(contact.actor_id, 0),
+                    self.describe(contact.other_id, contact.other_tag),
+                    contact.impulse_ns,
+                ),
+            )
+            for contact in self.contacts
+            if contact.actor_id == sensor.parent_id
+        ]
 
-    def _other(self, actor_id: int, tag: int) -> Actor:
-        """The actor, or a made-up one of static scenery."""
+    def describe(self, actor_id: int, tag: int) -> ActorValue:
+        """The actor as the wire has it; a made-up one of static scenery for id 0."""
         actor = self.actors.find(actor_id) if actor_id else None
         if actor is not None:
-            return actor
+            return actor.wire(self.port)
         name = Tag(tag).name.lower() if tag in set(Tag) else "unknown"
         zero = (0.0, 0.0, 0.0)
-        return Actor(0, f"static.{name}", Kind.OTHER, 0, {}, {}, zero, zero, tag, np.zeros(3), np.zeros(3))
+        scenery = Actor(0, f"static.{name}", Kind.OTHER, 0, {}, {}, zero, zero, tag, np.zeros(3), np.zeros(3))
+        return scenery.wire(self.port)
 
 
 def _spectator_pose(scene: StaticScene) -> tuple[Array, Array]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import carla
 import numpy as np
 
 from sim.server.protocol.payloads import StreamIndex, gnss_body, image_body, imu_body, lidar_body
-from sim.server.scene.mesh import Mesh
+from sim.server.scene.catalogue import ModelChoice
+from sim.server.scene.mesh import Mesh, Tag
 from sim.server.scene.static import STRIP_DTYPE, Signal, StaticScene
 from sim.server.world.parts import Parts
 from sim.server.world.traffic_lights import TrafficLights
-from sim.server.world.vehicle_spec import VEHICLES, VehicleControl
+from sim.server.world.vehicle_spec import VehicleControl
 
 
 class FakeDynamics:
@@ -138,8 +138,8 @@ class FakeBench:
     def library(self) -> Any:
         return FakeModels()
 
-    def model_of(self, type_id: str) -> str:
-        return "cube"
+    def choose(self, type_id: str, attributes: Any) -> Any:
+        return ModelChoice("cube", (1.0, 1.0, 1.0), Tag.NONE)
 
     def create(self, type_id: str, attributes: Any) -> Any:
         return FakeSensor(type_id, attributes)
@@ -167,6 +167,5 @@ FAKE_PARTS = Parts(
     fake_scene,
     lambda scene, rng: FakeDynamics(),  # type: ignore[arg-type,return-value]
     lambda scene: TrafficLights(scene.signals),
-    lambda scene, seed: FakeBench(),
+    lambda scene, seed, describe: FakeBench(),
 )
-assert VEHICLES, Path
