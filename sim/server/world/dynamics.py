@@ -290,7 +290,11 @@ class Dynamics:
     # time
 
     def step(self, dt_s: float, weather: Weather) -> list[Contact]:
-        """Advance by ``dt_s``; returns the contacts of this tick, one per touched pair for each actor of it."""
+        """Advance by ``dt_s``; returns the contacts of this tick, one per touched pair.
+
+        The impulse is the one on ``actor_id``; ``other_id`` felt the opposite. Of two actors the smaller id comes
+        first. Raises ValueError for a time step that is not above 0.
+        """
         if not (math.isfinite(dt_s) and dt_s > 0.0):
             raise ValueError(f"the time step must be above 0 s, got {dt_s}")
         if len(self._bodies) == 0:
@@ -323,13 +327,10 @@ class Dynamics:
         contacts = []
         ids = self._bodies["actor_id"]
         for (row, other), total in sorted(felt.items()):
-            x, y = float(total[0]), float(total[1])
-            point = tuple(float(v) for v in total[2:5] / total[5])
-            if other < 0:
-                contacts.append(Contact(int(ids[row]), 0, self._tags[-1 - other], (x, y, 0.0), point))  # type: ignore[arg-type]
-                continue
-            contacts.append(Contact(int(ids[row]), int(ids[other]), 0, (x, y, 0.0), point))  # type: ignore[arg-type]
-            contacts.append(Contact(int(ids[other]), int(ids[row]), 0, (-x, -y, 0.0), point))  # type: ignore[arg-type]
+            impulse = (float(total[0]), float(total[1]), 0.0)
+            x, y, z = (float(v) for v in total[2:5] / total[5])
+            other_id, tag = (0, self._tags[-1 - other]) if other < 0 else (int(ids[other]), 0)
+            contacts.append(Contact(int(ids[row]), other_id, tag, impulse, (x, y, z)))
         return contacts
 
     # columns
