@@ -44,9 +44,7 @@ class WorkerPool:
             self._tasks.append(tasks)
             threading.Thread(target=self._work, args=(worker, tasks), daemon=True, name=f"render-{worker}").start()
 
-    def _work(
-        self, worker: int, tasks: queue.SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]] | None]
-    ) -> None:
+    def _work(self, worker: int, tasks: queue.SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]] | None]) -> None:
         while (task := tasks.get()) is not None:
             function, arguments = task
             failure: BaseException | None = None

@@ -49,10 +49,10 @@ def _screen_box(cam: F64, focal: float, width: int, height: int, tri: F64, box: 
     y_max += cy
     if x_max < 0.0 or y_max < 0.0 or x_min > width or y_min > height:
         return False
-    box[slot, 0] = int(math.ceil(max(x_min, 0.0) - 0.5 - 1e-4))
-    box[slot, 1] = int(math.floor(min(x_max, float(width)) - 0.5 + 1e-4))
-    box[slot, 2] = int(math.ceil(max(y_min, 0.0) - 0.5 - 1e-4))
-    box[slot, 3] = int(math.floor(min(y_max, float(height)) - 0.5 + 1e-4))
+    box[slot, 0] = math.ceil(max(x_min, 0.0) - 0.5 - 1e-4)
+    box[slot, 1] = math.floor(min(x_max, float(width)) - 0.5 + 1e-4)
+    box[slot, 2] = math.ceil(max(y_min, 0.0) - 0.5 - 1e-4)
+    box[slot, 3] = math.floor(min(y_max, float(height)) - 0.5 + 1e-4)
     box[slot, 0] = max(box[slot, 0], 0)
     box[slot, 2] = max(box[slot, 2], 0)
     box[slot, 1] = min(box[slot, 1], width - 1)
@@ -199,8 +199,8 @@ def rasterise(
                     continue
                 if high < low:
                     continue
-                x0 = int(math.ceil(low))
-                x1 = int(math.floor(high))
+                x0 = math.ceil(low)
+                x1 = math.floor(high)
                 w = w_step * half + c0 + c1 + c2 + w_step * float32(x0)
                 depth_row = inverse_depth[y, x0 : x1 + 1]
                 slot_row = slot[y, x0 : x1 + 1]

@@ -1,0 +1,131 @@
+"""Moving bodies as kernels see them: colours, clothes and lamps of every instance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.server.scene.models import ModelLibrary
+from sim.server.sensors.columns import (
+    BAG_RGB,
+    BODY_RGB,
+    BOTTOM_RGB,
+    HAIR_RGB,
+    HALF_WIDTH,
+    INSTANCE_COLUMNS,
+    LIT_BRAKE,
+    LIT_HEAD,
+    LIT_LEFT,
+    LIT_REVERSE,
+    LIT_RIGHT,
+    LIT_TAIL,
+    MODEL_ROW,
+    SHOE_RGB,
+    SKIN_RGB,
+    TOP_RGB,
+)
+from sim.server.sensors.instances import Instances
+from sim.server.sensors.kernel import F32, F64, I64, U8, U32
+
+# carla.VehicleLightState
+POSITION, LOW_BEAM, HIGH_BEAM, BRAKE, RIGHT_BLINKER, LEFT_BLINKER, REVERSE = 1, 2, 4, 8, 16, 32, 64
+BLINK_HZ = 1.5
+AUTOMATIC_FROM_NIGHT = 0.5  # darkness from which vehicles drive with their lamps on, whatever was asked for
+SKINS = np.array([[0.55, 0.36, 0.27], [0.48, 0.30, 0.21], [0.30, 0.18, 0.12], [0.15, 0.09, 0.06], [0.60, 0.42, 0.33]])
+TOPS = np.array([
+    [0.55, 0.55, 0.55], [0.04, 0.04, 0.05], [0.06, 0.08, 0.18], [0.35, 0.04, 0.05], [0.08, 0.16, 0.10],
+    [0.22, 0.22, 0.23], [0.45, 0.38, 0.25], [0.10, 0.18, 0.32], [0.50, 0.35, 0.05], [0.30, 0.10, 0.20],
+    [0.65, 0.65, 0.62], [0.14, 0.30, 0.34],
+])  # fmt: skip
+BOTTOMS = np.array([
+    [0.03, 0.04, 0.09], [0.05, 0.07, 0.13], [0.02, 0.02, 0.02], [0.10, 0.10, 0.10], [0.18, 0.15, 0.10],
+    [0.08, 0.06, 0.05], [0.30, 0.27, 0.22],
+])  # fmt: skip
+HAIRS = np.array(
+    [[0.02, 0.015, 0.012], [0.05, 0.03, 0.02], [0.12, 0.08, 0.045], [0.01, 0.01, 0.01], [0.25, 0.23, 0.21]]
+)
+SHOES = np.array([[0.03, 0.03, 0.03], [0.09, 0.05, 0.03], [0.45, 0.45, 0.44], [0.12, 0.12, 0.13]])
+
+
+def linear_of_srgb(srgb: F32) -> F64:
+    """Linear light of sRGB 0..1."""
+    s = np.clip(np.asarray(srgb, np.float64), 0.0, 1.0)
+    return np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4)
+
+
+def _pick(palette: F64, seed: U32, salt: int) -> F64:
+    """One row of a palette for every seed, independent of other salts."""
+    mixed = (seed.astype(np.uint64) * np.uint64(2654435761) + np.uint64(salt) * np.uint64(40503)) & np.uint64(
+        0xFFFFFFFF
+    )
+    mixed ^= mixed >> np.uint64(15)
+    mixed = (mixed * np.uint64(2246822519)) & np.uint64(0xFFFFFFFF)
+    mixed ^= mixed >> np.uint64(13)
+    return palette[(mixed % np.uint64(len(palette))).astype(np.int64)]
+
+
+def body_table(bodies: Instances, library: ModelLibrary, night: float, elapsed_s: float) -> F32:
+    """Attributes (n, INSTANCE_COLUMNS) of every body. night 0..1 switches automatic lamps on."""
+    n = len(bodies.actor_id)
+    table = np.zeros((max(n, 1), INSTANCE_COLUMNS), np.float32)
+    if n == 0:
+        return table
+    t = table[:n]
+    seed = bodies.seed.astype(np.uint32)
+    t[:, BODY_RGB : BODY_RGB + 3] = np.clip(linear_of_srgb(bodies.color), 0.012, 0.80)
+    palettes = (
+        (TOP_RGB, TOPS),
+        (BOTTOM_RGB, BOTTOMS),
+        (SKIN_RGB, SKINS),
+        (HAIR_RGB, HAIRS),
+        (SHOE_RGB, SHOES),
+        (BAG_RGB, TOPS),
+    )
+    for salt, (column, palette) in enumerate(palettes):
+        t[:, column : column + 3] = _pick(palette, seed, salt + 1)
+    state = bodies.light_state.astype(np.uint32)
+    automatic = night > AUTOMATIC_FROM_NIGHT
+    head = (state & (LOW_BEAM | HIGH_BEAM)) != 0
+    tail = (state & (POSITION | LOW_BEAM | HIGH_BEAM)) != 0
+    has_lamps = library.lamps_m[bodies.model][:, :, 3].max(axis=1) > 0
+    # lamps outshine the day a little and the night, when exposure is wide open, by far
+    t[:, LIT_HEAD] = np.where((head | automatic) & has_lamps, 0.45 + 0.55 * night, 0.02)
+    t[:, LIT_HEAD] *= np.where((state & HIGH_BEAM) != 0, 1.5, 1.0)
+    t[:, LIT_TAIL] = np.where((tail | automatic) & has_lamps, 0.35 + 0.25 * night, 0.0)
+    t[:, LIT_BRAKE] = np.where((state & BRAKE) != 0, 1.0 - 0.45 * night, 0.0)
+    t[:, LIT_REVERSE] = np.where((state & REVERSE) != 0, 1.0 - 0.5 * night, 0.0)
+    shining = (elapsed_s * BLINK_HZ) % 1.0 < 0.5
+    t[:, LIT_LEFT] = np.where(((state & LEFT_BLINKER) != 0) & shining, 1.6 - 0.8 * night, 0.0)
+    t[:, LIT_RIGHT] = np.where(((state & RIGHT_BLINKER) != 0) & shining, 1.6 - 0.8 * night, 0.0)
+    t[:, HALF_WIDTH] = library.size_m[bodies.model, 1] * bodies.scale[:, 1] * 0.5
+    t[:, MODEL_ROW] = bodies.model
+    return table
+
+
+def chart_scale(library: ModelLibrary) -> F32:
+    """Texels per metre (n, CHARTS) of the finest mip of every chart, along its first axis."""
+    width = np.maximum(library.mip_shape[:, :, 0, 1].astype(np.float64), 1.0)
+    span = np.stack([library.size_m[:, 0], library.size_m[:, 0], library.size_m[:, 1], library.size_m[:, 1]], axis=1)
+    return np.ascontiguousarray(width / np.maximum(span, 0.1), np.float32)
+
+
+def spheres_of(bodies: Instances, library: ModelLibrary) -> tuple[F64, F64, F64]:
+    """Centre (n, 3), radius (n,) and height (n,) of every body."""
+    size = library.size_m[bodies.model].astype(np.float64) * bodies.scale
+    centre = bodies.position_m + np.stack([0 * size[:, 2], 0 * size[:, 2], size[:, 2] / 2], axis=1)
+    return centre, np.linalg.norm(size, axis=1) / 2 * 1.05, size[:, 2]
+
+
+def contact_bodies(bodies: Instances, library: ModelLibrary, rows: I64) -> F32:
+    """Footprints (k, 5) for the contact shadows: x, y, yaw, half length, half width."""
+    size = library.size_m[bodies.model[rows]] * bodies.scale[rows]
+    return np.ascontiguousarray(
+        np.column_stack([bodies.position_m[rows, :2], bodies.rotation_rad[rows, 1], size[:, 0] / 2, size[:, 1] / 2]),
+        np.float32,
+    )
+
+
+def tags(bodies: Instances) -> U8:
+    """Semantic tags (max(n, 1),)."""
+    out = np.zeros(max(len(bodies.tag), 1), np.uint8)
+    out[: len(bodies.tag)] = bodies.tag
+    return out

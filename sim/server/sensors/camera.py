@@ -1,0 +1,121 @@
+"""Camera sensors: pictures and labels of the renderer as the images of CARLA's wire."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.protocol.payloads import image_body
+from sim.server.sensors.instances import View
+from sim.server.sensors.kernel import F32, I32, U8
+from sim.server.sensors.renderer import Buffers, Intrinsics, SceneRenderer
+
+STREAM_INDEX = {"rgb": 13, "depth": 1, "semantic_segmentation": 14, "instance_segmentation": 15}
+"""Sensor type index of the wire by the kind that ``sensor.camera.KIND`` names."""
+WANT = {
+    "rgb": ("rgb",),
+    "depth": ("depth",),
+    "semantic_segmentation": ("semantic",),
+    "instance_segmentation": ("semantic", "instance"),
+}
+MAX_PIXELS_A_SIDE = 4096
+MAX_FOV_DEG = 170.0  # a pinhole picture of 180 degrees is infinitely wide
+DEFAULTS = {"image_size_x": "800", "image_size_y": "600", "fov": "90.0"}
+DEPTH_RANGE_M = 1000.0
+DEPTH_STEPS = 2**24 - 1
+
+
+def intrinsics_of(kind: str, attributes: Mapping[str, str]) -> Intrinsics:
+    """Size and field of view from a blueprint's attributes (CARLA's defaults where one is missing).
+
+    Raises ValueError that names the attribute, what is allowed and what came.
+    """
+    sides = []
+    for name in ("image_size_x", "image_size_y"):
+        text = attributes.get(name, DEFAULTS[name])
+        try:
+            side = int(text)
+        except ValueError:
+            side = 0
+        if not 1 <= side <= MAX_PIXELS_A_SIDE:
+            raise ValueError(
+                f"sensor.camera.{kind}: {name} must be a whole number from 1 to {MAX_PIXELS_A_SIDE}, got {text!r}"
+            )
+        sides.append(side)
+    text = attributes.get("fov", DEFAULTS["fov"])
+    try:
+        fov_deg = float(text)
+    except ValueError:
+        fov_deg = math.nan
+    if not 0.1 <= fov_deg <= MAX_FOV_DEG:
+        raise ValueError(f"sensor.camera.{kind}: fov must be from 0.1 to {MAX_FOV_DEG} degrees, got {text!r}")
+    return Intrinsics(sides[0], sides[1], math.radians(fov_deg))
+
+
+class CameraSensor:
+    """One camera actor (``Sensor``). All cameras of a map share its renderer."""
+
+    def __init__(self, kind: str, attributes: Mapping[str, str], renderer: SceneRenderer, seed: int = 0) -> None:
+        if kind not in STREAM_INDEX:
+            raise ValueError(f"camera kind: expected one of {sorted(STREAM_INDEX)}, got {kind!r}")
+        self.kind = kind
+        self.stream_index = STREAM_INDEX[kind]
+        self.intrinsics = intrinsics_of(kind, attributes)
+        self._renderer = renderer
+        self._seed = seed
+
+    def measure(
+        self,
+        position_m: npt.NDArray[np.float64],
+        rotation_rad: npt.NDArray[np.float64],
+        view: View,
+        parent_id: int,
+        dt_s: float,
+    ) -> bytes:
+        """Image body: width, height, field of view, BGRA pixels. The vehicle that carries the camera is seen too."""
+        buffers = self._renderer.render(
+            position_m, rotation_rad, self.intrinsics, view, WANT[self.kind], seed=self._seed
+        )
+        return image_body(encode(self.kind, buffers), math.degrees(self.intrinsics.fov_rad))
+
+
+def encode(kind: str, buffers: Buffers) -> U8:
+    """Pixels (h, w, 4), BGRA, of what the renderer made for ``kind``."""
+    if kind == "rgb":
+        assert buffers.bgr is not None
+        bgra = np.empty((*buffers.bgr.shape[:2], 4), np.uint8)
+        bgra[..., :3] = buffers.bgr
+        bgra[..., 3] = 255
+        return bgra
+    if kind == "depth":
+        assert buffers.depth_m is not None
+        return encode_depth(buffers.depth_m)
+    assert buffers.semantic is not None
+    return encode_labels(buffers.semantic, buffers.instance)
+
+
+def encode_depth(depth_m: F32) -> U8:
+    """Depth 0..1000 m as 24 bits in BGRA: red is the low byte, blue the high one."""
+    share = np.clip(depth_m.astype(np.float64) / DEPTH_RANGE_M, 0.0, 1.0)
+    steps = np.rint(share * DEPTH_STEPS).astype(np.uint32)
+    bgra = np.empty((*depth_m.shape, 4), np.uint8)
+    bgra[..., 2] = steps & 0xFF
+    bgra[..., 1] = (steps >> 8) & 0xFF
+    bgra[..., 0] = steps >> 16
+    bgra[..., 3] = 255
+    return bgra
+
+
+def encode_labels(semantic: U8, instance: I32 | None) -> U8:
+    """Red = tag; with ``instance`` also its lower 16 bits: green the low byte, blue the high one."""
+    bgra = np.zeros((*semantic.shape, 4), np.uint8)
+    bgra[..., 2] = semantic
+    if instance is not None:
+        number = instance.astype(np.uint32)
+        bgra[..., 1] = number & 0xFF
+        bgra[..., 0] = (number >> 8) & 0xFF
+    bgra[..., 3] = 255
+    return bgra

@@ -1,0 +1,41 @@
+"""What the numbers in the camera's flat tables mean: columns of the fragment, atmosphere, instance and lamp tables.
+
+Kernels index plain float arrays by these names; numba compiles them in as constants.
+"""
+
+from __future__ import annotations
+
+# Fragment: one shaded group of samples, (n, FRAGMENT_COLUMNS) float32.
+PX, PY, WEIGHT, DEPTH, FOOT = 0, 1, 2, 3, 4  # sample position; share of the pixel; m along the axis; m per pixel
+POS, NORMAL, UVW, TO_EYE = 5, 8, 11, 14  # three columns each; world metres, unit, surface, unit
+ALBEDO, EMISSION = 17, 20  # linear RGB each
+F0, MIRROR, SPECULAR = 23, 24, 25  # reflectance at normal incidence; share of sharp reflection; lobe of the lamps
+OCCLUSION, TRANSLUCENT, GROUND = 26, 27, 28  # ambient 0..1; wraps light round; 1 = takes contact shadows
+EXTRA = 29  # three columns: model-frame position of a body; filter widths along u and v of a static surface
+FRAGMENT_COLUMNS = 32
+
+# Atmosphere: one block of constants per weather, (ATMOSPHERE_COLUMNS,) float32.
+SUN_DIR, SUN_RGB = 0, 3
+AMBIENT_UP, AMBIENT_DOWN, FOG_RGB = 6, 9, 12
+FOG_BETA, FOG_START, FOG_FALLOFF = 15, 16, 17  # 1/m at z = 0; m; 1/m of height (natural exponent)
+WET, PUDDLES, NIGHT = 18, 19, 20  # 0..1 each
+CLOUD = 21
+ATMOSPHERE_COLUMNS = 24
+
+# Sun-shadow map placement, (SHADOW_COLUMNS,) float32.
+SHADOW_U, SHADOW_V = 0, 3  # axes of the map in the world
+SHADOW_U0, SHADOW_V0, SHADOW_PER_TEXEL, SHADOW_ON = 6, 7, 8, 9
+SHADOW_COLUMNS = 10
+
+# Instance: one moving body, (n, INSTANCE_COLUMNS) float32, colours linear.
+BODY_RGB, TOP_RGB, BOTTOM_RGB, SKIN_RGB, HAIR_RGB, SHOE_RGB, BAG_RGB = 0, 3, 6, 9, 12, 15, 18
+LIT_HEAD, LIT_TAIL, LIT_BRAKE, LIT_LEFT, LIT_RIGHT, LIT_REVERSE, LIT_INSIDE = 21, 22, 23, 24, 25, 26, 27  # 0 or more
+HALF_WIDTH, MODEL_ROW = 28, 29
+INSTANCE_COLUMNS = 30
+
+# Lamp: one light of the world or of a body, (n, LAMP_COLUMNS) float32.
+LAMP_POS, LAMP_DIR, LAMP_RGB = 0, 3, 6
+LAMP_COS_OUTER, LAMP_COS_INNER = 9, 10
+LAMP_POWER, LAMP_RANGE, LAMP_SOFT = 11, 12, 13  # SOFT m2: keeps the inverse square finite near the lamp
+LAMP_CONE = 14  # 1 = cone whose grid cells can be culled by direction
+LAMP_COLUMNS = 15

@@ -1,0 +1,136 @@
+"""Lamps that light the night: street lamps, head lamps, tail lamps, sorted into a grid of cells."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sim.server.scene.models import ModelLibrary
+from sim.server.sensors.columns import (
+    LAMP_COLUMNS,
+    LAMP_CONE,
+    LAMP_COS_OUTER,
+    LAMP_DIR,
+    LAMP_POS,
+    LAMP_RANGE,
+    LIT_BRAKE,
+    LIT_HEAD,
+    LIT_TAIL,
+)
+from sim.server.sensors.instances import Instances
+from sim.server.sensors.kernel import F32, F64, I32, I64, kernel
+from sim.server.sensors.lighting import LAMP_CELLS_PER_M
+from sim.server.world.pose import rotation_matrices
+
+GRID = 40  # cells of 8 m: 160 m to each side of the camera
+REACH_M = 150.0  # lamps further away do not light anything that is seen
+MEMBERS = 200_000  # room for lamps in cells; lamps beyond it are left out of the last cells
+HEAD, TAIL = 1, 2  # kinds in ModelLibrary.lamps_m
+PAIR_APART_M = 30.0  # head lamps of a vehicle further away are one lamp of double power
+# power, range m, softening m2, RGB, cosine outer, cosine inner
+STREET = (30.0, 18.0, 1.0, (1.0, 0.78, 0.50), 0.20, 0.75)
+HEADLAMP = (45.0, 40.0, 25.0, (1.0, 0.95, 0.86), 0.88, 0.985)
+TAILLAMP = (0.8, 6.0, 1.0, (1.0, 0.05, 0.03), 0.0, 0.6)
+BRAKE_GAIN = 2.5
+HEADLAMP_DIP = 0.07  # dipped beam: slope below the vehicle's forward axis
+
+
+@kernel
+def fill_cells(lamps: F32, origin: F32, first: I32, members: I32) -> None:
+    """Lamps that reach each cell: ``members[first[y, x]:first[y, x + 1]]``."""
+    rows, columns = first.shape[0], first.shape[1] - 1
+    cell = 1.0 / LAMP_CELLS_PER_M
+    filled = 0
+    for y in range(rows):
+        for x in range(columns):
+            first[y, x] = filled
+            mx, my = origin[0] + (x + 0.5) * cell, origin[1] + (y + 0.5) * cell
+            for k in range(len(lamps)):
+                dx, dy = mx - lamps[k, LAMP_POS], my - lamps[k, LAMP_POS + 1]
+                reach = lamps[k, LAMP_RANGE]
+                ex, ey = max(abs(dx) - cell * 0.5, 0.0), max(abs(dy) - cell * 0.5, 0.0)
+                if ex * ex + ey * ey > reach * reach:
+                    continue
+                d = math.sqrt(dx * dx + dy * dy)
+                if lamps[k, LAMP_CONE] > 0.0 and d > 9.0:
+                    cosine = (dx * lamps[k, LAMP_DIR] + dy * lamps[k, LAMP_DIR + 1]) / d
+                    spread = math.acos(lamps[k, LAMP_COS_OUTER]) + math.asin(min(1.0, 0.71 * cell / d)) + 0.02
+                    if cosine < math.cos(min(spread, 3.1)):
+                        continue
+                if filled < len(members):
+                    members[filled] = k
+                    filled += 1
+        first[y, columns] = filled
+
+
+class LampGrid:
+    """Lamp table and cells round one place."""
+
+    def __init__(self) -> None:
+        self._first = np.zeros((GRID, GRID + 1), np.int32)
+        self._members = np.zeros(MEMBERS, np.int32)
+
+    def tables(
+        self, eye_m: F64, street_m: F32, bodies: Instances, attributes: F32, library: ModelLibrary
+    ) -> tuple[F32, I32, I32, F32]:
+        """Lamp table (n, LAMP_COLUMNS), cells, members and grid origin for a camera at ``eye_m``."""
+        near = street_m[np.linalg.norm(street_m[:, :3] - eye_m, axis=1) < REACH_M]
+        rows = [_lamps(near[:, :3], near[:, 3:6], STREET, np.ones(len(near)))]
+        rows += _vehicle_lamps(eye_m, bodies, attributes, library)
+        table = np.ascontiguousarray(np.concatenate(rows)).astype(np.float32)
+        cell = 1.0 / LAMP_CELLS_PER_M
+        origin = (np.floor(eye_m[:2] / cell) * cell - GRID / 2 * cell).astype(np.float32)
+        fill_cells(table, origin, self._first, self._members)
+        return table, self._first, self._members, origin
+
+
+def _lamps(
+    position_m: F64 | F32,
+    direction: F64 | F32,
+    kind: tuple[float, float, float, tuple[float, float, float], float, float],
+    gain: F64,
+) -> F32:
+    """Rows of the lamp table for lamps of one kind."""
+    power, reach, soft, rgb, outer, inner = kind
+    table = np.zeros((len(position_m), LAMP_COLUMNS), np.float32)
+    table[:, 0:3] = position_m
+    table[:, 3:6] = direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-6)
+    table[:, 6:9] = rgb
+    table[:, 9], table[:, 10] = outer, inner
+    table[:, 11], table[:, 12], table[:, 13] = power * gain, reach, soft
+    table[:, 14] = 1.0 if kind is HEADLAMP else 0.0
+    return table
+
+
+def _vehicle_lamps(eye_m: F64, bodies: Instances, attributes: F32, library: ModelLibrary) -> list[F32]:
+    """Head and tail lamps of the vehicles that have them on."""
+    on = (attributes[:, LIT_HEAD] > 0) | (attributes[:, LIT_TAIL] > 0) | (attributes[:, LIT_BRAKE] > 0)
+    rows: I64 = np.flatnonzero(on & (np.linalg.norm(bodies.position_m - eye_m, axis=1) < REACH_M))
+    if not len(rows):
+        return []
+    rotation = rotation_matrices(bodies.rotation_rad[rows])
+    heads: list[tuple[F64, F64, float]] = []
+    tails: list[tuple[F64, F64, float]] = []
+    for k, row in enumerate(rows):
+        lamps = library.lamps_m[bodies.model[row]]
+        forward = rotation[k, :, 0]
+        head = lamps[lamps[:, 3] == HEAD, :3] * bodies.scale[row]
+        if attributes[row, LIT_HEAD] > 0 and len(head):
+            apart = np.linalg.norm(bodies.position_m[row] - eye_m) < PAIR_APART_M
+            shown = head if apart else head.mean(axis=0, keepdims=True)
+            aim = forward + np.array([0.0, 0.0, -HEADLAMP_DIP])
+            for p in shown:
+                at = rotation[k] @ ([*p, 0.06, 0.0, 0.0]) + bodies.position_m[row]
+                heads.append((at, aim, float(attributes[row, LIT_HEAD]) * len(head) / len(shown)))
+        tail = lamps[lamps[:, 3] == TAIL, :3] * bodies.scale[row]
+        strength = float(attributes[row, LIT_TAIL] + BRAKE_GAIN * attributes[row, LIT_BRAKE])
+        if strength > 0 and len(tail):
+            at = rotation[k] @ (tail.mean(axis=0) - [0.25, 0.0, 0.0]) + bodies.position_m[row]
+            tails.append((at, -forward + np.array([0.0, 0.0, -0.15]), strength))
+    out = []
+    for lit, kind in ((heads, HEADLAMP), (tails, TAILLAMP)):
+        if lit:
+            gain = np.array([x[2] for x in lit])
+            out.append(_lamps(np.array([x[0] for x in lit]), np.array([x[1] for x in lit]), kind, gain))
+    return out

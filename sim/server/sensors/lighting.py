@@ -1,0 +1,286 @@
+"""Light on fragments: sky and sun with shadows, lamps, reflections, fog; and the sky behind them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sim.server.sensors.columns import (
+    ALBEDO,
+    AMBIENT_DOWN,
+    AMBIENT_UP,
+    DEPTH,
+    EMISSION,
+    F0,
+    FOG_BETA,
+    FOG_FALLOFF,
+    FOG_RGB,
+    FOG_START,
+    FOOT,
+    GROUND,
+    LAMP_COS_INNER,
+    LAMP_COS_OUTER,
+    LAMP_DIR,
+    LAMP_POS,
+    LAMP_POWER,
+    LAMP_RANGE,
+    LAMP_RGB,
+    LAMP_SOFT,
+    MIRROR,
+    NORMAL,
+    OCCLUSION,
+    POS,
+    SHADOW_ON,
+    SHADOW_PER_TEXEL,
+    SHADOW_U,
+    SHADOW_U0,
+    SHADOW_V,
+    SHADOW_V0,
+    SPECULAR,
+    SUN_DIR,
+    SUN_RGB,
+    TO_EYE,
+    TRANSLUCENT,
+    WEIGHT,
+    WET,
+)
+from sim.server.sensors.kernel import F32, I32, Tables, kernel
+from sim.server.sensors.resolve import PIXEL
+from sim.server.sensors.textures import clamp01, mix, octahedral, smooth
+
+SHADOW_BIAS_M = 0.12  # above the map's height by less is lit: texels are 8.5 cm wide
+SHADOW_BLOCK_SHIFT = 6  # blocks of 64 x 64 texels, marked where a moving body may cast
+CONTACT_CELLS_PER_M = 4.0
+LAMP_CELLS_PER_M = 0.125
+SUN_DISC_COS = 0.99995  # half a degree across, a little wider for the glare
+BRIGHTEST = 24.0  # a single fragment contributes no more: one sparkle does not wash out its pixel
+
+
+@kernel
+def fog_depth(air: F32, eye_z: float, along_z: float, distance: float) -> Any:
+    """Optical depth of exponential height fog from the eye over ``distance`` m, rising ``along_z`` per metre.
+
+    beta(z) = FOG_BETA exp(-FOG_FALLOFF z), integrated exactly, beginning FOG_START m from the eye.
+    """
+    start = air[FOG_START]
+    if distance <= start:
+        return 0.0
+    length = distance - start
+    k = air[FOG_FALLOFF]
+    if k <= 0.0:
+        return air[FOG_BETA] * length
+    base = air[FOG_BETA] * math.exp(-k * max(eye_z + along_z * start, -50.0))
+    rise = k * along_z * length
+    if abs(rise) < 1e-3:
+        return base * length
+    return base * length * (1.0 - math.exp(-min(max(rise, -20.0), 60.0))) / rise
+
+
+@kernel
+def _shadow_sample(map_m: F32, u: float, v: float, height: float) -> Any:
+    """Lit share 0..1 at map position (u, v), four texels compared and then blended."""
+    size = map_m.shape[0]
+    x, y = u - 0.5, v - 0.5
+    fx, fy = math.floor(x), math.floor(y)
+    ix, iy = int(fx), int(fy)
+    if ix < 1 or iy < 1 or ix >= size - 2 or iy >= size - 2:
+        return 1.0
+    tx, ty = x - fx, y - fy
+    h = height + SHADOW_BIAS_M
+    a = 1.0 if map_m[iy, ix] < h else 0.0
+    b = 1.0 if map_m[iy, ix + 1] < h else 0.0
+    c = 1.0 if map_m[iy + 1, ix] < h else 0.0
+    d = 1.0 if map_m[iy + 1, ix + 1] < h else 0.0
+    return (a + (b - a) * tx) * (1.0 - ty) + (c + (d - c) * tx) * ty
+
+
+@kernel
+def _sunlight(q: F32, air: F32, shadow: Tables) -> Any:
+    """Share 0..1 of the sun that reaches the fragment."""
+    place, static_map, moving_map, blocks = shadow
+    if place[SHADOW_ON] <= 0.0:
+        return 1.0
+    lift = 0.06 + 0.5 * q[FOOT]
+    x, y, z = q[POS] + lift * q[NORMAL], q[POS + 1] + lift * q[NORMAL + 1], q[POS + 2] + lift * q[NORMAL + 2]
+    per = place[SHADOW_PER_TEXEL]
+    u = (x * place[SHADOW_U] + y * place[SHADOW_U + 1] + z * place[SHADOW_U + 2] - place[SHADOW_U0]) * per
+    v = (x * place[SHADOW_V] + y * place[SHADOW_V + 1] + z * place[SHADOW_V + 2] - place[SHADOW_V0]) * per
+    h = x * air[SUN_DIR] + y * air[SUN_DIR + 1] + z * air[SUN_DIR + 2]
+    lit = (
+        _shadow_sample(static_map, u - 0.45, v + 0.3, h) * 0.5 + _shadow_sample(static_map, u + 0.45, v - 0.3, h) * 0.5
+    )
+    if lit > 0.0:
+        bx, by = int(u) >> SHADOW_BLOCK_SHIFT, int(v) >> SHADOW_BLOCK_SHIFT
+        if 0 <= bx < blocks.shape[1] and 0 <= by < blocks.shape[0] and blocks[by, bx] != 0:
+            lit = min(lit, _shadow_sample(moving_map, u, v, h))
+    return lit
+
+
+@kernel
+def _contact(q: F32, contact: Tables) -> Any:
+    """Ambient share 0..1 left by bodies standing on the ground near by."""
+    grid, origin = contact
+    x = (q[POS] - origin[0]) * CONTACT_CELLS_PER_M
+    y = (q[POS + 1] - origin[1]) * CONTACT_CELLS_PER_M
+    ix, iy = math.floor(x), math.floor(y)
+    if ix < 0 or iy < 0 or ix >= grid.shape[1] - 1 or iy >= grid.shape[0] - 1:
+        return 1.0
+    tx, ty = x - ix, y - iy
+    top = grid[iy, ix] * (1.0 - tx) + grid[iy, ix + 1] * tx
+    low = grid[iy + 1, ix] * (1.0 - tx) + grid[iy + 1, ix + 1] * tx
+    return 1.0 - (top * (1.0 - ty) + low * ty)
+
+
+@kernel
+def _lamplight(q: F32, air: F32, lamps: Tables, out: F32) -> None:
+    """Add street, head and tail lamps to ``out`` = diffuse RGB, glossy RGB."""
+    table, first, members, origin = lamps
+    ix = math.floor((q[POS] - origin[0]) * LAMP_CELLS_PER_M)
+    iy = math.floor((q[POS + 1] - origin[1]) * LAMP_CELLS_PER_M)
+    if ix < 0 or iy < 0 or ix >= first.shape[1] - 1 or iy >= first.shape[0]:
+        return
+    wrap = q[TRANSLUCENT]
+    shine = 0.6 * q[SPECULAR] + 0.25 * air[WET] * q[GROUND]
+    for j in range(first[iy, ix], first[iy, ix + 1]):
+        lamp = table[members[j]]
+        dx, dy, dz = lamp[LAMP_POS] - q[POS], lamp[LAMP_POS + 1] - q[POS + 1], lamp[LAMP_POS + 2] - q[POS + 2]
+        d2 = dx * dx + dy * dy + dz * dz + 0.05
+        fade = 1.0 - d2 / (lamp[LAMP_RANGE] * lamp[LAMP_RANGE])
+        if fade <= 0.0:
+            continue
+        per = 1.0 / math.sqrt(d2)
+        dx, dy, dz = dx * per, dy * per, dz * per
+        cosine = -(dx * lamp[LAMP_DIR] + dy * lamp[LAMP_DIR + 1] + dz * lamp[LAMP_DIR + 2])
+        if cosine <= lamp[LAMP_COS_OUTER]:
+            continue
+        strength = smooth(lamp[LAMP_COS_OUTER], lamp[LAMP_COS_INNER], cosine) * fade
+        strength *= lamp[LAMP_POWER] / (d2 + lamp[LAMP_SOFT])
+        facing = q[NORMAL] * dx + q[NORMAL + 1] * dy + q[NORMAL + 2] * dz
+        facing = (max(facing, 0.0) + wrap * abs(facing)) / (1.0 + wrap) + 0.2 * wrap
+        for c in range(3):
+            out[c] += lamp[LAMP_RGB + c] * strength * facing
+        if shine > 0.0:
+            hx, hy, hz = dx + q[TO_EYE], dy + q[TO_EYE + 1], dz + q[TO_EYE + 2]
+            half = (q[NORMAL] * hx + q[NORMAL + 1] * hy + q[NORMAL + 2] * hz) / math.sqrt(
+                hx * hx + hy * hy + hz * hz + 1e-9
+            )
+            if half > 0.8:
+                glint = half**48 * shine * strength
+                for c in range(3):
+                    out[3 + c] += lamp[LAMP_RGB + c] * glint
+
+
+@kernel
+def light_fragments(
+    count: int, fragment: F32, name: I32, cam: Tables, air: F32, sky: Tables, shadow: Tables, contact: Tables,
+    lamps: Tables, night: bool, colour: F32, image: F32,
+) -> None:  # fmt: skip
+    """Light every fragment and add its share to its pixel of ``image (h * w, 3)``."""
+    mirror_map = sky[1]
+    for i in range(count):
+        q = fragment[i]
+        nx, ny, nz = q[NORMAL], q[NORMAL + 1], q[NORMAL + 2]
+        vx, vy, vz = q[TO_EYE], q[TO_EYE + 1], q[TO_EYE + 2]
+        facing = nx * vx + ny * vy + nz * vz
+        leafy = q[TRANSLUCENT] > 0.3
+        if facing < 0.0:  # a normal that looks away: a leaf's back, or the rounding of a smooth edge
+            if leafy:
+                facing = -facing
+            else:
+                push = -1.02 * facing
+                nx, ny, nz = nx + push * vx, ny + push * vy, nz + push * vz
+                per = 1.0 / math.sqrt(nx * nx + ny * ny + nz * nz + 1e-12)
+                nx, ny, nz = nx * per, ny * per, nz * per
+                q[NORMAL], q[NORMAL + 1], q[NORMAL + 2] = nx, ny, nz
+                facing = 0.02
+        open_sky = q[OCCLUSION]
+        if q[GROUND] > 0.0:
+            open_sky *= _contact(q, contact)
+        sun = nx * air[SUN_DIR] + ny * air[SUN_DIR + 1] + nz * air[SUN_DIR + 2]
+        wrap = q[TRANSLUCENT]
+        if leafy:
+            sun = max(sun, 0.0) * 0.75 + 0.25 * abs(sun) + 0.12
+        else:
+            sun = (sun + wrap) / (1.0 + wrap)
+        lit = 0.0
+        if sun > 0.0 and air[SUN_RGB] > 0.001:
+            lit = _sunlight(q, air, shadow)
+            if leafy:
+                lit = 0.35 + 0.65 * lit
+        else:
+            sun = 0.0
+        up = nz * 0.5 + 0.5
+        for c in range(3):
+            colour[c] = mix(air[AMBIENT_DOWN + c], air[AMBIENT_UP + c], up) * open_sky + air[SUN_RGB + c] * sun * lit
+            colour[3 + c] = 0.0
+        if night:
+            _lamplight(q, air, lamps, colour)
+        for c in range(3):
+            colour[c] = q[ALBEDO + c] * colour[c] + q[EMISSION + c] + colour[3 + c]
+        if q[MIRROR] > 0.01:
+            _reflect(q, air, mirror_map, nx, ny, nz, facing, open_sky, lit, colour)
+        distance = q[DEPTH] / max(-(vx * cam[9] + vy * cam[10] + vz * cam[11]), 1e-3)
+        thin = math.exp(-fog_depth(air, cam[2], -vz, distance))
+        p = name[i, PIXEL]
+        for c in range(3):
+            image[p, c] += q[WEIGHT] * min(BRIGHTEST, air[FOG_RGB + c] + (colour[c] - air[FOG_RGB + c]) * thin)
+
+
+@kernel
+def _reflect(
+    q: F32, air: F32, mirror_map: F32, nx: float, ny: float, nz: float, facing: float, open_sky: float, lit: float,
+    colour: F32,
+) -> None:  # fmt: skip
+    """Blend the mirrored surroundings over ``colour`` by Schlick's Fresnel, and the sun's glint."""
+    grazing = 1.0 - max(facing, 0.0)
+    square = grazing * grazing
+    share = (q[F0] + (1.0 - q[F0]) * square * square * grazing) * q[MIRROR] * open_sky
+    rx = 2.0 * facing * nx - q[TO_EYE]
+    ry = 2.0 * facing * ny - q[TO_EYE + 1]
+    rz = 2.0 * facing * nz - q[TO_EYE + 2]
+    if q[GROUND] > 0.0:
+        rz = abs(rz) + 0.02
+    elif rz < 0.05:
+        share *= 0.8
+    red, green, blue = octahedral(mirror_map, rx, ry, rz)
+    colour[0] = mix(colour[0], red, share)
+    colour[1] = mix(colour[1], green, share)
+    colour[2] = mix(colour[2], blue, share)
+    if q[SPECULAR] > 0.0 and lit > 0.0:
+        toward = rx * air[SUN_DIR] + ry * air[SUN_DIR + 1] + rz * air[SUN_DIR + 2]
+        if toward > 0.9:
+            glint = min(toward, 1.0) ** 512 * q[SPECULAR] * lit * 6.0
+            for c in range(3):
+                colour[c] += air[SUN_RGB + c] * glint
+
+
+@kernel
+def add_sky(
+    row0: int, row1: int, share: F32, cam: Tables, focal: float, air: F32, sky: Tables, image: F32, width: int,
+    height: int,
+) -> None:  # fmt: skip
+    """Add the sky, its sun and the fog before it to the pixels that see it. focal in pixels."""
+    sky_map = sky[0]
+    sun_disc = sky[2]
+    for y in range(row0, row1):
+        for x in range(width):
+            k = share[y - row0, x]
+            if k <= 0.0:
+                continue
+            dx, dy = (x + 0.5 - width * 0.5) / focal, (y + 0.5 - height * 0.5) / focal
+            rx = cam[9] + cam[3] * dx + cam[6] * dy
+            ry = cam[10] + cam[4] * dx + cam[7] * dy
+            rz = cam[11] + cam[5] * dx + cam[8] * dy
+            per = 1.0 / math.sqrt(rx * rx + ry * ry + rz * rz)
+            rx, ry, rz = rx * per, ry * per, rz * per
+            red, green, blue = octahedral(sky_map, rx, ry, max(rz, 0.001))
+            toward = rx * air[SUN_DIR] + ry * air[SUN_DIR + 1] + rz * air[SUN_DIR + 2]
+            if toward > SUN_DISC_COS - 0.0002:
+                disc = clamp01((toward - (SUN_DISC_COS - 0.0002)) / 0.0002)
+                red, green, blue = red + sun_disc[0] * disc, green + sun_disc[1] * disc, blue + sun_disc[2] * disc
+            # the fog layer is deep towards the horizon and thin overhead: 900 m of it seen level
+            veil = math.exp(-fog_depth(air, cam[2], rz, 900.0) / (1.0 + 40.0 * max(rz, 0.0)))
+            p = y * width + x
+            image[p, 0] += k * mix(air[FOG_RGB], red, veil)
+            image[p, 1] += k * mix(air[FOG_RGB + 1], green, veil)
+            image[p, 2] += k * mix(air[FOG_RGB + 2], blue, veil)

@@ -1,0 +1,347 @@
+"""The renderer of a map, shared by all its cameras: one picture of one view from one pose at a time."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.server.scene.models import LODS, ModelLibrary
+from sim.server.scene.static import StaticScene
+from sim.server.sensors import bodies as moving
+from sim.server.sensors.atmosphere import Atmosphere, airlight
+from sim.server.sensors.columns import AMBIENT_UP
+from sim.server.sensors.geometry import Geometry
+from sim.server.sensors.instances import Instances, View, Weather
+from sim.server.sensors.kernel import F32, F64, I32, I64, U8
+from sim.server.sensors.labels import label_pixels, tag_of_material
+from sim.server.sensors.lamps import LampGrid
+from sim.server.sensors.lighting import CONTACT_CELLS_PER_M
+from sim.server.sensors.pool import WorkerPool
+from sim.server.sensors.post import (
+    GRAIN_DAY,
+    GRAIN_NIGHT,
+    bloom_of,
+    develop,
+    exposure_of,
+    streak_tile,
+    tone_curve,
+)
+from sim.server.sensors.raster import bin_slots, bins_of, camera_block, rasterise, setup_triangles
+from sim.server.sensors.shade import Scratch, class_of_material, shade_frame
+from sim.server.sensors.shade_ground import STRIP_COLUMNS
+from sim.server.sensors.shadows import CONTACT_SIZE, SunShadows, splat_contact
+from sim.server.sensors.sky import SkyPainter
+from sim.server.sensors.textures import asphalt_tile, value_noise
+from sim.server.world.pose import rotation_matrix
+
+MAX_RANGE_M = 600.0
+CLEAR_TO_NOTHING = 5.5  # optical depth beyond which a body leaves 0.4 % of its contrast: not drawn
+TREE_RANGE_M = 260.0
+LOD_PIXELS = (70.0, 24.0)  # bodies taller than this many pixels get detail 0, 1; else 2
+TREE_LOD_PIXELS = (85.0, 28.0)  # radius of the crown
+SAMPLES = 2  # along each axis of a pixel, for pictures
+PATTERN_SEED = 3
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """A pinhole camera: width and height in pixels, horizontal field of view; square pixels, centred axis."""
+
+    width: int
+    height: int
+    fov_rad: float
+
+    @property
+    def focal_px(self) -> float:
+        """Focal length in pixels."""
+        return self.width / (2.0 * math.tan(self.fov_rad / 2.0))
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """What was asked for, else None: bgr (h, w, 3) uint8; depth_m (h, w) float32 along the optical axis, sky 1000;
+    semantic (h, w) uint8 ``Tag``; instance (h, w) int32 actor id, 0 on what is static. New arrays at every call."""
+
+    bgr: U8 | None = None
+    depth_m: F32 | None = None
+    semantic: U8 | None = None
+    instance: I32 | None = None
+
+
+@dataclass
+class _Target:
+    """Buffers of one resolution, kept between pictures."""
+
+    inverse_depth: F32
+    slot: I32
+    start: I64
+    cursor: I64
+
+
+class SceneRenderer:
+    """Renders a scene. Calls are serialised: cameras of one world take turns, each using all threads."""
+
+    def __init__(self, scene: StaticScene, library: ModelLibrary, threads: int | None = None) -> None:
+        self._scene = scene
+        self._library = library
+        self._pool = WorkerPool(threads)
+        self._lock = threading.Lock()
+        self._geometry = Geometry(scene, library, self._pool)
+        self._shadows = SunShadows(self._geometry, self._pool)
+        self._lamps = LampGrid()
+        self._painter = SkyPainter()
+        self._class_of = class_of_material()
+        self._tag_of = tag_of_material()
+        self._strips = strip_table(scene)
+        rng = np.random.default_rng(PATTERN_SEED)
+        self._patterns = (value_noise(256, (4, 8, 16, 32, 64, 128), 0.55, rng), asphalt_tile(rng))
+        self._charts = (library.atlas, library.mip_offset, library.mip_shape, moving.chart_scale(library))
+        self._curve = tone_curve()
+        self._streaks = streak_tile()
+        self._targets: dict[tuple[int, int], _Target] = {}
+        self._scratch: dict[int, Scratch] = {}
+        self._edges: F32 = np.zeros((0, 9), np.float32)
+        self._face_of_slot: I32 = np.zeros(0, np.int32)
+        self._box: I32 = np.zeros((0, 4), np.int32)
+        self._members: I32 = np.zeros(0, np.int32)
+        self._corner = np.zeros((self._pool.threads, 9))
+        self._weather: Weather | None = None
+        self._air: Atmosphere = airlight(Weather())
+        self._sky = self._painter.paint(self._air)
+        self._view: View | None = None
+        self._table: F32 = np.zeros((1, 1), np.float32)
+        self._spheres: tuple[F64, F64, F64] = (np.zeros((0, 3)), np.zeros(0), np.zeros(0))
+        self._contact: dict[tuple[float, float], tuple[F32, F32]] = {}
+
+    def render(
+        self,
+        position_m: F64,
+        rotation_rad: F64,
+        intrinsics: Intrinsics,
+        view: View,
+        want: Collection[str],
+        exclude_actor: int | None = None,
+        seed: int = 0,
+    ) -> Buffers:
+        """Picture of ``view`` from a pose (pitch, yaw, roll; CARLA's frame).
+
+        want: any of rgb, depth, semantic, instance. exclude_actor is left out of the picture but keeps its shadow.
+        seed picks the grain. Raises ValueError for an unknown name in ``want``.
+        """
+        unknown = set(want) - {"rgb", "depth", "semantic", "instance"}
+        if unknown or not want:
+            raise ValueError(f"want: expected some of rgb, depth, semantic, instance, got {sorted(want)}")
+        with self._lock:
+            self._begin(view)
+            cam = camera_block(np.asarray(position_m, np.float64), rotation_matrix(*map(float, rotation_rad)))
+            blocks = self._visible(cam, intrinsics, view.instances, exclude_actor)
+            bgr = self._picture(cam, intrinsics, view, blocks, seed) if "rgb" in want else None
+            if set(want) == {"rgb"}:
+                return Buffers(bgr)
+            depth_m, semantic, instance = self._labels(cam, intrinsics, view.instances, blocks)
+            return Buffers(
+                bgr,
+                depth_m if "depth" in want else None,
+                semantic if "semantic" in want else None,
+                instance if "instance" in want else None,
+            )
+
+    def _begin(self, view: View) -> None:
+        """Work of a tick, done for its first camera."""
+        if view is self._view:
+            return
+        self._view = view
+        if view.weather != self._weather:
+            self._weather = view.weather
+            self._air = airlight(view.weather)
+            self._sky = self._painter.paint(self._air)
+        self._geometry.begin(view.instances)
+        self._table = moving.body_table(view.instances, self._library, self._air.night, view.elapsed_s)
+        self._spheres = moving.spheres_of(view.instances, self._library)
+        self._contact.clear()
+
+    def _visible(self, cam: F64, intrinsics: Intrinsics, bodies: Instances, exclude: int | None) -> I64:
+        """Face blocks (k, 4) for the raster: first face, count, first slot, cull."""
+        ranges, focal = self._geometry.ranges, intrinsics.focal_px
+        beta = float(self._air.constants[15])
+        far = min(MAX_RANGE_M, max(40.0, CLEAR_TO_NOTHING / max(beta, 1e-6)))
+        seen = in_frustum(cam, intrinsics, ranges.chunk_spheres_m, far)
+        parts = [ranges.chunks[seen[np.argsort(_distance(cam, ranges.chunk_spheres_m[seen]), kind="stable")]]]
+        trees = in_frustum(cam, intrinsics, ranges.tree_spheres_m, min(far, TREE_RANGE_M))
+        spheres = ranges.tree_spheres_m[trees]
+        size = spheres[:, 3] * focal / np.maximum(_distance(cam, spheres), 1.0)
+        level = np.where(size > TREE_LOD_PIXELS[0], 0, np.where(size > TREE_LOD_PIXELS[1], 1, 2))
+        parts.append(ranges.trees[level, trees])
+        static = np.concatenate(parts)
+        centre, radius, height = self._spheres
+        rows = in_frustum(cam, intrinsics, np.column_stack([centre, radius]), far)
+        if exclude is not None:
+            rows = rows[bodies.actor_id[rows] != exclude]
+        away = np.linalg.norm(centre[rows] - cam[:3], axis=1)
+        tall = height[rows] * focal / np.maximum(away, 1.0)
+        lod = np.where(tall > LOD_PIXELS[0], 0, np.where(tall > LOD_PIXELS[1], 1, LODS - 1))
+        placed = self._geometry.place(rows, lod)
+        blocks = np.zeros((len(static) + len(placed), 4), np.int64)
+        blocks[: len(static), :2] = static
+        blocks[len(static) :, :2] = placed
+        blocks[len(static) :, 3] = 1
+        blocks[1:, 2] = np.cumsum(blocks[:-1, 1])
+        return blocks
+
+    def _raster(self, cam: F64, intrinsics: Intrinsics, blocks: I64, samples: int) -> _Target:
+        """Visible slot of every sample."""
+        width, height = intrinsics.width * samples, intrinsics.height * samples
+        focal = intrinsics.focal_px * samples
+        slots = int(blocks[-1, 1] + blocks[-1, 2]) if len(blocks) else 0
+        if slots > len(self._edges):
+            room = slots + slots // 4
+            self._edges = np.zeros((room, 9), np.float32)
+            self._face_of_slot = np.zeros(room, np.int32)
+            self._box = np.zeros((room, 4), np.int32)
+        target = self._targets.get((width, height))
+        if target is None:
+            bins = bins_of(height)
+            target = self._targets[width, height] = _Target(
+                np.zeros((height, width), np.float32),
+                np.zeros((height, width), np.int32),
+                np.zeros(bins + 1, np.int64),
+                np.zeros(bins + 1, np.int64),
+            )
+        counts = np.zeros(len(blocks), np.int64)
+        geometry = self._geometry
+        self._pool.run(
+            setup_triangles, geometry.vertices_m, geometry.faces, blocks, cam, focal, width, height,
+            self._edges, self._face_of_slot, self._box, counts, self._corner,
+        )  # fmt: skip
+        total = bin_slots(blocks, counts, self._box, target.start, target.cursor, self._members)
+        if total < 0:
+            self._members = np.zeros(-total + -total // 4, np.int32)
+            bin_slots(blocks, counts, self._box, target.start, target.cursor, self._members)
+        self._pool.run(
+            rasterise, target.start, self._members, self._edges, self._box, target.inverse_depth, target.slot
+        )
+        return target
+
+    def _arrays(self) -> tuple[F32, F32, F32, np.ndarray, U8, I32, F32]:  # type: ignore[type-arg]
+        g = self._geometry
+        local = g.local_m if len(g.local_m) else np.zeros((1, 3), np.float32)
+        return g.vertices_m, g.normals, g.uvw, g.faces, g.material, g.param, local
+
+    def _picture(self, cam: F64, intrinsics: Intrinsics, view: View, blocks: I64, seed: int) -> U8:
+        target = self._raster(cam, intrinsics, blocks, SAMPLES)
+        air = self._air
+        eye = cam[:3]
+        centre, radius, _ = self._spheres
+        rows = np.arange(len(radius), dtype=np.int64)
+        shadow = self._shadows.tables(eye, air.light_dir, view, rows, centre, radius)
+        contact = self._contact_grid(eye, view.instances)
+        night = air.night > 0.0
+        lamps = self._scene.lamps_m if night else self._scene.lamps_m[:0]
+        lights = self._lamps.tables(eye, lamps, view.instances, self._table * (1.0 if night else 0.0), self._library)
+        scratch = self._scratch.get(intrinsics.width)
+        if scratch is None:
+            scratch = self._scratch[intrinsics.width] = Scratch(self._pool.threads, intrinsics.width)
+        radiance = np.empty((intrinsics.height, intrinsics.width, 3), np.float32)
+        static_counts = np.array([self._geometry.static_faces, self._geometry.static_vertices], np.int64)
+        signals = np.ascontiguousarray(view.signal_state, np.uint8)
+        self._pool.run(
+            shade_frame, target.inverse_depth, target.slot, self._edges, self._face_of_slot, self._arrays(),
+            static_counts, self._class_of, self._strips, self._patterns, self._charts, self._table, signals, cam,
+            intrinsics.focal_px * SAMPLES, air.constants, self._sky, shadow, contact, lights, night, scratch.tables,
+            radiance.reshape(-1, 3),
+        )  # fmt: skip
+        return self._develop(radiance, view, seed)
+
+    def _develop(self, radiance: F32, view: View, seed: int) -> U8:
+        air = self._air
+        exposure = exposure_of(radiance, air)
+        glaring = air.night > 0.0 or air.rain > 0.0 or air.light_dir[2] < 0.27
+        bloom = bloom_of(radiance, exposure) if glaring else np.zeros((1, 1, 3), np.float32)
+        grain = GRAIN_DAY + (GRAIN_NIGHT - GRAIN_DAY) * air.night
+        bgr = np.empty(radiance.shape, np.uint8)
+        light = 0.7 * float(air.constants[AMBIENT_UP + 1])
+        self._pool.run(
+            develop, radiance, bloom, exposure, self._curve, self._streaks, 0.5 * air.rain, light,
+            view.frame * 7877 % 512, -view.frame * 2999 % 512, grain, (view.frame * 31 + seed) & 0xFFFFFF, bgr,
+        )  # fmt: skip
+        return bgr
+
+    def _labels(self, cam: F64, intrinsics: Intrinsics, bodies: Instances, blocks: I64) -> tuple[F32, U8, I32]:
+        target = self._raster(cam, intrinsics, blocks, 1)
+        shape = (intrinsics.height, intrinsics.width)
+        depth_m, semantic, instance = np.empty(shape, np.float32), np.empty(shape, np.uint8), np.empty(shape, np.int32)
+        ids = np.zeros(max(len(bodies.actor_id), 1), np.int32)
+        ids[: len(bodies.actor_id)] = bodies.actor_id
+        self._pool.run(
+            label_pixels, target.inverse_depth, target.slot, self._edges, self._face_of_slot, self._arrays(),
+            self._geometry.static_faces, self._strips, self._tag_of, moving.tags(bodies), ids,
+            depth_m, semantic, instance,
+        )  # fmt: skip
+        return depth_m, semantic, instance
+
+    def _contact_grid(self, eye: F64, bodies: Instances) -> tuple[F32, F32]:
+        """Contact shadows round the camera; cameras of one vehicle share them."""
+        half = CONTACT_SIZE / CONTACT_CELLS_PER_M / 2
+        origin = np.floor(eye[:2] / 8.0) * 8.0 - half
+        key = (float(origin[0]), float(origin[1]))
+        if key not in self._contact:
+            rows = np.flatnonzero(np.abs(bodies.position_m[:, :2] - eye[:2]).max(axis=1, initial=0.0) < half + 12.0)
+            grid = np.empty((CONTACT_SIZE, CONTACT_SIZE), np.float32)
+            placed = origin.astype(np.float32)
+            self._pool.run(splat_contact, grid, placed, moving.contact_bodies(bodies, self._library, rows))
+            self._contact[key] = (grid, placed)
+        return self._contact[key]
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._pool.close()
+
+
+def _distance(cam: F64, spheres_m: F32) -> F64:
+    return np.linalg.norm(spheres_m[:, :3] - cam[:3], axis=1)
+
+
+def in_frustum(cam: F64, intrinsics: Intrinsics, spheres_m: F32 | F64, far_m: float) -> I64:
+    """Rows of the spheres (n, 4) that reach into the picture and nearer than ``far_m``."""
+    if not len(spheres_m):
+        return np.zeros(0, np.int64)
+    offset = spheres_m[:, :3] - cam[:3]
+    radius = spheres_m[:, 3]
+    across, down, depth = offset @ cam[3:6], offset @ cam[6:9], offset @ cam[9:12]
+    half_x = intrinsics.fov_rad / 2.0
+    half_y = math.atan(intrinsics.height / 2.0 / intrinsics.focal_px)
+    inside = (depth + radius > 0.0) & (depth - radius < far_m)
+    inside &= np.abs(across) * math.cos(half_x) - depth * math.sin(half_x) < radius
+    inside &= np.abs(down) * math.cos(half_y) - depth * math.sin(half_y) < radius
+    return np.flatnonzero(inside)
+
+
+def strip_table(scene: StaticScene) -> F32:
+    """Strips as a float table (max(n, 1), STRIP_COLUMNS) for the kernels."""
+    table = np.zeros((max(len(scene.strips), 1), STRIP_COLUMNS), np.float32)
+    for column, field in enumerate(
+        (
+            "left_type",
+            "left_yellow",
+            "left_width_m",
+            "right_type",
+            "right_yellow",
+            "right_width_m",
+            "driving",
+            "junction",
+        )
+    ):
+        if len(scene.strips):
+            table[:, column] = scene.strips[field]
+    return table
+
+
+def warm_up(progress: Callable[[str], None] | None = None) -> None:
+    """Compile every kernel, or load it from the cache, and say how far it is."""
+    from sim.server.sensors.warm import compile_kernels
+
+    compile_kernels(progress)
