@@ -28,6 +28,7 @@ class FaultySource:
         self.map_lights = source.map_lights
         self.vehicle = source.vehicle
         self.step_s = source.step_s
+        self.route = source.route
 
     def reset(self) -> tuple[Frame, Truth | None]:
         """See FrameSource."""

@@ -77,7 +77,7 @@ def run(config: RunConfig, root: Path, carla: str | None, console: Console) -> R
                 rng = np.random.default_rng([config.seed, FAULT_STREAM])
                 source = FaultySource(plain, config.faults, rng)
             pipeline = Pipeline(config, detector, source.lane_graph, source.map_lights, source.vehicle)
-            pipeline.planning.set_route(plain.route.start_world, plain.route.goal_world, plain.route.via_world)
+            _set_route(pipeline, source)
             facts = provenance(config, carla or "embedded")
             ending = _drive(source, pipeline, config, folder, facts, console)
         finally:
@@ -85,10 +85,17 @@ def run(config: RunConfig, root: Path, carla: str | None, console: Console) -> R
     return _finish(folder, ending, config, console)
 
 
+def _set_route(pipeline: Pipeline, source: FrameSource) -> None:
+    route = source.route
+    pipeline.planning.set_route(
+        np.array(route.start_world), np.array(route.goal_world), tuple(map(np.array, route.via_world))
+    )
+
+
 def _drive(
     source: FrameSource, pipeline: Pipeline, config: RunConfig, folder: Path, facts: dict[str, str], console: Console
 ) -> Ending:
-    world = World(source.vehicle, source.step_s, tuple(source.map_lights), source.lane_graph)
+    world = World(source.vehicle, source.step_s, source.route, tuple(source.map_lights), source.lane_graph)
     with (
         LogWriter(folder / "log.mcap", config.log, world, facts) as log,
         Display(console, config.duration_s) as display,
@@ -126,10 +133,7 @@ def replay(log: Path, config: RunConfig, root: Path, console: Console) -> RunRes
     console.print(f"run folder: {folder}")
     detector: Detector = YoloDetector(config.perception.detector, config.device)
     pipeline = Pipeline(config, detector, source.lane_graph, source.map_lights, source.vehicle)
-    first = next((t.plan for t in source.log.ticks(sensors=False) if t.plan is not None), None)
-    if first is not None:
-        start = first.points_world_m[0]
-        pipeline.planning.set_route(start, source.log.goal_world or start, ())
+    _set_route(pipeline, source)
     facts = provenance(config, f"replay of {log}")
     ending = _drive(source, pipeline, config, folder, facts, console)
     return _finish(folder, ending, config, console)

@@ -15,6 +15,7 @@ from planning.records import Forecasts, Plan
 from sim.log.schema import World
 from sim.loop import Tick
 from sim.pipeline import Step
+from sim.source.base import Route
 from sim.truth import Truth, TruthBoxes2D
 
 VEHICLE = VehicleModel(4.9, 1.84, 1.49, 2.86, 1.4, 1.22)
@@ -49,7 +50,7 @@ def make_graph(lanes: tuple[Lane, ...] = ()) -> LaneGraph:
 
 def make_world() -> World:
     light = MapLight("7", np.array([[85.0, -3.0, 5.0]]), np.array([-1.0, 0.0]))
-    return World(VEHICLE, 0.1, (light,), make_graph())
+    return World(VEHICLE, 0.1, Route((0.0, 0.0, 0.0), (95.0, 0.0, 0.0)), (light,), make_graph())
 
 
 def make_frame(index: int = 0, seed: int = 0) -> Frame:

@@ -12,6 +12,7 @@ from perception.frame import FloatArray, Imu, VehicleModel
 from perception.objects import Detections, MapLight, Tracks
 from planning.lanes import LaneGraph
 from planning.records import Forecasts, Plan
+from sim.source.base import Route
 from sim.truth import Truth
 
 FORMAT = "roadlab-log/1"
@@ -50,6 +51,7 @@ class World:
 
     vehicle: VehicleModel
     step_s: float
+    route: Route
     map_lights: tuple[MapLight, ...]
     lane_graph: LaneGraph
 

@@ -16,7 +16,6 @@ from mcap.writer import Writer as McapWriter
 from mcap_protobuf.schema import register_schema
 
 from perception.frame import Frame, Image
-from sim.log.options import LogConfig
 from sim.log import schema
 from sim.log.codec import encode
 from sim.log.foxglove import (
@@ -28,6 +27,7 @@ from sim.log.foxglove import (
     scene_message,
     transforms_message,
 )
+from sim.log.options import LogConfig
 from sim.loop import Tick
 
 QUEUE = 16

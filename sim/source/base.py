@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from control.command import Command
@@ -9,6 +10,15 @@ from perception.frame import Frame, VehicleModel
 from perception.objects import MapLight
 from planning.lanes import LaneGraph
 from sim.truth import Truth
+
+
+@dataclass(frozen=True)
+class Route:
+    """What to drive, world frame: x, y, yaw of the start, the goal and the places to pass."""
+
+    start_world: tuple[float, float, float]
+    goal_world: tuple[float, float, float]
+    via_world: tuple[tuple[float, float, float], ...] = ()
 
 
 class SourceEnded(Exception):  # noqa: N818 - an end, not an error
@@ -30,6 +40,7 @@ class FrameSource(Protocol):
     map_lights: tuple[MapLight, ...]
     vehicle: VehicleModel
     step_s: float
+    route: Route
 
     def reset(self) -> tuple[Frame, Truth | None]:
         """First frame. Raises SourceLost."""

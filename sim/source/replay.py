@@ -21,6 +21,7 @@ class ReplaySource:
         self.map_lights = self.log.world.map_lights
         self.vehicle = self.log.world.vehicle
         self.step_s = self.log.world.step_s
+        self.route = self.log.world.route
         self.recorded: LoggedTick | None = None
         self._ticks: Iterator[LoggedTick] = iter(())
 
