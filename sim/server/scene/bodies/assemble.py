@@ -7,7 +7,9 @@ import numpy as np
 from sim.server.scene.bodies.body import Body
 from sim.server.scene.bodies.cars import build_cars
 from sim.server.scene.bodies.charts import MIPS
+from sim.server.scene.bodies.cycles import build_cycles
 from sim.server.scene.bodies.finish import shade
+from sim.server.scene.bodies.heavy import build_heavy_vehicles
 from sim.server.scene.bodies.people import build_people
 from sim.server.scene.bodies.props import build_props
 from sim.server.scene.models import CHARTS, LODS, ModelLibrary
@@ -17,7 +19,7 @@ ATLAS_ALIGN = 16  # bytes: a chart starts where no texel straddles a cache line 
 
 def build_bodies() -> list[Body]:
     """Every model, always in the same order."""
-    return [*build_cars(), *build_people(), *build_props()]
+    return [*build_cars(), *build_heavy_vehicles(), *build_cycles(), *build_people(), *build_props()]
 
 
 def assemble(bodies: list[Body]) -> ModelLibrary:
@@ -37,7 +39,7 @@ def assemble(bodies: list[Body]) -> ModelLibrary:
     first_vertex = first_face = first_texel = 0
     for k, body in enumerate(bodies):
         for lod, parts in enumerate(body.lods):
-            level = shade(parts, body.frame)
+            level = shade(parts, body.frame, lod)
             ranges[k, lod] = first_vertex, len(level.vertices_m), first_face, len(level.faces)
             first_vertex += len(level.vertices_m)
             first_face += len(level.faces)

@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 
 from sim.server.scene.bodies.body import Body, Lamp, lamp_pairs
+from sim.server.scene.bodies.car_styles import CAR_STYLES
 from sim.server.scene.bodies.charts import ChartFrame
 from sim.server.scene.bodies.livery import Livery, paint_car
 from sim.server.scene.bodies.parts import Part, box, ellipsoid
 from sim.server.scene.bodies.shell import Cabin, Shape, body, cabin
 from sim.server.scene.bodies.wheels import car_wheel
 from sim.server.scene.mesh import Material, Tag
-
-SEDAN = (
-    Shape(
-        "sedan", 4.75, 1.84, 1.46, (1.42, -1.40), 0.335,
-        deck=((-2.38, 0.90), (-2.2, 1.02), (-1.5, 1.04), (-0.9, 0.99), (0.8, 0.95), (1.2, 0.93), (1.9, 0.82),
-              (2.25, 0.72), (2.38, 0.64)),
-        nose=((0.2, 0.12), (0.32, 0.02), (0.5, 0.0), (0.6, 0.03), (0.72, 0.12)),
-        tail=((0.2, 0.16), (0.4, 0.03), (0.6, 0.0), (0.85, 0.06), (1.0, 0.12)),
-        cabin=Cabin((1.22, 0.32), (-1.86, -0.98), ((-2.0, 1.30), (-1.0, 1.405), (-0.2, 1.46), (0.4, 1.43), (1.2, 1.3))),
-        sill_m=0.2, belt_m=0.96,
-    ),
-    Livery(
-        pillars=(0.02, -0.98), doors=(0.98, 0.02, -0.98), head=(0.52, 0.9, 0.60, 0.72), tail=(0.46, 0.9, 0.80, 0.94),
-        grille=(0.42, 0.46, 0.63), plate_z=(0.38, 0.62), intake=(0.62, 0.26, 0.36), quarter_m=0.24,
-    ),
-)  # fmt: skip
-
-STYLES = ("hatch", "suv", "coupe", "mpv", "muscle", "police", "taxi", "mustang", "offroad", "micro", "mini", "big_suv",
-          "liftback", "box_truck", "hgv", "fire_truck", "cybertruck", "ambulance", "delivery_van", "camper", "bus",
-          "cruiser", "sport_bike", "scooter", "bicycle", "racing_bicycle", "city_bicycle")  # fmt: skip
-CARS = (SEDAN, *((replace(SEDAN[0], name=name), SEDAN[1]) for name in STYLES))
 
 
 def wheels_of(shape: Shape) -> tuple[tuple[float, float, float, float], ...]:
@@ -65,8 +43,8 @@ def mirrors(shape: Shape, x: float, z: float, detail: int) -> list[Part]:
     """Door mirrors at x, their centre at z."""
     if detail == 2:
         return []
-    y = shape.width_m / 2 + 0.03
-    right = ellipsoid((x, y, z), (0.075, 0.11, 0.075), Material.PLASTIC, 10 if detail == 0 else 6)
+    y = shape.width_m / 2 - 0.025
+    right = ellipsoid((x, y, z), (0.075, 0.10, 0.075), Material.PLASTIC, 10 if detail == 0 else 6)
     return [right, right.mirrored()]
 
 
@@ -116,4 +94,4 @@ def blinkers(
 
 def build_cars() -> list[Body]:
     """Every passenger car."""
-    return [build_car(shape, livery) for shape, livery in CARS]
+    return [build_car(shape, livery) for shape, livery in CAR_STYLES]

@@ -25,12 +25,12 @@ class Shaded:
     rider: npt.NDArray[np.bool_]
 
 
-def shade(parts: list[Part], frame: ChartFrame) -> Shaded:
+def shade(parts: list[Part], frame: ChartFrame, detail: int) -> Shaded:
     """Weld each part by itself, give every corner a normal and its chart position, share equal corners."""
     corners = []
     for part in parts:
         points, faces, keep = _weld(part)
-        corners.append((points[faces], corner_normals(points, faces), keep))
+        corners.append((points[faces], corner_normals(points, faces, SMOOTH_COS[detail]), keep))
     position = np.concatenate([c[0] for c in corners]).reshape(-1, 3)
     normal = np.concatenate([c[1] for c in corners]).reshape(-1, 3)
     joined = Part.join(parts)
@@ -65,7 +65,7 @@ def _weld(part: Part) -> tuple[Floats, Ints, npt.NDArray[np.bool_]]:
     return part.points_m[first], faces[keep], keep
 
 
-def corner_normals(points: Floats, faces: Ints, smooth_cos: float = SMOOTH_COS) -> Floats:
+def corner_normals(points: Floats, faces: Ints, smooth_cos: float) -> Floats:
     """Normal (m, 3, 3) of each corner: mean over the faces around its vertex that bend less than the limit.
 
     The mean is weighted by area, so slivers do not bend a flat panel.

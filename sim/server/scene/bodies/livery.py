@@ -39,6 +39,7 @@ class Livery:
     quarter_m: float = 0.1
     roof_glass: bool = False
     intake: tuple[float, float, float] | None = None
+    two_tone: bool = False  # doors in bright trim, as police cars have them
 
 
 def paint_car(shape: Shape, livery: Livery) -> tuple[Painter, Painter, Painter, Painter]:
@@ -88,6 +89,9 @@ def paint_side(side: Painter, shape: Shape, livery: Livery) -> None:
     for x0, x1 in livery.panels:
         side.box(x0, x1, belt - 0.06, roof, (1.0, 0.0, 0.0, 0.0))
     low = shape.sill_m + livery.trim_m
+    if livery.two_tone:
+        side.box(livery.doors[-1] - 0.1, livery.doors[0] + 0.03, low, belt - 0.03, BRIGHT)
+        side.box(livery.doors[-1] + 0.35, livery.doors[0] - 0.35, belt - 0.42, belt - 0.26, (0.0, 0.0, 0.0, 0.6))
     for x in livery.doors:
         side.line([(x + 0.03, low + 0.08), (x, belt - 0.25), (x - 0.02, belt + 0.02)], 0.014, GAP)
     if len(livery.doors) > 1:
@@ -101,10 +105,12 @@ def paint_side(side: Painter, shape: Shape, livery: Livery) -> None:
         side.disc(axle, shape.wheel_radius_m, arch_radius(shape) + 0.022, DARK)
     _, _, z0, z1 = livery.head
     w = livery.wrap_m[0]
-    side.polygon([(half + 0.1, z0), (half - w * 0.7, z0 + 0.03), (half - w, z1 + 0.01), (half + 0.1, z1)], LAMP)
+    if w > 0.0:
+        side.polygon([(half + 0.1, z0), (half - w * 0.7, z0 + 0.03), (half - w, z1 + 0.01), (half + 0.1, z1)], LAMP)
     _, _, z0, z1 = livery.tail
     w = livery.wrap_m[1]
-    side.polygon([(-half - 0.1, z0), (-half + w * 0.8, z0 + 0.02), (-half + w, z1), (-half - 0.1, z1)], LAMP)
+    if w > 0.0:
+        side.polygon([(-half - 0.1, z0), (-half + w * 0.8, z0 + 0.02), (-half + w, z1), (-half - 0.1, z1)], LAMP)
 
 
 def paint_front(front: Painter, shape: Shape, livery: Livery) -> None:

@@ -21,7 +21,8 @@ SIDE, TOP, FRONT, REAR = range(4)
 """Charts, in the order of ``ModelLibrary.mip_offset``: planar views along y, z, -x and +x."""
 
 WELD_M = 1e-5  # points of one part closer than this are one point
-SMOOTH_COS = float(np.cos(np.radians(42.0)))  # faces that meet at a sharper angle keep their edge
+SMOOTH_COS = tuple(np.cos(np.radians([42.0, 55.0, 70.0])).tolist())
+"""Faces that meet at a sharper angle keep their edge; coarse levels of detail bend more at every edge."""
 
 
 @dataclass(frozen=True)
@@ -137,11 +138,21 @@ def lathe(profile_m: npt.ArrayLike, segments: int, material: Material, axis: int
     return loft(rings, material)
 
 
+def disc(radius_m: float, y_m: float, segments: int, material: Material) -> Part:
+    """Flat disc at y, facing +y: a cover, open behind."""
+    angle = np.arange(segments) * (2.0 * np.pi / segments) + np.pi / segments
+    rim = np.stack([radius_m * np.cos(angle), np.full(segments, y_m), radius_m * np.sin(angle)], 1)
+    j = np.arange(segments)
+    faces = np.stack([np.full(segments, segments), (j + 1) % segments, j], 1)
+    return Part.of(np.concatenate([rim, [[0.0, y_m, 0.0]]]), faces, material)
+
+
 def ellipsoid(centre_m: npt.ArrayLike, radii_m: npt.ArrayLike, material: Material, segments: int = 12) -> Part:
     """Ellipsoid with ``segments`` around and half as many from pole to pole."""
-    steps = max(segments // 2, 3)
+    steps = max(segments // 2, 4)
     theta = np.linspace(0.0, np.pi, steps + 1)[1:-1]
-    part = lathe(np.stack([np.sin(theta), -np.cos(theta)], 1), segments, material)
+    wide = np.pi / (segments * np.sin(np.pi / segments))  # as wide on average as the round body
+    part = lathe(np.stack([wide * np.sin(theta), -np.cos(theta)], 1), segments, material)
     points = part.points_m.copy()
     points[-2:] = [[0.0, 0.0, -1.0], [0.0, 0.0, 1.0]]
     return replace(part, points_m=points * np.asarray(radii_m, np.float64) + np.asarray(centre_m, np.float64))
@@ -175,20 +186,24 @@ def by_normal(part: Part) -> Part:
 def tube(path_m: npt.ArrayLike, radii_m: npt.ArrayLike, segments: int, material: Material) -> Part:
     """Swept tube through ``path_m`` (n, 3); ``radii_m`` scalar, (n,) or (n, 2): side (y) and other half-width.
 
-    The cross-sections stay perpendicular to the path; the first half-width points to the side that is closest
-    to the y axis, so limbs keep flat fronts.
+    The cross-sections stay perpendicular to the path; the first half-width starts out along y (along x for a
+    path that itself starts along y) and is carried on without twist, so limbs keep flat fronts.
     """
     path = np.asarray(path_m, np.float64)
     radii = np.asarray(radii_m, np.float64)
     radii = np.broadcast_to(radii[:, None] if radii.ndim == 1 else radii, (len(path), 2))
     tangent = np.gradient(path, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
-    side = np.array([0.0, 1.0, 0.0]) - tangent * tangent[:, 1:2]
-    flat = np.linalg.norm(side, axis=1) < 0.2  # the path runs along y: any steady side will do
-    side[flat] = np.array([1.0, 0.0, 0.0]) - tangent[flat] * tangent[flat, 0:1]
-    side /= np.linalg.norm(side, axis=1, keepdims=True)
+    side = np.empty_like(path)
+    along_y = abs(float(tangent[0, 1])) > 0.97
+    last = np.array([1.0, 0.0, 0.0]) if along_y else np.array([0.0, 1.0, 0.0])
+    for k, t in enumerate(tangent):  # carried from ring to ring, so that the tube does not twist
+        last = last - t * float(t @ last)
+        last = last / np.linalg.norm(last)
+        side[k] = last
     other = np.cross(tangent, side)
     angle = (np.arange(segments) + 0.5) * (2.0 * np.pi / segments)
+    radii = radii * (np.pi / (segments * np.sin(np.pi / segments)))  # as wide on average as the round tube
     rings = (
         path[:, None, :]
         + np.cos(angle)[None, :, None] * radii[:, None, :1] * side[:, None, :]

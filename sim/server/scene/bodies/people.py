@@ -113,7 +113,7 @@ def figure_parts(figure: Figure, j: Joints, detail: int) -> list[Part]:
     parts = [*_trunk(figure, j, detail), *_head(figure, j, detail)]
     for side in (0, 1):
         parts += _leg(figure, j, side, detail) + _arm(figure, j, side, detail)
-    if figure.bag and detail < 2:
+    if figure.bag:
         parts.append(_bag(figure, j, detail))
     return parts
 

@@ -7,7 +7,7 @@ borders lie on grid lines and stay straight on rounded noses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +17,13 @@ from sim.server.scene.mesh import Material
 
 Profile = tuple[tuple[float, float], ...]
 
-NOSE_Y = ((0.0, 0.22, 0.44, 0.62, 0.76, 0.86, 0.93, 0.98), (0.0, 0.45, 0.76, 0.93), (0.0, 0.7, 0.93))
-FLANK_STEP_M = (0.22, 0.5, 1.2)
-ARCH_STEPS = (9, 5, 4)
-WALL = (
-    (0.0, 0.1, 0.22, 0.36, 0.5, 0.64, 0.76, 0.86, 0.93, 0.975, 1.0),
-    (0.0, 0.18, 0.45, 0.76, 0.93, 1.0),
-    (0.0, 0.35, 0.85, 1.0),
-)
-DECK_Y = ((0.94, 0.75, 0.4, 0.0), (0.7, 0.0), (0.0,))
-CABIN_T = ((0.0, 0.1, 0.3, 0.5, 0.7, 0.86, 0.95, 1.0), (0.0, 0.4, 0.85, 1.0), (0.0, 0.8, 1.0))
+NOSE_Y = ((0.0, 0.24, 0.48, 0.68, 0.82, 0.91, 0.97), (0.0, 0.5, 0.8, 0.94), (0.0, 0.84))
+FLANK_STEP_M = (0.24, 0.7, 2.5)
+ARCH_STEPS = (8, 3, 0)
+WALL = ((0.0, 0.1, 0.24, 0.4, 0.58, 0.74, 0.87, 0.95, 1.0), (0.0, 0.15, 0.55, 0.93, 1.0), (0.0, 0.3, 1.0))
+DECK_Y = ((0.93, 0.7, 0.36, 0.0), (0.6, 0.0), (0.0,))
+CABIN_T = ((0.0, 0.12, 0.36, 0.62, 0.84, 0.95, 1.0), (0.0, 0.5, 0.9, 1.0), (0.0, 0.9, 1.0))
+CABIN_STEPS = (9, 3, 2)
 CHART_CORNER = 0.85  # share of the half width up to which a wall belongs to the front or rear chart
 
 
@@ -73,7 +70,18 @@ class Shape:
     crown_m: float = 0.04
     arch_m: float = 0.05
     taper: float = 0.05
-    belt_m: float = field(default=0.9)
+    belt_m: float = 0.9
+    rear_m: float | None = None  # where the shell ends: a truck's cab is shorter than the truck
+
+    @property
+    def front_end_m(self) -> float:
+        """x of the foremost point."""
+        return self.length_m / 2
+
+    @property
+    def rear_end_m(self) -> float:
+        """x of the shell's rearmost point."""
+        return -self.length_m / 2 if self.rear_m is None else self.rear_m
 
 
 def curve(profile: Profile, at: npt.ArrayLike, soften: float = 0.0) -> Floats:
@@ -97,12 +105,13 @@ def arch_radius(shape: Shape) -> float:
 
 def _outline(shape: Shape, detail: int) -> tuple[Floats, Floats, npt.NDArray[np.uint8]]:
     """Columns of the body: x (n,), share of the half width (n,), chart of each gap between columns (n - 1,)."""
-    half, p = shape.length_m / 2, shape.corner_power
+    front, rear, p = shape.front_end_m, shape.rear_end_m, shape.corner_power
     ends = np.array(NOSE_Y[detail])
     round_off = 1.0 - (1.0 - ends**p) ** (1.0 / p)
-    front_x = half - shape.corner_m[0] * round_off
-    rear_x = -half + shape.corner_m[1] * round_off
-    first, last = half - shape.corner_m[0], -half + shape.corner_m[1]
+    front_x = front - shape.corner_m[0] * round_off
+    rear_x = rear + shape.corner_m[1] * round_off
+    first, last = front - shape.corner_m[0], rear + shape.corner_m[1]
+    middle_x, reach = (front + rear) / 2, (front - rear) / 2
     flank = [np.linspace(first, last, max(int((first - last) / FLANK_STEP_M[detail]), 2) + 1)]
     if detail < 2:
         angle = np.linspace(0.0, np.pi, ARCH_STEPS[detail] + 2)
@@ -113,8 +122,8 @@ def _outline(shape: Shape, detail: int) -> tuple[Floats, Floats, npt.NDArray[np.
             flank.append(np.concatenate([arch, [axle + r + 0.006, axle - r - 0.006]]))
     x = np.sort(np.concatenate(flank))[::-1]
     x = x[(x <= first) & (x >= last)]
-    y = 1.0 - shape.taper * (np.abs(x) / half) ** 4
-    join = 1.0 - shape.taper * (np.abs(np.array([first, last])) / half) ** 4
+    y = 1.0 - shape.taper * (np.abs(x - middle_x) / reach) ** 4
+    join = 1.0 - shape.taper * (np.abs(np.array([first, last]) - middle_x) / reach) ** 4
     columns_x = np.concatenate([front_x, x, rear_x[::-1]])
     columns_y = np.concatenate([ends * join[0], y, (ends * join[1])[::-1]])
     middle = (columns_y[1:] + columns_y[:-1]) / 2
@@ -139,17 +148,17 @@ def _bottom(shape: Shape, x: Floats, detail: int) -> Floats:
 
 def body(shape: Shape, detail: int) -> Part:
     """The lower body, closed."""
-    half = shape.length_m / 2
     x, y, chart = _outline(shape, detail)
     low, top = _bottom(shape, x, detail), deck_height(shape, x)
     wall = np.array(WALL[detail])
     z = low[:, None] + (top - low)[:, None] * wall  # (columns, rows of the wall)
     share = (z - shape.sill_m) / (top - shape.sill_m)[:, None]
     width = curve(shape.wall, share, 0.02 if detail == 0 else 0.0)
-    near_front = np.clip((x - (half - 1.0)) / 0.7, 0.0, 1.0)[:, None]
-    near_rear = np.clip((-x - (half - 1.0)) / 0.7, 0.0, 1.0)[:, None]
-    back = curve(shape.nose, z, 0.03) * near_front**2 * (3 - 2 * near_front)
-    fore = curve(shape.tail, z, 0.03) * near_rear**2 * (3 - 2 * near_rear)
+    near_front = np.clip((x - (shape.front_end_m - 1.0)) / 0.7, 0.0, 1.0)[:, None]
+    near_rear = np.clip((shape.rear_end_m + 1.0 - x) / 0.7, 0.0, 1.0)[:, None]
+    level = shape.sill_m + (top - shape.sill_m)[:, None] * wall  # not z: a row must not fold where an arch lifts it
+    back = curve(shape.nose, level, 0.03) * near_front**2 * (3 - 2 * near_front)
+    fore = curve(shape.tail, level, 0.03) * near_rear**2 * (3 - 2 * near_rear)
     walls = np.stack([x[:, None] - back + fore, y[:, None] * width * shape.width_m / 2, z], axis=-1)
     edge = walls[:, -1]
     deck = []
@@ -174,7 +183,7 @@ def cabin(shape: Shape, detail: int) -> Part:
         raise ValueError(f"shape {shape.name!r} has no cabin; build its body alone")
     t = np.array(CABIN_T[detail])
     ends = np.array(NOSE_Y[detail])
-    steps = (9, 4, 2)[detail]
+    steps = CABIN_STEPS[detail]
     along = np.linspace(0.0, 1.0, steps + 1)
     p = 2.4
     round_off = 1.0 - (1.0 - ends**p) ** (1.0 / p)

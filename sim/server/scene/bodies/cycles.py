@@ -1,0 +1,241 @@
+"""Bicycles and motorcycles with their riders.
+
+The front wheel is wheel 1, the rear wheel is wheel 3, as on the left side of a car. Bicycles come in eight
+positions of the cranks, ``NAME@0`` .. ``NAME@7``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sim.server.scene.bodies.body import Body, Lamp
+from sim.server.scene.bodies.charts import DARK, LAMP, ChartFrame, Painter
+from sim.server.scene.bodies.parts import FRONT, REAR, SIDE, TOP, Part, box, by_normal, ellipsoid, lathe, tube
+from sim.server.scene.bodies.people import ADULT, WOMAN, Figure, figure_parts
+from sim.server.scene.bodies.skeleton import WALK_PHASES, seated
+from sim.server.scene.bodies.wheels import hoop
+from sim.server.scene.mesh import Material, Tag
+
+Point = tuple[float, float, float]
+PAINT, METAL, PLASTIC = Material.PAINT, Material.METAL, Material.PLASTIC
+TUBE = (7, 5, 3)  # points around a frame tube
+BLOB = (14, 8, 6)  # points around a tank or a seat
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """Geometry of a two-wheeler in metres: hubs (x), wheel radius and tyre half width, saddle, bars, crank or pegs.
+
+    lean_rad is the rider's; bars is (x, half width, z); build makes the machine without wheels and rider.
+    """
+
+    name: str
+    tag: Tag
+    hubs: tuple[float, float]
+    radius_m: float
+    tyre_m: float
+    saddle: tuple[float, float]
+    bars: Point
+    feet: tuple[float, float, float]  # x, half distance, z: pegs, or the crank's axle
+    lean_rad: float
+    figure: Figure
+    build: Callable[[Cycle, int], list[Part]]
+    crank_m: float = 0.0
+    lamp: tuple[float, float] = (0.0, 0.0)  # z of the head lamp, z of the tail lamp; 0 for none
+    spokes: int = 0
+
+
+def _pair(part: Part) -> list[Part]:
+    return [part, part.mirrored()]
+
+
+def _tubes(lines: Sequence[tuple[Point, Point]], radius_m: float, detail: int, kind: Material) -> list[Part]:
+    return [tube([a, b], radius_m, TUBE[detail], kind) for a, b in lines]
+
+
+def _blob(centre: Point, radii: Point, kind: Material, detail: int) -> Part:
+    part = ellipsoid(centre, radii, kind, BLOB[detail])
+    return by_normal(part) if kind == PAINT else part
+
+
+def bicycle(c: Cycle, detail: int) -> list[Part]:
+    """Diamond frame, fork, bars, saddle, cranks' chain ring; mudguards and carrier on a city bicycle."""
+    (front, rear), r = c.hubs, c.radius_m
+    bb, (sx, sz) = (c.feet[0], 0.0, c.feet[2]), c.saddle
+    bx, half, bz = c.bars
+    seat, head = (sx + 0.03, 0.0, sz - 0.12), (front - 0.16, 0.0, bz - 0.14)
+    low_head = (front - 0.10, 0.0, r + 0.30)
+    lines = [(bb, seat), (seat, head), (bb, low_head), (head, low_head), (low_head, (front, 0.0, r))]
+    if c.name == "city_bicycle":
+        lines[1] = ((bb[0] - 0.02, 0.0, bb[2] + 0.18), head)
+    thin = [((rear, 0.0, r), seat), ((rear, 0.0, r), bb)]
+    parts = _tubes(lines, 0.021, detail, PAINT) + _tubes(thin, 0.014, detail, PAINT)
+    parts += _tubes([(seat, (sx, 0.0, sz - 0.02)), (head, (bx - 0.03, 0.0, bz))], 0.015, detail, METAL)
+    grip = 0.10 if c.name == "racing_bicycle" else -0.08
+    parts.append(tube([(bx + grip, -half, bz - abs(grip) * 0.3), (bx, -half * 0.55, bz), (bx, half * 0.55, bz),
+                       (bx + grip, half, bz - abs(grip) * 0.3)], 0.015, TUBE[detail], PLASTIC))  # fmt: skip
+    parts.append(_blob((sx, 0.0, sz), (0.13, 0.075, 0.035), PLASTIC, detail))
+    if detail < 2:
+        parts.append(lathe([(0.10, 0.03), (0.10, 0.045)], 12, METAL, axis=1).moved(bb))
+    if c.name == "city_bicycle" and detail < 2:
+        for x in (front, rear):
+            angle = np.linspace(0.3, np.pi * 0.85, 7) if x < 0 else np.linspace(0.9, np.pi * 0.8, 5)
+            path = np.stack([x - (r + 0.03) * -np.cos(angle), 0 * angle, r + (r + 0.03) * np.sin(angle)], 1)
+            parts.append(tube(path, [(0.03, 0.008)] * len(path), 4, PAINT))
+        parts.append(box((rear - 0.22, -0.08, r * 2 + 0.04), (sx - 0.1, 0.08, r * 2 + 0.07), METAL))
+    return parts
+
+
+def cruiser(c: Cycle, detail: int) -> list[Part]:
+    """Low heavy motorcycle: long fork, teardrop tank, V engine, wide mudguards, exhausts."""
+    (front, rear), r = c.hubs, c.radius_m
+    bx, half, bz = c.bars
+    parts = [
+        _blob((0.12, 0.0, 0.82), (0.33, 0.17, 0.14), PAINT, detail),
+        _blob((-0.40, 0.0, 0.72), (0.36, 0.17, 0.09), PLASTIC, detail),
+        _blob((rear - 0.02, 0.0, 0.60), (0.38, 0.11, 0.16), PAINT, detail),
+        _blob((front, 0.0, r + 0.20), (0.26, 0.085, 0.16), PAINT, detail),
+        _blob((0.05, 0.0, 0.48), (0.30, 0.20, 0.22), METAL, detail),
+        _blob((front - 0.33, 0.0, 0.98), (0.11, 0.11, 0.11), PAINT, detail),
+    ]
+    parts += _fork(c, detail, 0.025, (front - 0.42, bz - 0.06))
+    parts.append(tube([(bx - 0.2, -half, bz), (bx, -half * 0.6, bz), (bx, half * 0.6, bz), (bx - 0.2, half, bz)], 0.02,
+                      TUBE[detail], METAL))  # fmt: skip
+    pipe = tube(
+        [(0.22, 0.16, 0.55), (0.05, 0.21, 0.28), (-0.9, 0.21, 0.30)], [0.035, 0.045, 0.055], TUBE[detail], METAL
+    )
+    return [*parts, pipe, tube([(0.3, 0.0, 0.72), (-0.3, 0.0, 0.45), (rear, 0.0, r)], 0.06, TUBE[detail], PLASTIC)]
+
+
+def sport_bike(c: Cycle, detail: int) -> list[Part]:
+    """Faired motorcycle: nose with screen, tank, belly fairing, raised tail."""
+    (front, rear), r = c.hubs, c.radius_m
+    bx, half, bz = c.bars
+    parts = [
+        _blob((0.14, 0.0, 0.84), (0.31, 0.16, 0.15), PAINT, detail),
+        _blob((0.48, 0.0, 0.86), (0.27, 0.19, 0.22), PAINT, detail),
+        _blob((0.16, 0.0, 0.50), (0.42, 0.19, 0.26), PAINT, detail),
+        _blob((0.60, 0.0, 1.05), (0.12, 0.14, 0.14), Material.GLASS, detail),
+        _blob((-0.32, 0.0, 0.82), (0.28, 0.13, 0.06), PLASTIC, detail),
+        _blob((-0.66, 0.0, 0.90), (0.28, 0.09, 0.085), PAINT, detail),
+        _blob((front, 0.0, r + 0.20), (0.23, 0.075, 0.13), PAINT, detail),
+    ]
+    parts += _fork(c, detail, 0.028, (front - 0.30, bz - 0.04))
+    parts.append(tube([(bx, -half, bz), (bx + 0.08, 0.0, bz + 0.02), (bx, half, bz)], 0.018, TUBE[detail], PLASTIC))
+    pipe = tube([(-0.1, 0.16, 0.30), (-0.4, 0.18, 0.40), (-0.78, 0.19, 0.62)], [0.03, 0.055, 0.05], TUBE[detail], METAL)
+    return [*parts, pipe, tube([(-0.05, 0.0, 0.45), (rear, 0.0, r)], 0.07, TUBE[detail], METAL)]
+
+
+def scooter(c: Cycle, detail: int) -> list[Part]:
+    """Scooter: leg shield, flat floor, bulging rear body with the seat on it."""
+    (front, rear), r = c.hubs, c.radius_m
+    bx, half, bz = c.bars
+    parts = [
+        _blob((-0.46, 0.0, 0.56), (0.40, 0.21, 0.21), PAINT, detail),
+        _blob((-0.36, 0.0, 0.79), (0.36, 0.14, 0.07), PLASTIC, detail),
+        by_normal(box((-0.2, -0.17, 0.26), (0.34, 0.17, 0.34), PAINT, 0.03)),
+        by_normal(tube([(0.28, 0.0, 0.30), (0.38, 0.0, 0.5), (0.36, 0.0, 0.85)],
+                       [(0.20, 0.05), (0.22, 0.05), (0.16, 0.05)], BLOB[detail], PAINT)),
+        _blob((front, 0.0, r + 0.17), (0.24, 0.09, 0.15), PAINT, detail),
+        _blob((bx + 0.04, 0.0, bz - 0.03), (0.13, 0.14, 0.09), PAINT, detail),
+    ]  # fmt: skip
+    parts += _fork(c, detail, 0.03, (bx, bz - 0.05))
+    parts.append(tube([(bx - 0.06, -half, bz), (bx, 0.0, bz), (bx - 0.06, half, bz)], 0.018, TUBE[detail], PLASTIC))
+    return parts
+
+
+def _fork(c: Cycle, detail: int, radius_m: float, top: tuple[float, float]) -> list[Part]:
+    hub = (c.hubs[0], c.tyre_m + 0.03, c.radius_m)
+    return _pair(tube([hub, (top[0], c.tyre_m + 0.03, top[1])], radius_m, TUBE[detail], METAL))
+
+
+BIKER = replace(Figure("biker", ADULT), helmet=True)
+CYCLIST = replace(Figure("cyclist", ADULT), sleeves="short", legs="shorts", helmet=True)
+CYCLES = (
+    Cycle("bicycle", Tag.BICYCLE, (0.53, -0.53), 0.345, 0.026, (-0.25, 0.96), (0.36, 0.29, 1.02), (-0.09, 0.10, 0.30),
+          0.62, replace(Figure("rider", ADULT), helmet=True, bag="backpack"), bicycle, 0.17, spokes=9),
+    Cycle("racing_bicycle", Tag.BICYCLE, (0.50, -0.50), 0.34, 0.016, (-0.25, 1.0), (0.42, 0.21, 0.95), (-0.07, 0.09, 0.28),
+          0.92, CYCLIST, bicycle, 0.17, spokes=8),
+    Cycle("city_bicycle", Tag.BICYCLE, (0.56, -0.56), 0.35, 0.022, (-0.30, 0.93), (0.22, 0.30, 1.12), (-0.09, 0.10, 0.29),
+          0.10, replace(Figure("rider", WOMAN), female=True, hair="long"), bicycle, 0.165, spokes=9),
+    Cycle("cruiser", Tag.MOTORCYCLE, (0.82, -0.78), 0.325, 0.07, (-0.42, 0.78), (0.18, 0.38, 1.06), (0.42, 0.26, 0.36),
+          -0.02, BIKER, cruiser, lamp=(0.98, 0.68), spokes=8),
+    Cycle("sport_bike", Tag.MOTORCYCLE, (0.70, -0.70), 0.305, 0.075, (-0.34, 0.88), (0.40, 0.31, 0.96), (-0.28, 0.20, 0.42),
+          0.70, BIKER, sport_bike, lamp=(0.86, 0.92), spokes=5),
+    Cycle("scooter", Tag.MOTORCYCLE, (0.64, -0.62), 0.235, 0.055, (-0.36, 0.84), (0.30, 0.32, 1.02), (0.14, 0.14, 0.42),
+          0.08, replace(Figure("rider", WOMAN), female=True, hair="long", helmet=True), scooter, lamp=(1.0, 0.62), spokes=5),
+)  # fmt: skip
+
+
+def rider_parts(c: Cycle, phase: int, detail: int) -> list[Part]:
+    """The rider on the saddle with the cranks in ``phase`` of eight."""
+    hands = np.array([[c.bars[0] - 0.06, s * (c.bars[1] - 0.05), c.bars[2] + 0.03] for s in (-1.0, 1.0)])
+    feet = np.array([[c.feet[0], s * c.feet[1], c.feet[2]] for s in (-1.0, 1.0)])
+    pedals = []
+    if c.crank_m > 0.0:
+        turn = 2.0 * np.pi * phase / WALK_PHASES + np.array([0.0, np.pi])
+        feet[:, 0] += c.crank_m * np.sin(turn)
+        feet[:, 2] += c.crank_m * np.cos(turn)
+        for foot in feet:
+            axle = (c.feet[0], foot[1] * 0.6, c.feet[2])
+            pedals.append(tube([axle, (foot[0], foot[1] * 0.6, foot[2])], 0.014, TUBE[detail], METAL))
+        feet += [-0.06, 0.0, c.figure.build.ankle_m + 0.02]  # the ball of the foot is on the pedal
+    joints = seated(c.figure.build, (c.saddle[0] - 0.02, 0.0, c.saddle[1] + 0.09), feet, hands, c.lean_rad)
+    return [*pedals, *(p.ridden() for p in figure_parts(c.figure, joints, detail))]
+
+
+def wheel_parts(c: Cycle, detail: int) -> list[Part]:
+    """Front wheel (1) and rear wheel (3)."""
+    wheel = hoop(c.radius_m, c.tyre_m, detail, c.spokes)
+    return [wheel.moved((x, 0.0, c.radius_m)).turning(k) for x, k in zip(c.hubs, (1, 3), strict=True)]
+
+
+def build_cycle(c: Cycle, phase: int | None) -> Body:
+    """A two-wheeler with its rider, centred over its length; phase None has no suffix."""
+    lods = []
+    shift = 0.0
+    for detail in range(3):
+        parts = [*c.build(c, detail), *wheel_parts(c, detail), *rider_parts(c, phase or 0, detail)]
+        if detail == 0:
+            x = np.concatenate([p.points_m[:, 0] for p in parts])
+            shift = -float(x.max() + x.min()) / 2
+        lods.append([p.moved((shift, 0.0, 0.0)) for p in parts])
+    points = np.concatenate([p.points_m for p in lods[0]])
+    length, width, height = np.ptp(points, axis=0)
+    frame = ChartFrame(float(length), float(width), float(height))
+    gone = (0.0, 0.0, 0.0, 0.0)
+    front, rear = ((x + shift, 0.0, c.radius_m, c.radius_m) for x in c.hubs)
+    lamps: tuple[tuple[float, float, float, float], ...] = ()
+    charts = None
+    if c.lamp[0] > 0.0:
+        lamps = (
+            (length / 2 - 0.3, 0.0, c.lamp[0], float(Lamp.HEAD)),
+            (-length / 2 + 0.05, 0.0, c.lamp[1], float(Lamp.TAIL)),
+        )
+        charts = paint_cycle(c, frame)
+    name = c.name if phase is None else f"{c.name}@{phase}"
+    return Body(name, c.tag, frame, (lods[0], lods[1], lods[2]), charts, (front, gone, rear, gone), lamps, phase or 0)
+
+
+def paint_cycle(c: Cycle, frame: ChartFrame) -> tuple[Painter, Painter, Painter, Painter]:
+    """Head lamp on the front chart, tail lamp on the rear one."""
+    side, top, front, rear = (Painter(frame, k) for k in (SIDE, TOP, FRONT, REAR))
+    if c.name == "sport_bike":
+        front.box(0.03, 0.15, c.lamp[0] - 0.04, c.lamp[0] + 0.03, LAMP)
+        side.polygon([(0.0, 0.3), (0.5, 0.42), (0.45, 0.5), (0.0, 0.36)], DARK)
+    else:
+        front.disc(0.0, c.lamp[0], 0.085, LAMP)
+    rear.box(-0.09, 0.09, c.lamp[1] - 0.04, c.lamp[1] + 0.04, LAMP, mirror=False)
+    return side, top, front, rear
+
+
+def build_cycles() -> list[Body]:
+    """Every two-wheeler; those that are pedalled in all positions of the cranks."""
+    out = []
+    for c in CYCLES:
+        phases: tuple[int | None, ...] = tuple(range(WALK_PHASES)) if c.crank_m > 0.0 else (None,)
+        out += [build_cycle(c, phase) for phase in phases]
+    return out

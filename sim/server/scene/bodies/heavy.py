@@ -1,0 +1,150 @@
+"""Vans, trucks and buses: the car's shell at other proportions, boxes on a chassis, and what stands on the roof."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.server.scene.bodies.body import Body, Lamp, lamp_pairs
+from sim.server.scene.bodies.cars import blinkers, underbody, wheel_parts, wheels_of
+from sim.server.scene.bodies.charts import BRIGHT, DARK, GAP, GLAZED, ChartFrame, Painter
+from sim.server.scene.bodies.heavy_styles import HEAVY_STYLES, HeavyStyle
+from sim.server.scene.bodies.livery import paint_car
+from sim.server.scene.bodies.parts import Part, box, ellipsoid, tube
+from sim.server.scene.bodies.shell import arch_radius, body, cabin
+from sim.server.scene.mesh import Material
+
+
+def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
+    """The car's charts with the style's doors, shutters, stripes, display and box doors added."""
+    shape, livery = style.shape, style.livery
+    side, top, front, rear = paint_car(shape, livery)
+    half_width = shape.width_m / 2
+    for z0, z1 in style.stripes_z:
+        for painter in (side, rear):
+            painter.box(-20.0, 20.0, z0, z1, (0.0, 0.0, 0.0, 0.45), mirror=False)
+    for load in style.loads:
+        if load.material == Material.PAINT:
+            side.box(load.x[0] - 0.1, load.x[1], load.z[0], load.z[0] + 0.06, DARK)
+    for x0, x1, z0, z1 in style.shutters:
+        side.box(x0, x1, z0, z1, (0.0, 0.0, 0.0, 0.35))
+        for z in np.arange(z0 + 0.06, z1 - 0.02, 0.09):
+            side.box(x0, x1, z, z + 0.02, (0.0, 0.0, 0.0, 0.6))
+    for axle in shape.axles_m:
+        side.disc(axle, shape.wheel_radius_m, arch_radius(shape) + 0.02, DARK)
+    for x0, x1 in style.glazed_doors:
+        side.box(x0, x1, shape.sill_m + 0.1, shape.height_m * 0.84, DARK)
+        middle = (x0 + x1) / 2
+        for a, b in ((x0 + 0.06, middle - 0.03), (middle + 0.03, x1 - 0.06)):
+            side.box(a, b, shape.sill_m + 0.22, shape.height_m * 0.82, GLAZED)
+    if style.sign_m > 0.0:
+        z1 = shape.height_m - 0.14
+        front.box(-style.sign_m - 0.06, style.sign_m + 0.06, z1 - 0.26, z1, DARK, mirror=False)
+        for k in range(9):
+            u = (k - 4) * style.sign_m / 5.0
+            front.box(u - 0.05, u + 0.05, z1 - 0.2, z1 - 0.06, (0.0, 0.0, 0.25, 0.4), mirror=False)
+    if style.spare_m > 0.0:
+        front.disc(0.0, 0.9, style.spare_m, BRIGHT)
+        front.disc(0.0, 0.9, style.spare_m * 0.78, (1.0, 0.0, 0.0, 0.0))
+        front.line([(0.0, 0.62), (half_width * 0.8, 1.12)], 0.02, BRIGHT)
+    paint_box_doors(rear, style)
+    return side, top, front, rear
+
+
+def paint_box_doors(rear: Painter, style: HeavyStyle) -> None:
+    """Two leaves with a gap and hinges on the rear of a painted box; small windows in them."""
+    for load in style.loads:
+        if load.material != Material.PAINT:
+            continue
+        w, (z0, z1) = load.width_m / 2, load.z
+        rear.box(-w, w, 0.0, z0 + 0.08, DARK, mirror=False)
+        rear.line([(0.0, z0 + 0.1), (0.0, z1 - 0.12)], 0.03, GAP)
+        rear.line([(w * 0.78, z0 + 0.1), (w * 0.78, z1 - 0.12)], 0.02, GAP)
+        rear.box(w * 0.14, w * 0.6, z0 + (z1 - z0) * 0.58, z0 + (z1 - z0) * 0.82, GLAZED)
+        y0, y1, low, high = style.livery.tail
+        rear.box(y0, y1, low, high, (0.0, 0.0, 1.0, 0.0))
+        rear.plate(style.livery.plate_z[1])
+
+
+def chassis(style: HeavyStyle, detail: int) -> list[Part]:
+    """Frame under the boxes, mudguards over the rear wheels, an under-run bar with tail lamps behind."""
+    if not style.loads:
+        return []
+    shape, load = style.shape, style.loads[0]
+    x0, r = load.x[0], shape.wheel_radius_m
+    parts = [box((x0 + 0.05, -0.45, r), (shape.front_end_m - 0.8, 0.45, load.z[0] + 0.02), Material.PLASTIC)]
+    if load.material == Material.PAINT:
+        return parts
+    w = load.width_m / 2
+    parts.append(box((x0 + 0.02, -w * 0.92, r * 0.85), (x0 + 0.1, w * 0.92, r * 0.85 + 0.16), Material.PLASTIC))
+    if detail < 2:
+        lamps = box((x0, -w * 0.94, load.z[0] - 0.24), (x0 + 0.08, w * 0.94, load.z[0] - 0.04), Material.PAINT)
+        parts.append(lamps)
+        rear_axle, front_axle = shape.axles_m[1], shape.axles_m[0]
+        guard = box((rear_axle + r + 0.35, -w * 0.9, r * 0.7), (front_axle - r - 0.35, w * 0.9, load.z[0] - 0.1),
+                    Material.PLASTIC)  # fmt: skip
+        parts.append(guard)
+    return parts
+
+
+def loads(style: HeavyStyle) -> list[Part]:
+    """The boxes, edges cut by a few centimetres."""
+    out = []
+    for load in style.loads:
+        w = load.width_m / 2
+        out.append(box((load.x[0], -w, load.z[0]), (load.x[1], w, load.z[1]), load.material, 0.05))
+    return out
+
+
+def roof_parts(style: HeavyStyle, detail: int) -> list[Part]:
+    """Beacons, ladder and mirrors."""
+    parts = []
+    for x, z in style.beacons:
+        parts.append(box((x - 0.1, -0.7, z - 0.03), (x + 0.1, 0.7, z + 0.13), Material.GLASS, 0.03))
+    if style.ladder_m > 0.0:
+        z, half = style.shape.height_m - 0.16, style.ladder_m / 2
+        for y in (-0.35, 0.35):
+            parts.append(box((-half - 0.6, y - 0.05, z - 0.06), (half - 0.6, y + 0.05, z + 0.16), Material.METAL))
+        if detail == 0:
+            rungs = np.arange(-half - 0.4, half - 0.6, 0.4)
+            parts += [box((x, -0.32, z), (x + 0.06, 0.32, z + 0.06), Material.METAL) for x in rungs]
+        parts.append(box((-half - 0.4, -0.4, 2.95), (-half, 0.4, z), Material.METAL))
+        parts.append(box((half - 1.2, -0.4, 2.85), (half - 0.9, 0.4, z), Material.METAL))
+    if detail < 2:
+        x, z, h = style.mirror
+        y = style.shape.width_m / 2 + 0.06
+        mirror = ellipsoid((x, y, z), (0.06, 0.09, h), Material.PLASTIC, 10 if detail == 0 else 6)
+        arm = tube([(x, y - 0.16, z + h * 0.4), (x, y, z + h * 0.5)], 0.018, 4, Material.PLASTIC)
+        parts += [mirror, mirror.mirrored(), arm, arm.mirrored()]
+    return parts
+
+
+def build_heavy(style: HeavyStyle) -> Body:
+    """One van, truck or bus."""
+    shape, livery = style.shape, style.livery
+    lods = []
+    for detail in range(3):
+        under = underbody(shape, detail) if shape.rear_m is None else chassis(style, detail)
+        shell = [body(shape, detail), cabin(shape, detail)]
+        lods.append([*shell, *loads(style), *wheel_parts(shape, detail), *under, *roof_parts(style, detail)])
+    half = shape.length_m / 2
+    head_z, tail_z = (livery.head[2] + livery.head[3]) / 2, (livery.tail[2] + livery.tail[3]) / 2
+    width = max([shape.width_m, *(load.width_m for load in style.loads)])
+    beacons = tuple((x, 0.0, z + 0.1, float(Lamp.BEACON)) for x, z in style.beacons)
+    lamps = lamp_pairs(
+        (Lamp.HEAD, half - 0.05, (livery.head[0] + livery.head[1]) / 2, head_z),
+        (Lamp.TAIL, -half + 0.02, (livery.tail[0] + livery.tail[1]) / 2, tail_z),
+    ) + blinkers(half, width / 2, head_z, tail_z)
+    return Body(
+        shape.name,
+        style.tag,
+        ChartFrame(shape.length_m, shape.width_m, shape.height_m),
+        (lods[0], lods[1], lods[2]),
+        paint_heavy(style),
+        wheels_of(shape),
+        (*lamps[: 8 - len(beacons)], *beacons),
+    )
+
+
+def build_heavy_vehicles() -> list[Body]:
+    """Every van, truck and bus."""
+    return [build_heavy(style) for style in HEAVY_STYLES]
