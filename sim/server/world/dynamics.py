@@ -50,6 +50,15 @@ def friction_scale(weather: Weather) -> float:
     return 1.0 - 0.3 * wet - 0.1 * water
 
 
+def _lie_as_rotated(body: Any) -> None:
+    """Until the next look at the ground, the ground is as tilted as the body."""
+    body["ground_pitch"], body["ground_roll"] = body["rotation"][0], body["rotation"][2]
+    body["body_pitch"] = body["body_roll"] = 0.0
+    if body["kind"] == VEHICLE:
+        up = rotation_matrix(*body["rotation"])[:, 2]
+        body["normal"] = up if up[2] > 0.5 else (0.0, 0.0, 1.0)  # steeper than 60 degrees is no ground
+
+
 class Dynamics:
     """All bodies that move or can be hit. Columns are sorted by actor id."""
 
@@ -74,7 +83,7 @@ class Dynamics:
         body = self._new(actor_id, VEHICLE, position_m, rotation_rad)
         body["half"] = np.asarray(spec.size_m) / 2.0
         body["centre"] = (0.0, 0.0, spec.size_m[2] / 2.0)
-        body["ground_pitch"], body["ground_roll"] = body["rotation"][0], body["rotation"][2]
+        _lie_as_rotated(body)
         body["gear"] = 1
         write_machine(body, spec, spec.physics)
         self._insert(body)
@@ -209,8 +218,7 @@ class Dynamics:
             body["position"] = position_m
         if rotation_rad is not None:
             body["rotation"] = rotation_rad
-            body["ground_pitch"], body["ground_roll"] = rotation_rad[0], rotation_rad[2]
-            body["body_pitch"] = body["body_roll"] = 0.0
+            _lie_as_rotated(body)
 
     def set_velocity(self, actor_id: int, velocity_mps: Vector) -> None:
         """Set the velocity, world frame."""
