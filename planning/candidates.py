@@ -21,7 +21,8 @@ from planning.speed import Motion
 class CandidateConfig:
     """Which candidates are tried and what they cost."""
 
-    offsets_m: tuple[float, ...] = (0.0, 0.35, -0.35, 0.7, -0.7, 1.05, -1.05)  # kept only where the lane is wide enough
+    offset_shares: tuple[float, ...] = (0.0, 0.5, -0.5, 1.0, -1.0)  # of the room that the lane leaves beside the car
+    offset_most_m: float = 1.2  # on a wide lane
     edge_m: float = 0.15  # free space kept to the lane's edge
     caps_mps2: tuple[float, ...] = (math.inf, -1.0, -2.5, -4.5, -8.0)  # nominal, then harder brakings
     shift_s: float = 3.0  # a sideways shift of 0.7 m in 3 s stays below 0.5 m/s2
@@ -67,8 +68,10 @@ def shift(s_m: float, start: tuple[float, float, float], to_m: float, length_m: 
 
 def offsets(width_m: float, vehicle: VehicleModel, config: CandidateConfig) -> list[float]:
     """Offsets that keep the car within a lane of ``width_m``; always 0."""
-    room = 0.5 * width_m - 0.5 * vehicle.width_m - config.edge_m
-    return [offset for offset in config.offsets_m if offset == 0.0 or abs(offset) <= room]
+    room = min(0.5 * width_m - 0.5 * vehicle.width_m - config.edge_m, config.offset_most_m)
+    if room < 0.1:
+        return [0.0]
+    return [round(share * room, 2) for share in config.offset_shares]
 
 
 def to_world(reference: Reference, motion: Motion, lateral: Shift) -> tuple[FloatArray, FloatArray]:

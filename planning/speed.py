@@ -123,8 +123,8 @@ def _approach(distance: float, speed: float, relative: float, brake: float, tau:
     closing = speed - relative
     if distance <= 0.0:
         return min(1.2 * (relative + 0.4 * distance - speed), 0.0) if relative > 0.5 else -1.2 * closing - 0.5
-    if closing > 0.0:
-        brake = max(brake, closing * closing / (2.0 * distance + 0.5))
+    if closing > 0.0:  # above the comfortable curve: take the steeper one through here
+        brake = min(max(brake, closing * closing / (2.0 * max(distance - tau * closing, 0.1))), 8.0)
     root = math.sqrt(tau * tau + 2.0 * distance / brake)
     return 1.2 * (brake * (root - tau) - closing) - closing / (root + headway)
 
@@ -163,14 +163,12 @@ def _roll_out(
         want = max(min(want, cap), -hard)
         if t == 0:
             binding = chosen
-        down = jerk if want > -1.5 * brake and cap > -1.5 * brake else jerk_hard
-        a = (
-            max(a - down * PLAN_STEP_S, min(a + jerk * PLAN_STEP_S, want))
-            if want < a
-            else min(a + jerk * PLAN_STEP_S, want)
-        )
+        down = jerk
+        if want < -1.5 * brake:
+            down = jerk_hard if want < -2.2 * brake else 2.0 * jerk
+        a = max(want, a - down * PLAN_STEP_S) if want < a else min(a + jerk * PLAN_STEP_S, want)
         if a > 0.0 and want <= 0.0:
-            a = max(want, a - jerk_hard * PLAN_STEP_S)
+            a = max(want, a - 3.0 * jerk * PLAN_STEP_S)
         if v + a * PLAN_STEP_S < 0.0:
             stop_time = v / max(-a, 1e-3)
             s += 0.5 * v * stop_time

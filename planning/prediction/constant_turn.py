@@ -37,7 +37,9 @@ class PredictionConfig:
     lane_return_s: float = 2.0  # time constant with which a vehicle comes back to its lane's centre
     lane_probability: float = 0.85  # share of vehicles on a lane that go on following it
     std_speed_share: float = 0.12  # along-track growth per second, share of the speed
-    std_growth_mps: float = 0.15  # growth per second of everything, also of what stands
+    std_growth_mps: float = 0.15  # growth per second of everything that moves
+    std_still_mps: float = 0.02  # ... and of what stands (parked cars stay where they are)
+    still_mps: float = 0.5  # slower vehicles stand
     std_start_m: float = 0.15
     walker_std_growth_mps: float = 0.3  # walkers turn on the spot
     max_path_m: float = 160.0
@@ -64,7 +66,8 @@ class ConstantTurn:
             self._follow_lanes(tracks, means, probabilities)
         speed = np.hypot(tracks.velocity_world_mps[:, 0], tracks.velocity_world_mps[:, 1])
         walker = tracks.classes == ObjectClass.PEDESTRIAN
-        growth = np.where(walker, config.walker_std_growth_mps, config.std_growth_mps + config.std_speed_share * speed)
+        moving = np.where(walker, config.walker_std_growth_mps, config.std_growth_mps + config.std_speed_share * speed)
+        growth = np.where(walker | (speed > config.still_mps), moving, config.std_still_mps)
         std = config.std_start_m + growth[:, None] * self.times_s  # (n, h)
         return Forecasts(
             t_us=tracks.t_us,
