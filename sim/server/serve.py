@@ -151,11 +151,18 @@ def serve(
     return Server(map_name_or_file, host, port, seed, maps, parts).start()
 
 
-def run_server(map_name: str, host: str = "127.0.0.1", port: int = 2000, seed: int = 0, maps: str | None = None) -> int:
+def run_server(
+    map_name: str,
+    host: str = "127.0.0.1",
+    port: int = 2000,
+    seed: int = 0,
+    maps: str | None = None,
+    parts: Parts = PARTS,
+) -> int:
     """``roadlab serve``: run until SIGINT or SIGTERM; the exit status. One line says that it is ready, or why not."""
     began = time.monotonic()
     try:
-        server = Server(map_name, host, port, seed, maps)
+        server = Server(map_name, host, port, seed, maps, parts)
     except ServerError as error:
         print(f"roadlab serve: {error}", file=sys.stderr)
         return 1
