@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import carla
 import numpy as np
 import numpy.typing as npt
 
 from sim.server.scene.buildings import add_building
+from sim.server.scene.edges import Edges, outer_edges
 from sim.server.scene.furniture import add_lamps, place_lamps
-from sim.server.scene.ground import Ground
-from sim.server.scene.lanes import read_lanes
+from sim.server.scene.ground import OFF_ROAD, Ground
+from sim.server.scene.lanes import Lane, read_lanes
 from sim.server.scene.mesh import Mesh
 from sim.server.scene.occupancy import Occupancy
-from sim.server.scene.placement import keep_clear, outer_edges, place_buildings, place_trees
-from sim.server.scene.roads import Carriageway, build_crosswalks, build_roads
+from sim.server.scene.placement import keep_clear, place_buildings, place_trees
+from sim.server.scene.roads import NOTHING_M, Carriageway, build_crosswalks, build_roads
 from sim.server.scene.signal_shapes import add_signals, add_stop_lines
 from sim.server.scene.signals import read_signals
 from sim.server.scene.spawn import spawn_points
-from sim.server.scene.static import StaticScene
+from sim.server.scene.static import Box, StaticScene
 from sim.server.scene.terrain import Terrain, build_terrain, shape_terrain
 from sim.server.scene.triangles import Triangles
 from sim.server.scene.vegetation import build_trees, trunk_boxes
+from sim.server.scene.verge import add_banks, add_bridges
 
 CHUNK_M = 40.0
 
@@ -40,34 +44,22 @@ def build_scene(name: str, opendrive: str, seed: int = 0) -> StaticScene:
     lanes = read_lanes(carla_map, root)
     if not any(lane.is_driving for lane in lanes):
         raise ValueError(f"map {name!r} has no driving lane; load an OpenDRIVE file whose lanes have type 'driving'")
-    carriageway = build_roads(lanes)
-    terrain = shape_terrain(lanes)
-    ground = _ground(carriageway, terrain)
+    surface = _lay_surface(lanes)
+    ground = surface.ground
     occupancy = Occupancy(lanes)
-    placed = read_signals(carla_map, root, carriageway.driving, ground)
+    placed = read_signals(carla_map, root, surface.carriageway.driving, ground)
     keep_clear(placed, occupancy)
-    posts = Triangles()
-    signals, obstacles = add_signals(posts, placed)
-    add_stop_lines(posts, placed, ground)
-    edges = outer_edges(lanes, occupancy)
-    houses = Triangles()
-    obstacles.extend(add_building(houses, building, rng) for building in place_buildings(edges, occupancy, ground, rng))
+    things = Triangles()
+    signals, poles = add_signals(things, placed)
+    add_stop_lines(things, placed, ground)
+    edges = surface.edges.outside_junctions()
+    houses = [add_building(things, house, rng) for house in place_buildings(edges, occupancy, ground, rng)]
     lamps = place_lamps(edges, occupancy, ground)
-    obstacles.extend(add_lamps(posts, lamps))
+    posts = add_lamps(things, lamps)
     trees = place_trees(edges, occupancy, ground, rng)
     trunks, crowns, ranges, tree_spheres = build_trees(trees, rng)
-    obstacles.extend(trunk_boxes(trees))
-    world = Mesh.join(
-        [
-            build_terrain(terrain),
-            carriageway.mesh,
-            build_crosswalks(carla_map, ground),
-            houses.mesh(),
-            posts.mesh(),
-            trunks,
-        ]
-    )
-    world, chunks, spheres = in_chunks(world)
+    parts = [*surface.parts, build_crosswalks(carla_map, ground), things.mesh(), trunks]
+    world, chunks, spheres = in_chunks(Mesh.join(parts))
     return StaticScene(
         name=name,
         opendrive=opendrive,
@@ -77,20 +69,62 @@ def build_scene(name: str, opendrive: str, seed: int = 0) -> StaticScene:
         chunk_spheres_m=spheres,
         trees=ranges + np.array([len(world.faces), 0]),
         tree_spheres_m=tree_spheres,
-        strips=carriageway.strips,
+        strips=surface.carriageway.strips,
         lamps_m=lamps.lights(),
         signals=signals,
-        obstacles=tuple(obstacles),
+        obstacles=(*surface.obstacles, *poles, *houses, *posts, *trunk_boxes(trees)),
         spawn_points=spawn_points(carla_map),
         ground=ground,
     )
 
 
-def _ground(carriageway: Carriageway, terrain: Terrain) -> Ground:
+@dataclass(frozen=True)
+class _Surface:
+    """Everything that lies on the ground: what to drive on, and what holds it."""
+
+    carriageway: Carriageway
+    ground: Ground
+    edges: Edges
+    parts: tuple[Mesh, ...]
+    obstacles: tuple[Box, ...]
+
+
+def _lay_surface(lanes: Sequence[Lane]) -> _Surface:
+    carriageway = build_roads(lanes)
+    terrain = shape_terrain(lanes)
+    nothing = Terrain(np.full((2, 2), NOTHING_M), (0.0, 0.0), 1.0)
+    edges = outer_edges(lanes, _ground(nothing, carriageway))
+    land = _ground(terrain)
+    banks, bridges = Triangles(), Triangles()
+    add_banks(banks, edges, land)
+    obstacles = add_bridges(bridges, edges, lanes, land, carriageway.driving)
+    bank = banks.mesh()
+    return _Surface(
+        carriageway,
+        _ground(terrain, carriageway, bank),
+        edges,
+        (build_terrain(terrain), carriageway.mesh, bank, bridges.mesh()),
+        tuple(obstacles),
+    )
+
+
+def _ground(terrain: Terrain, carriageway: Carriageway | None = None, banks: Mesh | None = None) -> Ground:
+    """The land with the roads and banks that are there yet."""
+    vertices: list[npt.NDArray[np.float32]] = [np.zeros((0, 3), np.float32)]
+    faces: list[npt.NDArray[np.int64]] = [np.zeros((0, 3), np.int64)]
+    kinds: list[npt.NDArray[np.uint8]] = [np.zeros(0, np.uint8)]
+    if carriageway is not None:
+        vertices.append(carriageway.mesh.vertices_m)
+        faces.append(carriageway.mesh.faces[carriageway.solid_faces].astype(np.int64))
+        kinds.append(carriageway.kinds)
+    if banks is not None:
+        faces.append(banks.faces.astype(np.int64) + sum(len(v) for v in vertices))
+        vertices.append(banks.vertices_m)
+        kinds.append(np.full(len(banks.faces), OFF_ROAD, np.uint8))
     return Ground(
-        carriageway.mesh.vertices_m,
-        carriageway.mesh.faces[carriageway.solid_faces],
-        carriageway.kinds,
+        np.concatenate(vertices),
+        np.concatenate(faces),
+        np.concatenate(kinds),
         terrain.heights_m,
         terrain.origin_m,
         terrain.cell_m,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sim.server.scene.edges import Edges
 from sim.server.scene.ground import Ground
 from sim.server.scene.mesh import Material, Tag
 from sim.server.scene.occupancy import Occupancy, rectangle
-from sim.server.scene.placement import Edges
 from sim.server.scene.static import Box
 from sim.server.scene.triangles import Triangles
 

@@ -97,9 +97,13 @@ def surface_at(arrays: Any, x: float, y: float, z_hint: float) -> tuple[float, f
 
 
 @njit(cache=True, nogil=True)
-def _heights(arrays: Any, points: npt.NDArray[np.float64], out: npt.NDArray[np.float64]) -> None:
+def _look(
+    arrays: Any, points: npt.NDArray[np.float64], heights: npt.NDArray[np.float64], kinds: npt.NDArray[np.uint8]
+) -> None:
     for k in range(len(points)):
-        out[k] = surface_at(arrays, points[k, 0], points[k, 1], points[k, 2])[0]
+        surface = surface_at(arrays, points[k, 0], points[k, 1], points[k, 2])
+        heights[k] = surface[0]
+        kinds[k] = surface[4]
 
 
 class Ground:
@@ -118,8 +122,9 @@ class Ground:
     ) -> None:
         """Index the surface.
 
-        vertices_m (n, 3) and faces (t, 3) of roads and sidewalks (vertical faces are ignored), kinds (t,)
-        ``ROAD`` or ``SIDEWALK``; terrain_m (rows, columns) heights at origin + cell * (column, row), at least 2 x 2.
+        vertices_m (n, 3) and faces (t, 3) of roads, sidewalks and banks (vertical faces are ignored), kinds (t,)
+        ``ROAD``, ``SIDEWALK`` or ``OFF_ROAD``; terrain_m (rows, columns), at least 2 x 2, heights at
+        origin + cell * (column, row).
         """
         if terrain_m.ndim != 2 or min(terrain_m.shape) < 2:
             raise ValueError(f"Ground: terrain heights must be at least 2 x 2, got {terrain_m.shape}")
@@ -148,10 +153,14 @@ class Ground:
 
     def heights(self, points_m: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Heights ``(n,)`` under ``points_m (n, 3)``, whose z says from where to look (see ``surface_at``)."""
+        return self.look(points_m)[0]
+
+    def look(self, points_m: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        """Heights ``(n,)`` and kinds ``(n,)`` under ``points_m (n, 3)``."""
         points = np.ascontiguousarray(np.asarray(points_m, np.float64).reshape(-1, 3))
-        out = np.empty(len(points))
-        _heights(self.arrays, points, out)
-        return out
+        heights, kinds = np.empty(len(points)), np.empty(len(points), np.uint8)
+        _look(self.arrays, points, heights, kinds)
+        return heights, kinds
 
 
 def _cross2(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -16,13 +16,16 @@ Mask = npt.NDArray[np.uint8]
 CELL_M = 0.5
 MARGIN_M = 80.0
 """Things are placed up to this far outside the lanes."""
+SMALLEST_BLOCK_M2 = 2500.0
+"""Ground between roads that is smaller holds no buildings (a roundabout of 50 m has 2,000)."""
 _SUBPIXEL_BITS = 4
 
 
 class Occupancy:
     """Boolean rasters over the map, 0.5 m cells; all rasters grow only.
 
-    ``paved``: any lane; ``driving``: driving lanes; ``busy``: paved or built on.
+    ``paved``: any lane; ``driving``: driving lanes; ``busy``: paved or built on;
+    ``island``: unpaved ground too small for a house, such as the middle of a roundabout.
     """
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
@@ -39,6 +42,7 @@ class Occupancy:
             if lane.is_driving:
                 cv2.fillPoly(self.driving, [pixels], 1, cv2.LINE_8, _SUBPIXEL_BITS)
         self.busy: Mask = self.paved.copy()
+        self.island: Mask = _islands(self.paved)
         self.distance_m: npt.NDArray[np.float32] = (
             cv2.distanceTransform(1 - self.paved, cv2.DIST_L2, 5).astype(np.float32) * CELL_M
         )
@@ -68,6 +72,13 @@ class Occupancy:
         """Mark a convex outline (n, 2) as busy."""
         pixels = np.round((corners_m - self.low_m) / CELL_M).astype(np.int32)
         cv2.fillConvexPoly(self.busy, pixels, 1)
+
+
+def _islands(paved: Mask) -> Mask:
+    _, label, stats, _ = cv2.connectedComponentsWithStats(1 - paved, connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] * CELL_M**2 < SMALLEST_BLOCK_M2
+    out: Mask = small[label].astype(np.uint8)
+    return out
 
 
 def rectangle(centre_m: Array, half_m: tuple[float, float], yaw_rad: float) -> Array:

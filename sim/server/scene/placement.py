@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.server.scene.buildings import Building, draw_height
+from sim.server.scene.edges import Edges
 from sim.server.scene.ground import Ground
-from sim.server.scene.lanes import Lane
 from sim.server.scene.occupancy import Occupancy, rectangle
 from sim.server.scene.signals import PlacedSignal
 from sim.server.scene.vegetation import CROWN_KINDS, Trees
 
 Array = npt.NDArray[np.float64]
 
-EDGE_STEP_M = 4.0
-"""Candidates along an edge."""
-FREE_BESIDE_M = 1.2
-"""A lane's edge is a road's outer edge if there is no lane this far beside it."""
 TOWN_BUILDING_SHARE = 0.95
 COUNTRY_BUILDING_SHARE = 0.12
 ROADSIDE_TREE_GAP_M = 9.0
@@ -34,20 +29,6 @@ VIEW_HALF_WIDTH_M = 3.0
 """Room for a tree's crown beside the line of sight."""
 STEEP_M = 3.0
 """Ground that differs by more under one building takes none."""
-
-
-@dataclass(frozen=True)
-class Edges:
-    """Outer edges of roads in columns (n,): point (n, 3), outward and forward unit vectors (n, 3).
-
-    town: a sidewalk ends here; driving: a driving lane (not a shoulder or sidewalk) ends here.
-    """
-
-    point_m: Array
-    outward: Array
-    forward: Array
-    town: npt.NDArray[np.bool_]
-    width_m: Array
 
 
 def keep_clear(placed: Sequence[PlacedSignal], occupancy: Occupancy) -> None:
@@ -64,42 +45,6 @@ def keep_clear(placed: Sequence[PlacedSignal], occupancy: Occupancy) -> None:
             occupancy.take(outline)
 
 
-def outer_edges(lanes: Sequence[Lane], occupancy: Occupancy, step_m: float = EDGE_STEP_M) -> Edges:
-    """Points on the outer borders of all roads outside junctions, in the order of the lanes."""
-    points, outwards, forwards, towns, widths = [], [], [], [], []
-    for lane in lanes:
-        if lane.junction >= 0 or len(lane.s_m) < 2:
-            continue
-        s = np.arange(lane.s_m[0] + step_m / 2.0, lane.s_m[-1], step_m)
-        if len(s) == 0:
-            continue
-        left, right = (
-            np.stack([np.interp(s, lane.s_m, edge[:, k]) for k in range(3)], axis=1)
-            for edge in (lane.left_m, lane.right_m)
-        )
-        across = right - left
-        width = np.linalg.norm(across[:, :2], axis=1)
-        across[:, 2] = 0.0
-        across /= np.maximum(width, 1e-6)[:, None]
-        forward = np.stack([across[:, 1], -across[:, 0], across[:, 2]], axis=1)  # right-hand across, left-handed world
-        for point, outward in ((right, across), (left, -across)):
-            points.append(point)
-            outwards.append(outward)
-            forwards.append(forward)
-            towns.append(np.full(len(s), lane.kind == "sidewalk"))
-            widths.append(width)
-    point, outward = np.concatenate(points), np.concatenate(outwards)
-    free = occupancy.at(occupancy.paved, point + outward * FREE_BESIDE_M) == 0
-    free &= occupancy.at(occupancy.paved, point + outward * FREE_BESIDE_M / 2.0) == 0
-    return Edges(
-        point[free],
-        outward[free],
-        np.concatenate(forwards)[free],
-        np.concatenate(towns)[free],
-        np.concatenate(widths)[free],
-    )
-
-
 def place_buildings(edges: Edges, occupancy: Occupancy, ground: Ground, rng: np.random.Generator) -> list[Building]:
     """Buildings facing the road, dense beside sidewalks, rare in the country. Marks their ground as busy."""
     buildings: list[Building] = []
@@ -110,6 +55,7 @@ def place_buildings(edges: Edges, occupancy: Occupancy, ground: Ground, rng: np.
     chosen = rng.uniform(size=count) < share
     yaw = np.arctan2(edges.forward[:, 1], edges.forward[:, 0])
     centre = edges.point_m + edges.outward * (setback + deep / 2.0)[:, None]
+    chosen &= occupancy.at(occupancy.island, centre) == 0
     clear = occupancy.at(occupancy.distance_m, centre) >= np.minimum(setback, 4.0) + np.minimum(deep, wide) / 2.0 - 1.0
     for k in rng.permutation(count):
         if not chosen[k] or not clear[k]:

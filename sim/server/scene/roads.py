@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.server.scene.ground import ROAD, SIDEWALK, Ground
-from sim.server.scene.lanes import RAISED_KINDS, STRAIGHT_STEP_M, Lane
+from sim.server.scene.junctions import add_fillings
+from sim.server.scene.lanes import NO_MARK, RAISED_KINDS, STRAIGHT_STEP_M, Lane
 from sim.server.scene.mesh import Material, Mesh
 from sim.server.scene.static import STRIP_DTYPE
 from sim.server.scene.triangles import Triangles
@@ -64,6 +65,8 @@ def build_roads(lanes: Sequence[Lane]) -> Carriageway:
     for lane in lanes:
         if lane.kind not in RAISED_KINDS:
             _add_lane(triangles, strips, lane)
+    strips.append((*NO_MARK, *NO_MARK, False, True))
+    add_fillings(triangles, lanes, len(strips) - 1)
     road_faces = len(triangles.mesh().faces)
     driving = driving_surface(lanes)
     for lane in lanes:
