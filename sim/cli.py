@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -106,7 +105,7 @@ def serve(
     """Be a CARLA 0.9.16 server, headless, on the CPU."""
     from sim.server.serve import run_server
 
-    raise typer.Exit(run_server(map_name, host=host, port=port, seed=seed, maps=maps))
+    raise typer.Exit(run_server(map_name, host, port, seed, None if maps is None else str(maps)))
 
 
 @app.command()
@@ -138,4 +137,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
