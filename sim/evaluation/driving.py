@@ -1,10 +1,10 @@
 """How well it drove: route completion, infractions and CARLA's driving score, from the true states alone.
 
 Definitions follow the CARLA Leaderboard 2.0: driving score = route completion × product of one factor per infraction
-(``PENALTY``). The route is the shortest way over the lane graph; it is complete within 10 m of its end and from 99 % on.
-A collision with the same body within 5 s or 5 m is one collision, and none below 0.1 m/s. A red light is run, and a
+(``PENALTY``). The route is the shortest way over the lane graph; it is complete within 10 m of its end and from 99 %
+on. A collision with the same body within 5 s or 5 m is one collision, and none below 0.1 m/s. A red light is run, and a
 stop sign ignored, when the front bumper crosses the stop line; a stop sign wants less than 0.1 m/s within 4 m before
-the line. Driving outside the lanes (beyond their edge by more than 0.5 m) multiplies by the share of the distance driven inside.
+the line. Driving beyond the lanes' edge by more than 0.5 m multiplies by the share of the distance driven inside.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _shortest(graph: LaneGraph, a: int, i: int, b: int, j: int) -> list[int] | N
     """Lanes from a to b (Dijkstra on length)."""
     if a == b and i <= j:
         return [a]
-    queue = [(0.0, a, (a,))]
+    queue: list[tuple[float, int, tuple[int, ...]]] = [(0.0, a, (a,))]
     done: set[int] = set()
     while queue:
         cost, lane, way = heapq.heappop(queue)
@@ -118,7 +118,7 @@ def _pieces(graph: LaneGraph, lanes: list[int], i: int, j: int) -> list[tuple[in
 
 
 def completion(path_m: FloatArray, positions_m: FloatArray) -> float:
-    """Share 0..1 of a route ``(n, 2)`` that positions ``(k, 2)`` covered, in order; never backwards, never by a jump."""
+    """Share 0..1 of a route ``(n, 2)`` that positions ``(k, 2)`` covered in order, without jumps."""
     steps = np.hypot(*np.diff(path_m, axis=0).T)
     along = np.concatenate([[0.0], np.cumsum(steps)])
     if along[-1] < 1e-6:
@@ -227,8 +227,8 @@ def _crossings(graph: LaneGraph, line: StopLine, front: FloatArray, truths: Sequ
     lane = graph.lanes[line.lane]
     yaw = float(lane.yaw_rad[int(np.abs(lane.s_m - line.s_m).argmin())])
     crossed = np.flatnonzero((past[:-1] <= 0.0) & (past[1:] > 0.0) & (np.abs(left[1:]) <= half))
-    along = [k for k in crossed if abs(float(wrap_angle(_yaw(truths[k]) - yaw))) < math.pi / 3]
-    return [int(k) for k in along if past[k + 1] - past[k] < 10.0]
+    along = [int(k) for k in crossed if abs(float(wrap_angle(_yaw(truths[int(k)]) - yaw))) < math.pi / 3]
+    return [k for k in along if past[k + 1] - past[k] < 10.0]
 
 
 def _stopped_before(graph: LaneGraph, line: StopLine, front: FloatArray, truths: Sequence[Truth], k: int) -> bool:

@@ -121,7 +121,7 @@ def _vehicle_lamps(eye_m: F64, bodies: Instances, attributes: F32, library: Mode
             shown = head if apart else head.mean(axis=0, keepdims=True)
             aim = forward + np.array([0.0, 0.0, -HEADLAMP_DIP])
             for p in shown:
-                at = rotation[k] @ ([*p, 0.06, 0.0, 0.0]) + bodies.position_m[row]
+                at = rotation[k] @ (p + np.array([0.06, 0.0, 0.0])) + bodies.position_m[row]
                 heads.append((at, aim, float(attributes[row, LIT_HEAD]) * len(head) / len(shown)))
         tail = lamps[lamps[:, 3] == TAIL, :3] * bodies.scale[row]
         strength = float(attributes[row, LIT_TAIL] + BRAKE_GAIN * attributes[row, LIT_BRAKE])

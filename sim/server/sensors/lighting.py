@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from sim.server.sensors.columns import (
     ALBEDO,
     AMBIENT_DOWN,
@@ -57,23 +59,31 @@ BRIGHTEST = 24.0  # a single fragment contributes no more: one sparkle does not 
 
 
 @kernel
-def fog_depth(air: F32, eye_z: float, along_z: float, distance: float) -> Any:
-    """Optical depth of exponential height fog from the eye over ``distance`` m, rising ``along_z`` per metre.
+def fog_left(base: float, falloff: float, start_m: float, rise: float, distance: float) -> Any:
+    """Share 0..1 of light that exponential height fog lets through, from the eye over ``distance`` m.
 
-    beta(z) = FOG_BETA exp(-FOG_FALLOFF z), integrated exactly, beginning FOG_START m from the eye.
+    base: extinction at the eye's height, 1/m; falloff: 1/m of height; rise: metres up per metre; the fog begins
+    ``start_m`` from the eye. The integral of ``base exp(-falloff z)`` along the ray.
     """
-    start = air[FOG_START]
-    if distance <= start:
-        return 0.0
-    length = distance - start
-    k = air[FOG_FALLOFF]
-    if k <= 0.0:
-        return air[FOG_BETA] * length
-    base = air[FOG_BETA] * math.exp(-k * max(eye_z + along_z * start, -50.0))
-    rise = k * along_z * length
-    if abs(rise) < 1e-3:
-        return base * length
-    return base * length * (1.0 - math.exp(-min(max(rise, -20.0), 60.0))) / rise
+    length = distance - start_m
+    if length <= 0.0:
+        return 1.0
+    depth = base * length
+    climb = falloff * rise * length
+    if abs(climb) < 0.5:
+        depth *= 1.0 - climb * (0.5 - climb * (1.0 / 6.0 - climb * (1.0 / 24.0)))
+    else:
+        climb = min(max(climb, -12.0), 60.0)
+        depth *= (1.0 - math.exp(-climb)) / climb
+    if depth < 0.04:
+        return 1.0 - depth * (1.0 - depth * (0.5 - depth * (1.0 / 6.0)))
+    return math.exp(-depth)
+
+
+@kernel
+def fog_at(air: F32, height: float) -> Any:
+    """Extinction 1/m at a height, m."""
+    return air[FOG_BETA] * math.exp(-air[FOG_FALLOFF] * max(height, -50.0))
 
 
 @kernel
@@ -87,10 +97,12 @@ def _shadow_sample(map_m: F32, u: float, v: float, height: float) -> Any:
         return 1.0
     tx, ty = x - fx, y - fy
     h = height + SHADOW_BIAS_M
-    a = 1.0 if map_m[iy, ix] < h else 0.0
-    b = 1.0 if map_m[iy, ix + 1] < h else 0.0
-    c = 1.0 if map_m[iy + 1, ix] < h else 0.0
-    d = 1.0 if map_m[iy + 1, ix + 1] < h else 0.0
+    jx, jy = np.uint64(ix), np.uint64(iy)  # unsigned: no test for indices from the end
+    kx, ky = np.uint64(ix + 1), np.uint64(iy + 1)
+    a = 1.0 if map_m[jy, jx] < h else 0.0
+    b = 1.0 if map_m[jy, kx] < h else 0.0
+    c = 1.0 if map_m[ky, jx] < h else 0.0
+    d = 1.0 if map_m[ky, kx] < h else 0.0
     return (a + (b - a) * tx) * (1.0 - ty) + (c + (d - c) * tx) * ty
 
 
@@ -177,6 +189,7 @@ def light_fragments(
 ) -> None:  # fmt: skip
     """Light every fragment and add its share to its pixel of ``image (h * w, 3)``."""
     mirror_map = sky[1]
+    fog_here, falloff, start_m = fog_at(air, cam[2]), air[FOG_FALLOFF], air[FOG_START]
     for i in range(count):
         q = fragment[i]
         nx, ny, nz = q[NORMAL], q[NORMAL + 1], q[NORMAL + 2]
@@ -220,7 +233,7 @@ def light_fragments(
         if q[MIRROR] > 0.01:
             _reflect(q, air, mirror_map, nx, ny, nz, facing, open_sky, lit, colour)
         distance = q[DEPTH] / max(-(vx * cam[9] + vy * cam[10] + vz * cam[11]), 1e-3)
-        thin = math.exp(-fog_depth(air, cam[2], -vz, distance))
+        thin = fog_left(fog_here, falloff, start_m, -vz, distance)
         p = name[i, PIXEL]
         for c in range(3):
             image[p, c] += q[WEIGHT] * min(BRIGHTEST, air[FOG_RGB + c] + (colour[c] - air[FOG_RGB + c]) * thin)
@@ -259,28 +272,28 @@ def add_sky(
     row0: int, row1: int, share: F32, cam: Tables, focal: float, air: F32, sky: Tables, image: F32, width: int,
     height: int,
 ) -> None:  # fmt: skip
-    """Add the sky, its sun and the fog before it to the pixels that see it. focal in pixels."""
-    sky_map = sky[0]
-    sun_disc = sky[2]
+    """Add the sky and its sun to the pixels that see them. focal in pixels."""
+    sky_map, sun_disc = sky[0], sky[2]
+    per_focal = 1.0 / focal
+    glare_cos = SUN_DISC_COS - 0.0002
     for y in range(row0, row1):
+        dy = (y + 0.5 - height * 0.5) * per_focal
         for x in range(width):
             k = share[y - row0, x]
             if k <= 0.0:
                 continue
-            dx, dy = (x + 0.5 - width * 0.5) / focal, (y + 0.5 - height * 0.5) / focal
+            dx = (x + 0.5 - width * 0.5) * per_focal
             rx = cam[9] + cam[3] * dx + cam[6] * dy
             ry = cam[10] + cam[4] * dx + cam[7] * dy
             rz = cam[11] + cam[5] * dx + cam[8] * dy
-            per = 1.0 / math.sqrt(rx * rx + ry * ry + rz * rz)
-            rx, ry, rz = rx * per, ry * per, rz * per
-            red, green, blue = octahedral(sky_map, rx, ry, max(rz, 0.001))
+            red, green, blue = octahedral(sky_map, rx, ry, max(rz, 0.0))
             toward = rx * air[SUN_DIR] + ry * air[SUN_DIR + 1] + rz * air[SUN_DIR + 2]
-            if toward > SUN_DISC_COS - 0.0002:
-                disc = clamp01((toward - (SUN_DISC_COS - 0.0002)) / 0.0002)
-                red, green, blue = red + sun_disc[0] * disc, green + sun_disc[1] * disc, blue + sun_disc[2] * disc
-            # the fog layer is deep towards the horizon and thin overhead: 900 m of it seen level
-            veil = math.exp(-fog_depth(air, cam[2], rz, 900.0) / (1.0 + 40.0 * max(rz, 0.0)))
+            if toward > 0.0:
+                square = rx * rx + ry * ry + rz * rz
+                if toward * toward > glare_cos * glare_cos * square:
+                    disc = clamp01((toward / math.sqrt(square) - glare_cos) / 0.0002)
+                    red, green, blue = red + sun_disc[0] * disc, green + sun_disc[1] * disc, blue + sun_disc[2] * disc
             p = y * width + x
-            image[p, 0] += k * mix(air[FOG_RGB], red, veil)
-            image[p, 1] += k * mix(air[FOG_RGB + 1], green, veil)
-            image[p, 2] += k * mix(air[FOG_RGB + 2], blue, veil)
+            image[p, 0] += k * red
+            image[p, 1] += k * green
+            image[p, 2] += k * blue

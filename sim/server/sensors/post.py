@@ -79,7 +79,11 @@ def develop(
     height, width = bgr.shape[0], bgr.shape[1]
     top = len(curve) - 1
     glare = bloom.shape[0] > 1 and bloom.shape[1] > 1
+    across, down = bloom.shape[1] / width, bloom.shape[0] / height
     for y in range(worker, height, workers):
+        by = min(max((y + 0.5) * down - 0.5, 0.0), max(bloom.shape[0] - 1.001, 0.0))
+        iy = int(by)
+        ty = by - iy
         v = (y - height * 0.5) / (height * 0.5)
         state = (seed * 7919 + (y + 1) * 104729 + 12345) * 2654435761 & 0xFFFFFFFF
         for x in range(width):
@@ -90,10 +94,11 @@ def develop(
                 veil = streaks[(y + rain_y) & (TILE_SIZE - 1), (x + rain_x) & (TILE_SIZE - 1)] * rain
             state = (state * 1664525 + 1013904223) & 0xFFFFFFFF  # Numerical Recipes' generator, upper bits
             noise = (((state >> 8) & 0xFFF) + (state >> 20) - 4095.0) / 4096.0 * grain
-            bx = min(max((x + 0.5) * (bloom.shape[1] / width) - 0.5, 0.0), bloom.shape[1] - 1.001)
-            by = min(max((y + 0.5) * (bloom.shape[0] / height) - 0.5, 0.0), bloom.shape[0] - 1.001)
-            ix, iy = int(bx), int(by)
-            tx, ty = bx - ix, by - iy
+            ix, tx = 0, 0.0
+            if glare:
+                bx = min(max((x + 0.5) * across - 0.5, 0.0), bloom.shape[1] - 1.001)
+                ix = int(bx)
+                tx = bx - ix
             for c in range(3):
                 light = radiance[y, x, c]
                 if glare:
@@ -101,6 +106,6 @@ def develop(
                     below = bloom[iy + 1, ix, c] * (1.0 - tx) + bloom[iy + 1, ix + 1, c] * tx
                     light += above * (1.0 - ty) + below * ty
                 light += (rain_light - light) * veil
-                place = math.sqrt(max(light * k, 0.0) / CURVE_TOP)
+                place = math.sqrt(max(light * k, 0.0) * (1.0 / CURVE_TOP))
                 level = curve[min(top, int(place * top))] + noise
                 bgr[y, x, 2 - c] = np.uint8(min(255.0, max(0.0, level)))

@@ -33,8 +33,8 @@ from sim.server.sensors.kernel import F32, I32, I64, Tables, kernel
 LEAF = int(Material.LEAF)
 SAME_DEPTH = 0.07  # surfaces of one kind whose depths differ by less are one: 7 %, more than a pixel's slope makes
 SAME_NORMAL = 0.9  # cosine, 26 degrees: bends sharper than this are shaded apart
-SLOT, PIXEL, FACE, COUNT, FIRST_SAMPLE = 0, 1, 2, 3, 4
-NAME_COLUMNS = 5
+SLOT, PIXEL, FACE, COUNT, ROW, COL = 0, 1, 2, 3, 4, 5  # ROW, COL: of one of its samples
+NAME_COLUMNS = 6
 
 
 @kernel
@@ -66,8 +66,8 @@ def gather_fragments(
 ) -> int:
     """Group the samples of pixel rows row0..row1 into fragments; returns how many.
 
-    Writes PX, PY (mean sample position) and WEIGHT; ``name (n, 5)``: slot, pixel number within the image, face,
-    samples, first sample; ``sky (rows, width)`` the share of each pixel that sees none.
+    Writes PX, PY (mean sample position) and WEIGHT; ``name (n, 6)``: slot, pixel number within the image, face,
+    samples, row and column of the first of them; ``sky (rows, width)`` the share of each pixel that sees none.
     """
     width = slot.shape[1] // 2
     total = 0
@@ -85,7 +85,7 @@ def gather_fragments(
                     fragment[total, PX] = ix + 1.0
                     fragment[total, PY] = iy + 1.0
                     name[total, SLOT], name[total, FACE], name[total, COUNT] = s, face_of_slot[s], 4
-                    name[total, FIRST_SAMPLE] = 0
+                    name[total, ROW], name[total, COL] = iy, ix
                     total += 1
             else:
                 for k in range(4):
@@ -99,8 +99,7 @@ def gather_fragments(
                     for g in range(begin, total):
                         same = name[g, SLOT] == s
                         if not same:
-                            first = name[g, FIRST_SAMPLE]
-                            ratio = inverse_depth[jy, jx] / inverse_depth[iy + (first >> 1), ix + (first & 1)]
+                            ratio = inverse_depth[jy, jx] / inverse_depth[name[g, ROW], name[g, COL]]
                             same = _one_surface(f, name[g, FACE], ratio, geometry)
                         if same:
                             fragment[g, PX] += jx + 0.5
@@ -111,7 +110,7 @@ def gather_fragments(
                     if not found:
                         fragment[total, PX], fragment[total, PY] = jx + 0.5, jy + 0.5
                         name[total, SLOT], name[total, FACE], name[total, COUNT] = s, f, 1
-                        name[total, FIRST_SAMPLE] = k
+                        name[total, ROW], name[total, COL] = jy, jx
                         total += 1
                 for g in range(begin, total):
                     fragment[g, PX] /= name[g, COUNT]
@@ -162,7 +161,7 @@ def interpolate(
     _vertices, normals, uvw, faces, _, _, local = geometry
     height, width = inverse_depth.shape
     cx, cy = width * 0.5, height * 0.5
-    pixels = width // 2
+    per_focal = 1.0 / focal
     for i in range(count):
         q = fragment[i]
         s = name[i, SLOT]
@@ -172,8 +171,7 @@ def interpolate(
         e1 = edges[s, 3] * px + edges[s, 4] * py + edges[s, 5]
         e2 = edges[s, 6] * px + edges[s, 7] * py + edges[s, 8]
         w = e0 + e1 + e2
-        first = name[i, FIRST_SAMPLE]
-        row, col = 2 * (name[i, PIXEL] // pixels) + (first >> 1), 2 * (name[i, PIXEL] % pixels) + (first & 1)
+        row, col = name[i, ROW], name[i, COL]
         w_sample = inverse_depth[row, col]
         if w < 0.8 * w_sample or w > 1.25 * w_sample:  # the mean position left the face's plane: use a sample of it
             px, py = col + 0.5, row + 0.5
@@ -185,14 +183,14 @@ def interpolate(
         z = 1.0 / w
         l0, l1, l2 = e0 * z, e1 * z, e2 * z
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        dx, dy = (px - cx) / focal, (py - cy) / focal
+        dx, dy = (px - cx) * per_focal, (py - cy) * per_focal
         rx = cam[9] + cam[3] * dx + cam[6] * dy
         ry = cam[10] + cam[4] * dx + cam[7] * dy
         rz = cam[11] + cam[5] * dx + cam[8] * dy
         per = -1.0 / math.sqrt(rx * rx + ry * ry + rz * rz)
         q[TO_EYE], q[TO_EYE + 1], q[TO_EYE + 2] = rx * per, ry * per, rz * per
         q[DEPTH] = z
-        q[FOOT] = z * 2.0 / focal
+        q[FOOT] = z * 2.0 * per_focal
         q[POS], q[POS + 1], q[POS + 2] = cam[0] + rx * z, cam[1] + ry * z, cam[2] + rz * z
         nx = normals[a, 0] * l0 + normals[b, 0] * l1 + normals[c, 0] * l2
         ny = normals[a, 1] * l0 + normals[b, 1] * l1 + normals[c, 1] * l2

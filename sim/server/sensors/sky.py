@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from sim.server.sensors.atmosphere import GROUND_ALBEDO, Atmosphere
+from sim.server.sensors.columns import FOG_BETA, FOG_RGB
 from sim.server.sensors.kernel import F32, F64
 from sim.server.sensors.textures import value_noise
 
@@ -13,6 +14,7 @@ SKY_SIZE = 384  # texels along each side of the octahedral map: half a degree ea
 MIRROR_SIZE = 128
 CLOUD_SEED, SKYLINE_SEED = 11, 5  # the sky is the same in every world: nothing is random at run time
 SKYLINE_BLOCKS = 40
+FOG_LAYER_M, FOG_FLATNESS = 900.0, 40.0
 
 
 def octahedral_directions(size: int) -> F64:
@@ -25,6 +27,15 @@ def octahedral_directions(size: int) -> F64:
     fy = np.where(below, (1.0 - np.abs(x)) * np.where(y >= 0, 1.0, -1.0), y)
     direction = np.stack([fx, fy, z], axis=-1)
     return np.asarray(direction / np.linalg.norm(direction, axis=-1, keepdims=True))
+
+
+def sky_left(air: Atmosphere, rise: F64) -> F64:
+    """Share 0..1 of the sky's light that comes through the fog, by the rise of the ray (sine of its elevation).
+
+    The layer is taken as ``FOG_LAYER_M`` of level sight, thinning with elevation: deep at the horizon, thin overhead.
+    """
+    depth = float(air.constants[FOG_BETA]) * FOG_LAYER_M
+    return np.asarray(np.exp(-depth / (1.0 + FOG_FLATNESS * rise)))
 
 
 class SkyPainter:
@@ -42,8 +53,12 @@ class SkyPainter:
     def paint(self, air: Atmosphere) -> tuple[F32, F32, F32]:
         """Sky map, reflection map (n, n, 4) and the colour of the sun's disc (3,)."""
         sky = self._radiance(self._sky, air)
+        veil = sky_left(air, np.maximum(self._sky[..., 2], 0.0))[..., None]
+        fog = air.constants[FOG_RGB : FOG_RGB + 3].astype(np.float64)
+        sky = fog + (sky - fog) * veil
         mirror = self._with_skyline(self._mirror, air)
-        disc = (air.light_rgb * (18.0 if air.night < 0.5 else 4.0)).astype(np.float32)
+        overhead = float(sky_left(air, np.array(max(float(air.light_dir[2]), 0.0))))
+        disc = (air.light_rgb * overhead * (18.0 if air.night < 0.5 else 4.0)).astype(np.float32)
         return _with_alpha(sky), _with_alpha(cv2.GaussianBlur(mirror, (0, 0), 0.8)), disc
 
     def _radiance(self, direction: F64, air: Atmosphere) -> F64:

@@ -64,7 +64,8 @@ def test_centre_lines_are_the_maps_mirrored(town02):
         k = len(lane.center_m) // 2
         waypoint = carla_map.get_waypoint(carla.Location(*(lane.center_m[k] * (1, -1, 1)).tolist()))
         there = waypoint.transform.location
-        assert np.linalg.norm(lane.center_m[k] - (there.x, -there.y, there.z)) < 0.15  # the client projects roughly in bends
+        roughly_m = 0.05 if abs(lane.curvature_pm[k]) < 1e-3 else 0.3  # the client's own projection errs in bends
+        assert np.linalg.norm(lane.center_m[k] - (there.x, -there.y, there.z)) < roughly_m
         assert turn(math.radians(-waypoint.transform.rotation.yaw), lane.yaw_rad[k]) < math.radians(2.0)
         assert lane.width_m[k] == pytest.approx(waypoint.lane_width, abs=1e-3)
 

@@ -22,7 +22,7 @@ from sim.server.scene.mesh import Material, Tag
 Point = tuple[float, float, float]
 PAINT, METAL, PLASTIC = Material.PAINT, Material.METAL, Material.PLASTIC
 TUBE = (7, 5, 3)  # points around a frame tube
-BLOB = (14, 8, 6)  # points around a tank or a seat
+BLOB = (14, 8, 8)  # points around a tank or a seat
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,8 @@ def bicycle(c: Cycle, detail: int) -> list[Part]:
     parts.append(tube([(bx + grip, -half, bz - abs(grip) * 0.3), (bx, -half * 0.55, bz), (bx, half * 0.55, bz),
                        (bx + grip, half, bz - abs(grip) * 0.3)], 0.015, TUBE[detail], PLASTIC))  # fmt: skip
     parts.append(_blob((sx, 0.0, sz), (0.13, 0.075, 0.035), PLASTIC, detail))
-    if detail < 2:
-        parts.append(lathe([(0.10, 0.03), (0.10, 0.045)], 12, METAL, axis=1).moved(bb))
-    if c.name == "city_bicycle" and detail < 2:
+    parts.append(lathe([(0.10, 0.03), (0.10, 0.045)], BLOB[detail], METAL, axis=1).moved(bb))
+    if c.name == "city_bicycle":
         for x in (front, rear):
             angle = np.linspace(0.3, np.pi * 0.85, 7) if x < 0 else np.linspace(0.9, np.pi * 0.8, 5)
             path = np.stack([x - (r + 0.03) * -np.cos(angle), 0 * angle, r + (r + 0.03) * np.sin(angle)], 1)

@@ -37,8 +37,8 @@ def shade(parts: list[Part], frame: ChartFrame, detail: int) -> Shaded:
     keep = np.concatenate([c[2] for c in corners])
     chart = joined.chart[keep]
     uv = frame.uv(position, np.repeat(chart, 3))
-    key = np.column_stack([np.round(position / WELD_M), np.round(normal * 500.0), np.round(uv * 2e4)]).astype(np.int64)
-    _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    key = np.column_stack([np.round(position / WELD_M), np.round(normal * 500.0), np.round(uv * 2e4)]).astype(np.int32)
+    first, inverse = _distinct(key)
     order = np.argsort(first, kind="stable")  # keep the builders' order: nearby faces share nearby vertices
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
@@ -48,7 +48,7 @@ def shade(parts: list[Part], frame: ChartFrame, detail: int) -> Shaded:
         position[pick].astype(np.float32),
         unit.astype(np.float32),
         uv[pick].astype(np.float32),
-        rank[inverse.ravel()].reshape(-1, 3).astype(np.uint32),
+        rank[inverse].reshape(-1, 3).astype(np.uint32),
         joined.material[keep],
         chart,
         joined.wheel[keep],
@@ -58,11 +58,21 @@ def shade(parts: list[Part], frame: ChartFrame, detail: int) -> Shaded:
 
 def _weld(part: Part) -> tuple[Floats, Ints, npt.NDArray[np.bool_]]:
     """Points with duplicates merged, the faces that still have area, and which of the part's faces those are."""
-    key = np.round(part.points_m / WELD_M).astype(np.int64)
-    _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
-    faces = inverse.ravel()[part.faces]
+    first, inverse = _distinct(np.round(part.points_m / WELD_M).astype(np.int32))
+    faces = inverse[part.faces]
     keep = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
     return part.points_m[first], faces[keep], keep
+
+
+def _distinct(key: npt.NDArray[np.int32]) -> tuple[Ints, Ints]:
+    """First row of each distinct row of ``key`` (n, k), and for each row which distinct one it is."""
+    rows = np.ascontiguousarray(key).view(np.dtype((np.void, key.dtype.itemsize * key.shape[1]))).ravel()
+    order = np.argsort(rows, kind="stable")
+    fresh = np.ones(len(rows), bool)
+    fresh[1:] = rows[order[1:]] != rows[order[:-1]]
+    inverse = np.empty(len(rows), np.int64)
+    inverse[order] = np.cumsum(fresh) - 1
+    return order[fresh].astype(np.int64), inverse
 
 
 def corner_normals(points: Floats, faces: Ints, smooth_cos: float) -> Floats:

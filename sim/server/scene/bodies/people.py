@@ -14,7 +14,7 @@ from sim.server.scene.bodies.skeleton import SIDES, WALK_PHASES, Build, Joints, 
 from sim.server.scene.mesh import Material, Tag
 
 AROUND = (14, 8, 6)  # points around the trunk and the head
-LIMB = (10, 6, 4)
+LIMB = (10, 6, 5)
 RINGS = (1, 2, 3)  # every how many rings of a limb or trunk are kept
 
 # share of the trunk from the hip joints (0) to the shoulder joints (1): half width, half depth, in metres at girth 1

@@ -49,16 +49,19 @@ def torus(radius_m: float, across_m: tuple[float, float], along: int, around: in
 def hoop(radius_m: float, tyre_m: float, detail: int, spokes: int) -> Part:
     """Wheel of a two-wheeler around the origin, axle along y: tyre, rim, hub, spokes."""
     along, around = HOOP[detail]
-    parts = [torus(radius_m - tyre_m, (tyre_m, tyre_m), along, around, Material.TYRE)]
-    if detail == 2:
-        return parts[0]
+    deep = tyre_m if detail < 2 else 1.35 * tyre_m  # from afar the tyre stands for the rim as well
+    parts = [torus(radius_m - deep, (tyre_m, deep), along, around, Material.TYRE)]
     inner = radius_m - 2 * tyre_m
+    heavy = tyre_m > 0.04  # a motorcycle: cast wheels, which from afar look solid
+    if detail > 0 and heavy:
+        parts.append(lathe([(inner * 1.05, -0.02), (inner * 1.05, 0.02)], along, Material.RIM, axis=1))
+    if detail == 2:
+        return Part.join(parts)
     parts.append(torus(inner, (tyre_m * 0.7, tyre_m * 0.35), along, 4, Material.RIM))
     parts.append(lathe([(0.02 + tyre_m * 0.3, -0.035), (0.02 + tyre_m * 0.3, 0.035)], 6, Material.METAL, axis=1))
-    if detail == 0:
-        thick = 0.004 if tyre_m < 0.04 else 0.016
+    if detail == 0 or not heavy:
         for k in range(spokes):
             angle = 2.0 * np.pi * k / spokes
             tip = np.array([inner * np.cos(angle), 0.0, inner * np.sin(angle)])
-            parts.append(tube([(0.0, 0.0, 0.0), tip], thick, 4, Material.RIM))
+            parts.append(tube([(0.0, 0.0, 0.0), tip], 0.018 if heavy else 0.0025, 4 - detail, Material.RIM))
     return Part.join(parts)
