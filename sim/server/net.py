@@ -26,6 +26,8 @@ MAX_STREAM_BACKLOG_BYTES = 64 << 20
 EXPECT_S = 1.0
 """How long a tick waits for the stream connection of a client that has just asked for its address. It comes within
 milliseconds; a client that asks and stays away costs this much once."""
+BACKLOG = 64
+"""Connections waiting to be accepted: a client opens one per sensor at once."""
 _SIZE = struct.Struct("<I")
 
 
@@ -68,25 +70,30 @@ class Network:
         may_run: Callable[[Request], bool],
         on_subscribe: Callable[[int], bytes | None],
     ) -> None:
-        """Listen on port and port + 1 (0: any two free ports). Raises OSError where one is taken."""
+        """Take port and port + 1 (0: any two free ports); ``open`` them later. Raises OSError where one is taken."""
         self._on_request, self._may_run, self._on_subscribe = on_request, may_run, on_subscribe
         self._selector = selectors.DefaultSelector()
-        self._rpc_listener = _listen(host, port)
+        self._rpc_listener = _bind(host, port)
         self.port: int = self._rpc_listener.getsockname()[1]
         try:
-            self._stream_listener = _listen(host, port + 1 if port else 0)
+            self._stream_listener = _bind(host, port + 1 if port else 0)
         except OSError:
             self._rpc_listener.close()
             raise
         self.streaming_port: int = self._stream_listener.getsockname()[1]
         self._wake_receiver, self._wake_sender = socket.socketpair()
         self._wake_receiver.setblocking(False)
-        for sock in (self._rpc_listener, self._stream_listener, self._wake_receiver):
-            self._selector.register(sock, selectors.EVENT_READ)
         self._rpc: dict[socket.socket, RpcConnection] = {}
         self._streams: dict[socket.socket, StreamConnection] = {}
         self.subscribers: dict[int, list[StreamConnection]] = {}
         self._expected: dict[int, float] = {}
+
+    def open(self) -> None:
+        """Let clients in. A client that comes earlier is refused, rather than kept waiting for its first answer."""
+        self._stream_listener.listen(BACKLOG)
+        self._rpc_listener.listen(BACKLOG)
+        for sock in (self._rpc_listener, self._stream_listener, self._wake_receiver):
+            self._selector.register(sock, selectors.EVENT_READ)
 
     # --- what the server asks -------------------------------------------------------------------------------
 
@@ -305,13 +312,12 @@ class Network:
             self._selector.modify(sock, events)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
-        sock.listen(64)
         sock.setblocking(False)
     except OSError:
         sock.close()

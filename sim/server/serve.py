@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sim.server.calls import dispatch
@@ -17,6 +18,7 @@ from sim.server.maps import BrokenMapError, MapCatalogue, UnknownMapError
 from sim.server.net import Network
 from sim.server.protocol.wire import Request
 from sim.server.session import Session
+from sim.server.warm import compile_kernels
 from sim.server.world.parts import PARTS, Parts
 from sim.server.world.world import WORLD_STREAM
 
@@ -46,24 +48,22 @@ class Server:
         seed: int = 0,
         maps: str | None = None,
         parts: Parts = PARTS,
+        progress: Callable[[str], None] = log.info,
     ) -> None:
-        """Listen and build the map. map_name is a name or a path of an .xodr file; port 0 takes free ports.
+        """Build the map and listen. map_name is a name or a path of an .xodr file; port 0 takes free ports.
 
-        Raises ServerError: port taken, map unknown or broken.
+        progress is told what a first start has to compile. Raises ServerError: port taken, map unknown or broken.
         """
         try:
-            catalogue = MapCatalogue(parts.build_scene, seed, maps)
-            name = catalogue.add_file(Path(map_name)) if map_name.endswith(".xodr") else map_name
             self._network = Network(host, port, self._answer, self._may_run, self._first_frame)
-        except UnknownMapError as error:
-            raise ServerError(str(error)) from None
         except OSError as error:
-            raise ServerError(
-                f"cannot listen on {host}:{port} and {port + 1}: {error.strerror or error}; "
-                "stop the other server or choose another --port"
-            ) from None
+            raise ServerError(_port_taken(host, port, error)) from None
         self.host, self.port, self.streaming_port = host, self._network.port, self._network.streaming_port
         try:
+            if parts is PARTS:
+                compile_kernels(progress)
+            catalogue = MapCatalogue(parts.build_scene, seed, maps)
+            name = catalogue.add_file(Path(map_name)) if map_name.endswith(".xodr") else map_name
             self.session = Session(
                 parts=parts,
                 maps=catalogue,
@@ -74,9 +74,13 @@ class Server:
                 expect=self._network.expect,
                 port=self.streaming_port,
             )
+            self._network.open()
         except (UnknownMapError, BrokenMapError) as error:
             self._network.close()
             raise ServerError(str(error)) from None
+        except OSError as error:
+            self._network.close()
+            raise ServerError(_port_taken(host, port, error)) from None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -139,6 +143,13 @@ class Server:
         return self.session.snapshot() if stream_id == WORLD_STREAM else None
 
 
+def _port_taken(host: str, port: int, error: OSError) -> str:
+    return (
+        f"cannot listen on {host}:{port} and {port + 1}: {error.strerror or error}; "
+        "stop the other server or choose another --port"
+    )
+
+
 def serve(
     map_name_or_file: str,
     host: str = "127.0.0.1",
@@ -162,7 +173,9 @@ def run_server(
     """``roadlab serve``: run until SIGINT or SIGTERM; the exit status. One line says that it is ready, or why not."""
     began = time.monotonic()
     try:
-        server = Server(map_name, host, port, seed, maps, parts)
+        server = Server(
+            map_name, host, port, seed, maps, parts, lambda line: print(f"roadlab serve: {line}", flush=True)
+        )
     except ServerError as error:
         print(f"roadlab serve: {error}", file=sys.stderr)
         return 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
+import carla
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +18,9 @@ Array = npt.NDArray[np.float64]
 
 DEFAULT_LIMIT_KMH = 30.0
 """CARLA's limit before the first sign."""
+LOOK_BACK_M = 200.0
+"""How far up the road a new vehicle looks for its sign: about a block; further, the default is as good a guess."""
+LOOK_BACK_STEP_M = 2.5  # less than the length of a sign's trigger volume
 _LIMIT = re.compile(r"traffic\.speed_limit\.(\d+)$")
 _HEIGHT_MARGIN_M = 2.0  # as for traffic lights: which level of a bridge
 
@@ -41,6 +46,22 @@ class RoadRules:
         )
         self._vehicle_id, self._half_length_m = vehicle_id, half_length_m
         self.light = np.full(len(vehicle_id), -1, np.int64)
+
+    def limit_at(self, road_map: Any, position_m: Array) -> float:
+        """Limit in km/h at a place: of the last sign on the way there, within ``LOOK_BACK_M``, else the default."""
+        if not len(self._sign):
+            return DEFAULT_LIMIT_KMH
+        waypoint = road_map.get_waypoint(carla.Location(*position_m.tolist()))
+        for _ in range(int(LOOK_BACK_M / LOOK_BACK_STEP_M)):
+            if waypoint is None:
+                break
+            place = waypoint.transform.location
+            seen = np.flatnonzero(self._inside(np.array([(place.x, place.y, place.z)]))[0])
+            if len(seen):
+                return float(self._sign_limit_kmh[seen[0]])
+            before = waypoint.previous(LOOK_BACK_STEP_M)
+            waypoint = before[0] if before else None
+        return DEFAULT_LIMIT_KMH
 
     def refresh(self, position_m: Array, yaw_rad: Array) -> None:
         """Read signs and lights at the vehicles' positions (n, 3) and headings (n,)."""

@@ -25,7 +25,7 @@ from sim.server.world.attachment import Attachment, attached_pose
 from sim.server.world.blueprints import AttributeType, Blueprint, Kind
 from sim.server.world.columns import InstanceColumns, SnapshotColumns, Travel
 from sim.server.world.parts import Parts
-from sim.server.world.rules import DEFAULT_LIMIT_KMH, RoadRules
+from sim.server.world.rules import RoadRules
 from sim.server.world.vehicle_spec import VEHICLES, VehicleControl
 
 log = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ class World:
                 raise SpawnError("Spawn failed because of collision at spawn position")
             if actor.kind == Kind.VEHICLE:
                 self.dynamics.add_vehicle(actor.actor_id, VEHICLES[actor.type_id], *where)
-                actor.speed_limit_kmh = DEFAULT_LIMIT_KMH
+                actor.speed_limit_kmh = self.rules.limit_at(self.scene.carla_map, actor.position_m)
             elif actor.kind == Kind.WALKER:
                 self.dynamics.add_walker(actor.actor_id, actor.half_m[2], actor.half_m[0], *where)
             else:
@@ -249,7 +249,8 @@ class World:
 
     def records(self) -> npt.NDArray[np.void]:
         """Snapshot records of all actors as they are now, sorted by id; valid until the next call."""
-        self._refresh_rules()
+        if self._layout_version != self.actors.version:
+            self._refresh_rules()
         return self._snapshot.refresh(self)
 
     def _refresh_rules(self) -> None:

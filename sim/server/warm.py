@@ -1,0 +1,96 @@
+"""Compiles every kernel before the first client comes, once per version of the sources.
+
+numba keeps what it compiled beside the sources; a stamp in the user's cache says that this has been done, so
+that later starts lose no time by loading kernels that nobody may need.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import numba
+import numpy as np
+import platformdirs
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str], None]
+
+
+def compile_kernels(progress: Progress) -> None:
+    """Compile what is not compiled yet, telling ``progress`` what is going on; nothing happens on later calls."""
+    stamp = Path(platformdirs.user_cache_dir("roadlab")) / f"kernels-{_key()}"
+    if stamp.exists():
+        return
+    progress("first start: compiling kernels, once; this takes about two minutes")
+    _physics()
+    progress("physics compiled")
+    _rays()
+    progress("LiDAR compiled")
+    from sim.server.sensors.renderer import warm_up
+
+    warm_up(progress)
+    try:
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.touch()
+    except OSError as error:
+        log.warning("cannot write %s (%s): the next start goes through the kernels again", stamp, error)
+
+
+def _key() -> str:
+    """Sixteen digits of everything that decides whether numba's cache fits."""
+    here = Path(__file__).resolve().parent
+    digest = hashlib.sha256(f"{here} {numba.__version__} {platform.python_version()} {platform.processor()}".encode())
+    digest.update(os.environ.get("NUMBA_CACHE_DIR", "").encode())
+    for source in sorted(here.rglob("*.py")):
+        text = source.read_bytes()
+        if b"njit" in text:
+            digest.update(text)
+    return digest.hexdigest()[:16]
+
+
+def _physics() -> None:
+    """One step with a body of each kind, on flat ground beside a wall and a traffic light."""
+    from sim.server.scene.ground import ROAD, Ground
+    from sim.server.scene.mesh import Tag
+    from sim.server.scene.static import Box, Signal
+    from sim.server.sensors.instances import Weather
+    from sim.server.world.dynamics import Dynamics
+    from sim.server.world.traffic_lights import TrafficLights
+    from sim.server.world.vehicle_spec import VEHICLES
+
+    corners = np.array([(-9.0, -9.0, 0.0), (9.0, -9.0, 0.0), (9.0, 9.0, 0.0)])
+    ground = Ground(corners, np.array([[0, 1, 2]]), np.array([ROAD], np.uint8), np.zeros((2, 2)), (-9.0, -9.0), 18.0)
+    ground.heights(np.zeros((1, 3)))
+    wall = Box((8.0, 0.0, 1.0), (0.5, 5.0, 1.0), 0.0, int(Tag.WALLS))
+    dynamics = Dynamics(ground, [wall], np.random.default_rng(0))
+    here, level = np.zeros(3), np.zeros(3)
+    dynamics.add_vehicle(1, VEHICLES["vehicle.audi.a2"], here, level)
+    dynamics.add_vehicle(2, VEHICLES["vehicle.bh.crossbike"], here + 3.0, level)
+    dynamics.add_walker(3, 0.9, 0.2, here - 3.0, level)
+    dynamics.add_prop(4, (0.5, 0.5, 0.5), (0.0, 0.0, 0.5), here - 5.0, level)
+    dynamics.overlaps((1.0, 1.0, 1.0), (0.0, 0.0, 1.0), here, level)
+    dynamics.step(0.05, Weather())
+    signal = Signal("1", "traffic.traffic_light", (0, 0, 0), 0.0, (0, 0, 0), (1, 1, 1), 0, 0, np.zeros((0, 7)),
+                    np.zeros((0, 3)), ())  # fmt: skip
+    TrafficLights([signal]).affecting(dynamics.position_m, dynamics.rotation_rad[:, 1], np.ones(4))
+
+
+def _rays() -> None:
+    """One sweep of each LiDAR in a scene of a box."""
+    from sim.server.scene.mesh import Material
+    from sim.server.sensors.create import SensorWorld, create_sensor
+    from sim.server.sensors.instances import View, Weather
+    from sim.server.sensors.warm import box_library, box_mesh, boxes, small_scene
+
+    scene = small_scene(box_mesh((0.0, 0.0, -1.0), (50.0, 50.0, 1.0), Material.ROAD))
+    shared = SensorWorld(scene, box_library, 0)
+    view = View(0, 0.0, boxes([(5.0, 0.0, 0.0)]), np.zeros(0, np.uint8), Weather())
+    for kind in ("ray_cast", "ray_cast_semantic"):
+        sensor = create_sensor(f"sensor.lidar.{kind}", {}, shared)
+        sensor.measure(np.array((0.0, 0.0, 1.5)), np.zeros(3), view, 0, 0.05)
