@@ -46,6 +46,9 @@ class Shift:
 
     def at(self, s_m: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """d, d', d'' at arc lengths of any shape."""
+        if not any(self.coefficients[1:]):  # no sideways motion
+            nothing = np.zeros_like(s_m)
+            return np.full_like(s_m, self.to_m), nothing, nothing
         u = np.clip((s_m - self.s_m) / self.length_m, 0.0, 1.0)
         c = self.coefficients
         d = c[0] + u * (c[1] + u * (c[2] + u * (c[3] + u * (c[4] + u * c[5]))))
@@ -74,15 +77,22 @@ def offsets(width_m: float, vehicle: VehicleModel, config: CandidateConfig) -> l
     return [round(share * room, 2) for share in config.offset_shares]
 
 
-def to_world(reference: Reference, motion: Motion, lateral: Shift) -> tuple[FloatArray, FloatArray]:
-    """Poses (h, 3) x, y, yaw (of the path) and path curvature (h,) of a motion along a lateral shift."""
-    xy, yaw, curvature = reference.at(motion.s_m)
-    d, slope, bend = lateral.at(motion.s_m)
-    normal = np.stack([-np.sin(yaw), np.cos(yaw)], -1)
+def to_world(
+    reference: Reference, s_m: FloatArray, lateral: Shift, vehicle: VehicleModel
+) -> tuple[FloatArray, FloatArray]:
+    """Poses (..., 3) x, y, yaw (of the body: the path's direction less the slip of the footprint's centre) and path
+    curvature (...,) at the arc lengths ``s_m`` (...,) along a lateral shift."""
+    xy, yaw, curvature = reference.at(s_m)
+    d, slope, bend = lateral.at(s_m)
     stretch = np.maximum(1.0 - curvature * d, 0.2)
     angle = np.arctan2(slope, stretch)
-    pose = np.concatenate([xy + d[:, None] * normal, (yaw + angle)[:, None]], axis=1)
-    return pose, curvature / stretch * np.cos(angle) + bend / stretch**2 * np.cos(angle) ** 3
+    turn = np.cos(angle) * (curvature + bend * np.cos(angle) ** 2 / stretch) / stretch
+    slip = np.arcsin(np.clip(vehicle.rear_axle_to_center_m * turn, -0.7, 0.7))
+    poses = np.empty((*s_m.shape, 3))
+    poses[..., 0] = xy[..., 0] - d * np.sin(yaw)
+    poses[..., 1] = xy[..., 1] + d * np.cos(yaw)
+    poses[..., 2] = yaw + angle - slip
+    return poses, turn
 
 
 def cost_terms(

@@ -97,6 +97,29 @@ class Network:
         found.sort(key=lambda item: item[0])
         return [position for _, position in found]
 
+    def match(
+        self, xy_m: FloatArray, yaw_rad: FloatArray, offset_m: float, heading_rad: float
+    ) -> list[list[LanePosition]]:
+        """For each of n points (n, 2) with yaw (n,) (NaN: any direction) the lanes that it may be on: within
+        ``offset_m`` of the centre line and ``heading_rad`` of its direction, best first."""
+        if not len(xy_m):
+            return []
+        count = min(24, len(self.flat_xy_m))
+        distances, rows = self._tree.query(xy_m, k=count, distance_upper_bound=offset_m + 1.0)
+        distances, rows = distances.reshape(len(xy_m), count), rows.reshape(len(xy_m), count)
+        turned = np.abs(wrap_array(yaw_rad[:, None] - self.flat_yaw_rad[np.minimum(rows, len(self.flat_yaw_rad) - 1)]))
+        fits = np.isfinite(distances) & ~(turned > heading_rad)
+        out: list[list[LanePosition]] = []
+        for k in range(len(xy_m)):
+            best: dict[int, int] = {}
+            for row in rows[k, fits[k]]:
+                best.setdefault(int(self.flat_lane[row]), int(row))
+            yaw = None if math.isnan(yaw_rad[k]) else float(yaw_rad[k])
+            found = [self._position(row, float(xy_m[k, 0]), float(xy_m[k, 1]), yaw) for row in best.values()]
+            found.sort(key=lambda item: item[0])
+            out.append([place for cost, place in found if abs(place.offset_m) < offset_m])
+        return out
+
     def _position(self, row: int, x_m: float, y_m: float, yaw_rad: float | None) -> tuple[float, LanePosition]:
         lane = int(self.flat_lane[row])
         yaw = float(self.flat_yaw_rad[row])

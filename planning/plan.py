@@ -26,12 +26,13 @@ from planning.candidates import CandidateConfig, Shift
 from planning.collision import CollisionConfig, first_collisions
 from planning.fallback import brake_on_curve
 from planning.features import Features, features
+from planning.lane_change import LaneChangeConfig, decide_changes
 from planning.lanes import LaneGraph
 from planning.network import LanePosition, Network, PlanningError, wrap
 from planning.obstacles import Blocks, ObstacleConfig, Obstacles, along_reference, blocks, select, take
 from planning.prediction.constant_turn import ConstantTurn, PredictionConfig
 from planning.records import Forecasts, Plan
-from planning.reference import Reference, ReferenceConfig, build_reference
+from planning.reference import Reference, ReferenceConfig, build_reference, default_change_starts
 from planning.route import Route, RouteConfig, find_route
 from planning.speed import PLAN_STEP_S, Motion, SpeedConfig, limit_profile, roll_out
 from planning.yielding import YieldConfig, Yielding
@@ -50,6 +51,7 @@ class PlanningConfig:
     speed: SpeedConfig = field(default_factory=SpeedConfig)
     candidates: CandidateConfig = field(default_factory=CandidateConfig)
     collision: CollisionConfig = field(default_factory=CollisionConfig)
+    lane_change: LaneChangeConfig = field(default_factory=LaneChangeConfig)
     off_route_m: float = 4.5  # further beside the reference than a lane's width: find a new route
     goal_m: float = 2.0  # so close to the goal the route is done
     speed_trust_mps: float = 1.0  # the plan goes on from its own speed while the car is this close to it
@@ -68,7 +70,6 @@ class _Chosen:
     poses: FloatArray
     curvature: FloatArray
     blocks: Blocks
-    stops: int
     cap: float
 
 
@@ -108,20 +109,26 @@ class Planning:
 
     def _follow(self, route: Route) -> Route:
         self.route = route
-        self.reference: Reference = build_reference(self.network, route, None, self.config.reference)
-        self.features: Features = features(self.network, self.reference)
-        self.limits_mps: FloatArray = limit_profile(self.reference, self.config.speed)
+        self._change_starts = default_change_starts(self.network, route, self.config.reference)
+        self._draw(route)
         self._s_m = 0.0
         self._last: Plan | None = None
         self._shift: Shift | None = None
         return route
+
+    def _draw(self, route: Route) -> None:
+        """The reference along the route with the lane changes where they are now, and what depends on it."""
+        self.reference: Reference = build_reference(self.network, route, self._change_starts, self.config.reference)
+        self.features: Features = features(self.network, self.reference)
+        self.limits_mps: FloatArray = limit_profile(self.reference, self.config.speed)
 
     def plan(self, tracks: Tracks) -> tuple[Forecasts, Plan]:
         """Forecasts of the believed tracks, and the trajectory. Raises PlanningError before ``set_route``."""
         if self.route is None:
             raise PlanningError("plan: no route; call set_route first")
         believed = take(tracks, select(tracks, self.vehicle, self.config.obstacles))
-        forecasts = self.predictor.predict(believed)
+        places = self.yielding.places(believed)
+        forecasts = self.predictor.predict(believed, places)
         pose, speed = self._ego(tracks)
         if not np.isfinite(pose).all() or not math.isfinite(speed):
             return forecasts, self._lost(tracks, pose, speed)
@@ -132,12 +139,13 @@ class Planning:
         if s >= self.reference.goal_s_m - self.config.goal_m:
             return forecasts, self._arrived(tracks, pose, start, s)
         obstacles = along_reference(believed, forecasts, self.reference, s, self.config.obstacles)
+        waits = self._change_lanes(obstacles, places, s, speed)
         now = Situation(
             s_m=s, speed_mps=speed, limits_mps=self.limits_mps, obstacles=obstacles,
-            places=self.yielding.places(believed), lights={view.signal_id: view for view in tracks.lights},
+            places=places, lights={view.signal_id: view for view in tracks.lights},
             tracks=believed, time_s=tracks.t_us * 1e-6,
         )  # fmt: skip
-        stops = self.behavior.decide(now, self.features, self.reference.goal_s_m)
+        stops = [*self.behavior.decide(now, self.features, self.reference.goal_s_m), *waits]
         plan = self._best(tracks, forecasts, obstacles, stops, start, pose, d)
         self._last = plan
         return forecasts, plan
@@ -163,6 +171,25 @@ class Planning:
         self._driven_m += self._s_m
         self._follow(route)
         return True
+
+    def _change_lanes(
+        self, obstacles: Obstacles, places: dict[int, list[LanePosition]], s: float, speed: float
+    ) -> list[Stop]:
+        """Push lane changes that have no gap ahead of the car (a new reference); the stop where one must wait."""
+        if self.route is None or not self._change_starts:
+            return []
+        station = float(np.interp(s, self.reference.s_m, self.reference.station_m))
+        decision = decide_changes(
+            self.network, self.route, self.reference, self._change_starts, station, s, speed, obstacles, places,
+            self.vehicle, self.config.lane_change, self.config.reference,
+        )  # fmt: skip
+        if decision.starts_m != self._change_starts:
+            self._change_starts = decision.starts_m
+            self._draw(self.route)
+        if not math.isfinite(decision.wait_station_m):
+            return []
+        wait_s = float(np.interp(decision.wait_station_m, self.reference.station_m, self.reference.s_m))
+        return [Stop(wait_s - 1.0, "yield", decision.target)]
 
     def _start(self, tracks: Tracks, s: float, speed: float) -> tuple[float, float, float]:
         """Arc length, speed and acceleration to plan from: the last plan's own where the car is close to it."""
@@ -243,12 +270,14 @@ class Planning:
                 s, lateral_start or self._shift_state(s), to, length
             )  # fmt: skip
             ways = blocks(obstacles, free.s_m[::every], path.at(free.s_m[::every])[0], self.vehicle, config.obstacles)
-            for cap in config.candidates.caps_mps2:
-                motion = roll_out(start, self.limits_mps, stops_m, ways.s_m, ways.speed_mps, cap, speed)
-                poses, curvature = lateral.to_world(self.reference, motion, path)
-                slip = np.arcsin(np.clip(self.vehicle.rear_axle_to_center_m * curvature, -0.7, 0.7))
-                poses[:, 2] -= slip
-                out.append(_Chosen(motion, path, poses, curvature, ways, len(stops), cap))
+            caps = config.candidates.caps_mps2
+            motions = [roll_out(start, self.limits_mps, stops_m, ways.s_m, ways.speed_mps, cap, speed) for cap in caps]
+            poses, curvature = lateral.to_world(
+                self.reference, np.stack([motion.s_m for motion in motions]), path, self.vehicle
+            )
+            out += [
+                _Chosen(motion, path, poses[k], curvature[k], ways, caps[k]) for k, motion in enumerate(motions)
+            ]
         return out
 
     def _shift_state(self, s: float) -> tuple[float, float, float]:

@@ -23,6 +23,7 @@ class RouteConfig:
     short_change_cost_s: float = 1.0  # per missing metre of lane length
     turn_cost_s: float = 1.0  # a turn at a junction is slower than its length says
     max_zone_m: float = 150.0  # a change is not looked for further than this before it is needed
+    least_zone_m: float = 15.0  # a change that the goal leaves less room for is left out: the car ends beside the goal
     start_radius_m: float = 10.0  # further from every lane there is nothing to drive on
 
 
@@ -151,11 +152,30 @@ def _sections(
     goal_fraction = goal.s_m / max(network.lane(goal.lane).length_m, 1e-6)
     sections[0] = replace(sections[0], from_fraction=start_fraction)
     sections[-1] = replace(sections[-1], to_fraction=goal_fraction)
+    while order and _zone_m(network, sections, order - 1) < config.least_zone_m and _holds(sections[-1], order - 1):
+        order -= 1
+        sections = [_without(section, order) for section in sections]
+        goal = replace(goal, lane=sections[-1].lanes[-1])
     return Route(tuple(sections), tuple(_change(network, sections, number) for number in range(order)), goal)
 
 
 def _holds(section: Section, order: int) -> bool:
     return section.first_order <= order and order + 1 < section.first_order + len(section.lanes)
+
+
+def _zone_m(network: Network, sections: list[Section], order: int) -> float:
+    """Length of road on which change ``order`` can happen."""
+    return sum(
+        network.lane(section.lanes[0]).length_m * (section.to_fraction - section.from_fraction)
+        for section in sections
+        if _holds(section, order)
+    )
+
+
+def _without(section: Section, order: int) -> Section:
+    """The section without the lanes behind change ``order``."""
+    keep = order + 1 - section.first_order
+    return replace(section, lanes=section.lanes[:keep]) if len(section.lanes) > keep else section
 
 
 def _change(network: Network, sections: list[Section], order: int) -> LaneChange:

@@ -57,23 +57,15 @@ class Yielding:
         self._upstream: dict[int, dict[int, float]] = {}
 
     def places(self, tracks: Tracks) -> dict[int, list[LanePosition]]:
-        """Row of each vehicle track -> the lanes it may be on."""
-        found: dict[int, list[LanePosition]] = {}
-        for i in np.flatnonzero(tracks.classes != ObjectClass.PEDESTRIAN):
-            speed = math.hypot(*tracks.velocity_world_mps[i])
-            if speed < self.config.still_mps:
-                continue
-            course = math.atan2(tracks.velocity_world_mps[i, 1], tracks.velocity_world_mps[i, 0])
-            near = self.network.nearest(
-                float(tracks.boxes_world_m[i, 0]), float(tracks.boxes_world_m[i, 1]), course, radius_m=4.0, count=24
-            )
-            found[int(i)] = [
-                place
-                for place in near
-                if abs(place.offset_m) < self.config.match_offset_m
-                and abs(place.heading_rad) < self.config.match_heading_rad
-            ]
-        return found
+        """Row of each vehicle track -> the lanes it may be on, best first. What stands may point anywhere."""
+        rows = np.flatnonzero(tracks.classes != ObjectClass.PEDESTRIAN)
+        velocity = tracks.velocity_world_mps[rows]
+        moves = np.hypot(velocity[:, 0], velocity[:, 1]) > self.config.still_mps
+        course = np.where(moves, np.arctan2(velocity[:, 1], velocity[:, 0]), np.nan)
+        found = self.network.match(
+            tracks.boxes_world_m[rows, :2], course, self.config.match_offset_m, self.config.match_heading_rad
+        )
+        return {int(row): lanes for row, lanes in zip(rows, found, strict=True)}
 
     def must_wait(
         self,
@@ -94,6 +86,8 @@ class Yielding:
         patient = max(1.0 - waited_s / self.config.patience_s, 0.0)
         gap = self.config.least_gap_s + (self.config.gap_s - self.config.least_gap_s) * patient
         for row, lanes in places.items():
+            if math.hypot(*tracks.velocity_world_mps[row]) < self.config.still_mps:
+                continue  # waits itself
             for place in lanes:
                 arrival = self._arrival(ahead, tracks, row, place, own_green)
                 if arrival is None:

@@ -16,7 +16,7 @@ from numba import njit
 
 from perception.frame import FloatArray
 from perception.objects import IntArray, ObjectClass, Tracks
-from planning.network import Network, wrap_array
+from planning.network import LanePosition, Network
 from planning.records import Forecasts
 
 HYPOTHESES = 3
@@ -55,15 +55,16 @@ class ConstantTurn:
         self.times_s: FloatArray = np.arange(0.0, self.config.horizon_s + 1e-9, self.config.step_s)
         self._paths: dict[int, tuple[tuple[int, ...], ...]] = {}
 
-    def predict(self, tracks: Tracks) -> Forecasts:
-        """Forecasts of all tracks, in their order."""
+    def predict(self, tracks: Tracks, places: dict[int, list[LanePosition]] | None = None) -> Forecasts:
+        """Forecasts of all tracks, in their order. ``places``: row -> lanes that the track may be on (found here where
+        not given)."""
         n, h, config = len(tracks.ids), len(self.times_s), self.config
         means = np.zeros((n, HYPOTHESES, h, 3))
         probabilities = np.zeros((n, HYPOTHESES))
         if n:
             means[:] = self._constant_turn(tracks)[:, None]
             probabilities[:, 0] = 1.0
-            self._follow_lanes(tracks, means, probabilities)
+            self._follow_lanes(tracks, places, means, probabilities)
         speed = np.hypot(tracks.velocity_world_mps[:, 0], tracks.velocity_world_mps[:, 1])
         walker = tracks.classes == ObjectClass.PEDESTRIAN
         moving = np.where(walker, config.walker_std_growth_mps, config.std_growth_mps + config.std_speed_share * speed)
@@ -102,18 +103,24 @@ class ConstantTurn:
         out[:, :, 2] = tracks.boxes_world_m[:, 6:7] + turned(t)
         return out
 
-    def _follow_lanes(self, tracks: Tracks, means: FloatArray, probabilities: FloatArray) -> None:
+    def _follow_lanes(
+        self, tracks: Tracks, places: dict[int, list[LanePosition]] | None, means: FloatArray, probabilities: FloatArray
+    ) -> None:
         network, config = self.network, self.config
         velocity = tracks.velocity_world_mps
         speed = np.hypot(velocity[:, 0], velocity[:, 1])
         drives = np.isin(tracks.classes, [ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BUS, ObjectClass.MOTORCYCLE])
         drives |= (tracks.classes != ObjectClass.PEDESTRIAN) & (speed > 3.0)
-        for i in np.flatnonzero(drives & (speed > 0.3)):
-            course = math.atan2(velocity[i, 1], velocity[i, 0])
-            x, y = float(tracks.boxes_world_m[i, 0]), float(tracks.boxes_world_m[i, 1])
+        rows = np.flatnonzero(drives & (speed > 0.3))
+        if places is None:
+            course = np.arctan2(velocity[rows, 1], velocity[rows, 0])
+            xy = tracks.boxes_world_m[rows, :2]
+            matched = network.match(xy, course, config.lane_offset_m, config.lane_heading_rad)
+            places = {int(row): lanes for row, lanes in zip(rows, matched, strict=True)}
+        for i in rows:
             found = [
                 place
-                for place in network.nearest(x, y, course, radius_m=4.0, count=24)
+                for place in places.get(int(i), [])
                 if abs(place.offset_m) < config.lane_offset_m and abs(place.heading_rad) < config.lane_heading_rad
             ]
             paths = [(place, path) for place in found[:2] for path in self._branches(place.lane)]
@@ -174,7 +181,3 @@ def _follow(
         out[k, 2] = heading
     return out
 
-
-def course_error(yaw_rad: FloatArray, other_rad: FloatArray) -> FloatArray:
-    """Absolute difference of two headings, 0..pi."""
-    return np.abs(wrap_array(yaw_rad - other_rad))
