@@ -27,6 +27,7 @@ WIDE_SIDEWALK_M = 2.6
 """On sidewalks this wide a lamp stands on the kerb's side and leaves two metres to walk; else behind it."""
 FROM_KERB_M = 0.5
 BEHIND_SIDEWALK_M = 0.45
+BESIDE_ROAD_M = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,24 +52,19 @@ class Lamps:
 
 def place_lamps(edges: Edges, occupancy: Occupancy, ground: Ground) -> Lamps:
     """Lamps along the edges with sidewalks, and sparser beside other roads in the order of the edges."""
+    setback = np.where(edges.width_m >= WIDE_SIDEWALK_M, FROM_KERB_M - edges.width_m, BEHIND_SIDEWALK_M)
+    spot = edges.point_m + edges.outward * np.where(edges.town, setback, BESIDE_ROAD_M)[:, None]
+    gap = np.where(edges.town, LAMP_GAP_M, 1.5 * LAMP_GAP_M)
+    nearest = np.full(len(spot), np.inf)
     spots: list[Array] = []
     inwards: list[Array] = []
-    for k in range(len(edges.point_m)):
-        outward = edges.outward[k]
-        if not edges.town[k]:
-            spot = edges.point_m[k] + outward * 1.0
-        elif edges.width_m[k] >= WIDE_SIDEWALK_M:
-            spot = edges.point_m[k] - outward * (edges.width_m[k] - FROM_KERB_M)
-        else:
-            spot = edges.point_m[k] + outward * BEHIND_SIDEWALK_M
-        gap = LAMP_GAP_M if edges.town[k] else 1.5 * LAMP_GAP_M
-        if spots and np.min(np.linalg.norm(np.array(spots)[:, :2] - spot[:2], axis=1)) < gap:
+    for k in range(len(spot)):
+        if nearest[k] < gap[k] or _is_taken(occupancy, spot[k], bool(edges.town[k])):
             continue
-        if _is_taken(occupancy, spot, bool(edges.town[k])):
-            continue
-        occupancy.take(rectangle(spot, (0.5, 0.5), 0.0))
-        spots.append(spot)
-        inwards.append(-outward)
+        np.minimum(nearest, np.hypot(spot[:, 0] - spot[k, 0], spot[:, 1] - spot[k, 1]), out=nearest)
+        occupancy.take(rectangle(spot[k], (0.5, 0.5), 0.0))
+        spots.append(spot[k])
+        inwards.append(-edges.outward[k])
     foot = np.array(spots).reshape(-1, 3)
     foot[:, 2] = ground.heights(foot)
     return Lamps(foot, np.array(inwards).reshape(-1, 3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -51,7 +52,7 @@ class Occupancy:
         scaled: npt.NDArray[np.int32] = np.round((points - self.low_m) / CELL_M * 2**_SUBPIXEL_BITS).astype(np.int32)
         return scaled
 
-    def at(self, raster: npt.NDArray[np.generic], points_m: Array) -> npt.NDArray[np.generic]:
+    def at(self, raster: npt.NDArray[Any], points_m: Array) -> npt.NDArray[Any]:
         """Values of a raster at points (n, >= 2); outside it the border's."""
         rows, columns = raster.shape
         index = np.round((np.asarray(points_m)[..., :2] - self.low_m) / CELL_M).astype(int)

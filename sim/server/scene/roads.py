@@ -61,10 +61,7 @@ NOTHING_M = -1e6
 def build_roads(lanes: Sequence[Lane]) -> Carriageway:
     """Triangles of all lanes, of which sidewalks are cut where they cross driving lanes."""
     triangles = Triangles()
-    strips: list[tuple[Any, ...]] = []
-    for lane in lanes:
-        if lane.kind not in RAISED_KINDS:
-            _add_lane(triangles, strips, lane)
+    strips = _add_lanes(triangles, [lane for lane in lanes if lane.kind not in RAISED_KINDS])
     strips.append((*NO_MARK, *NO_MARK, False, True))
     add_fillings(triangles, lanes, len(strips) - 1)
     road_faces = len(triangles.mesh().faces)
@@ -81,9 +78,10 @@ def build_roads(lanes: Sequence[Lane]) -> Carriageway:
 def driving_surface(lanes: Sequence[Lane]) -> Ground:
     """Surface of the driving lanes alone: its heights are ``NOTHING_M`` where there is none."""
     triangles = Triangles()
-    for lane in lanes:
-        if lane.is_driving:
-            triangles.add_strip(lane.left_m, lane.right_m, np.zeros((len(lane.s_m), 2, 3)), Material.ROAD, 0)
+    chosen = [lane for lane in lanes if lane.is_driving]
+    left, right = (np.concatenate([getattr(lane, side) for lane in chosen]) for side in ("left_m", "right_m"))
+    ribbon = np.repeat(np.arange(len(chosen)), [len(lane.s_m) for lane in chosen])
+    triangles.add_ribbons(left, right, np.zeros((len(left), 2, 3)), ribbon, Material.ROAD, 0)
     mesh = triangles.mesh()
     return Ground(
         mesh.vertices_m,
@@ -111,15 +109,26 @@ def _edge_uvw(s_m: Array, width_m: Array) -> Array:
     return uvw
 
 
-def _add_lane(triangles: Triangles, strips: list[tuple[Any, ...]], lane: Lane) -> None:
-    uvw = _edge_uvw(lane.s_m, lane.width_m)
-    for first, last, left, right in lane.marks:
-        marked = left[0] or right[0]
-        lift = MARKED_LIFT_M if marked else 0.0 if lane.is_driving else -UNMARKED_SHOULDER_DROP_M
-        up = np.array([0.0, 0.0, lift])
-        part = slice(first, last + 1)
-        triangles.add_strip(lane.left_m[part] + up, lane.right_m[part] + up, uvw[part], Material.ROAD, len(strips))
-        strips.append((*left, *right, lane.is_driving, lane.junction >= 0))
+def _add_lanes(triangles: Triangles, lanes: Sequence[Lane]) -> list[tuple[Any, ...]]:
+    """All carriageways as one batch of ribbons; returns the rows of the strip table, one per ribbon."""
+    strips: list[tuple[Any, ...]] = []
+    left, right, uvw, ribbon = [], [], [], []
+    for lane in lanes:
+        coordinates = _edge_uvw(lane.s_m, lane.width_m)
+        for first, last, left_mark, right_mark in lane.marks:
+            marked = left_mark[0] or right_mark[0]
+            lift = MARKED_LIFT_M if marked else 0.0 if lane.is_driving else -UNMARKED_SHOULDER_DROP_M
+            part = slice(first, last + 1)
+            up = np.array([0.0, 0.0, lift])
+            left.append(lane.left_m[part] + up)
+            right.append(lane.right_m[part] + up)
+            uvw.append(coordinates[part])
+            ribbon.append(np.full(last + 1 - first, len(strips)))
+            strips.append((*left_mark, *right_mark, lane.is_driving, lane.junction >= 0))
+    if strips:
+        columns = [np.concatenate(column) for column in (left, right, uvw)]
+        triangles.add_ribbons(*columns, np.concatenate(ribbon), Material.ROAD, np.arange(len(strips)))
+    return strips
 
 
 def _add_raised(triangles: Triangles, lane: Lane, driving: Ground) -> None:
@@ -133,7 +142,8 @@ def _add_raised(triangles: Triangles, lane: Lane, driving: Ground) -> None:
         uvw = _edge_uvw(along, np.linalg.norm(b - a, axis=1))
         uvw[:, :, 2] = 0.0
         # the top of a kerb lane carries a foot like a sidewalk, and must not be mistaken for a kerb's face
-        triangles.add_strip(a + up, b + up, uvw, Material.SIDEWALK if top is Material.KERB else top, 0)
+        top_material = Material.SIDEWALK if top is Material.KERB else top
+        triangles.add_ribbons(a + up, b + up, uvw, np.zeros(len(a), np.int64), top_material, 0)
         _add_kerb(triangles, np.concatenate([a, b[::-1], a[:1]]), up)
 
 

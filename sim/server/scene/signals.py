@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.server.scene.ground import Ground
-from sim.server.scene.roads import on_driving_lane
+from sim.server.scene.roads import SAME_LEVEL_M, on_driving_lane
 from sim.server.scene.static import Signal
 
 Array = npt.NDArray[np.float64]
@@ -38,6 +38,7 @@ BEFORE_CROSSWALK_M = 1.0
 CROSSWALK_SEARCH_M = 14.0
 CROSSWALK_NEAR_M = 40.0
 """No crosswalk is longer."""
+CROSSWALK_STEP_M = 0.5
 TRIGGER_LENGTH_M = 6.0
 """Trigger volumes begin this far before the stop line: a car at 30 km/h stops within it (7 m/s^2)."""
 TRIGGER_BEYOND_M = 0.5
@@ -48,6 +49,8 @@ TRIGGER_HALF_HEIGHT_M = 1.5
 NUDGE_STEP_M, NUDGE_LIMIT_M = 0.25, 8.0
 POLE_CLEARANCE_M = 0.35
 """Between a pole's axis and the nearest driving lane."""
+DEEPEST_FOOT_M = 1.0
+"""A signal beside a bridge's deck hangs on it; elsewhere a pole may stand this far below the road."""
 LOOSE_GROUP = 1_000_000
 """Lights outside junctions form groups of their own from this number on."""
 SAME_AXIS_RAD = math.radians(35.0)
@@ -91,23 +94,27 @@ def read_signals(carla_map: Any, root: ET.Element, driving: Ground, ground: Grou
         yaw = math.radians(landmarks[0].transform.rotation.yaw)
         forward = np.array([math.cos(yaw), math.sin(yaw)])
         at = landmarks[0].transform.location
-        foot = np.array([at.x, at.y, at.z])
-        level = carla_map.get_waypoint(at, project_to_road=True)
-        if level is not None:
-            foot[2] = level.transform.location.z
         gate = landmarks[0].type != SPEED_LIMIT
         lanes = _controlled_lanes(carla_map, landmarks, yaw, at)
+        foot = np.array([at.x, at.y, _level(carla_map, at, lanes)])
         if gate:
             found = [ends.approach(waypoint, foot, crosswalks) for waypoint in lanes]
         else:
             found = [_approach_at(waypoint) for waypoint in lanes]
         approaches = tuple({(a.road, a.lane): a for a in found}.values())
         foot = _off_the_lanes(foot, forward, driving)
-        foot[2] = float(ground.heights(foot[None])[0])
+        foot[2] = max(float(ground.heights(foot[None])[0]), foot[2] - DEEPEST_FOOT_M)
         signal = _signal(landmarks[0], foot, yaw, approaches, gate)
         placed.append(PlacedSignal(signal, landmarks[0].type, float(landmarks[0].value), forward, approaches))
         junctions.append(ends.junction_of(lanes, approaches))
     return _with_phases(placed, junctions, root)
+
+
+def _level(carla_map: Any, at: Any, lanes: Sequence[Any]) -> float:
+    """Height of the road beside a signal. The landmark's own height is no guide: on bridges it says zero."""
+    height = lanes[0].transform.location.z if lanes else at.z
+    beside = carla_map.get_waypoint(type(at)(at.x, at.y, height))
+    return float(height if beside is None else beside.transform.location.z)
 
 
 def _numeric_first(key: str) -> tuple[int, str]:
@@ -195,13 +202,18 @@ class _LaneEnds:
         if -NEAR_SIDE_M < ahead < BEFORE_POLE_M:
             stop = _back(end, BEFORE_POLE_M - ahead)
         near = [p for p in crosswalks if np.linalg.norm(p[0, :2] - at.point_m[:2]) < CROSSWALK_NEAR_M]
-        distance = 0.0
-        while distance < CROSSWALK_SEARCH_M and near:
-            here = _approach_at(_back(end, distance)).point_m if distance else at.point_m
-            if any(_inside(polygon, here) for polygon in near):
-                stop = max((stop, _back(end, distance + BEFORE_CROSSWALK_M)), key=lambda w: _distance(w, end))
-            distance += 0.5
+        if near:
+            stop = max((stop, self._before_crosswalks(end, near)), key=lambda w: _distance(w, end))
         return _approach_at(stop)
+
+    def _before_crosswalks(self, end: Any, crosswalks: Sequence[Array]) -> Any:
+        """The waypoint before all crosswalks on the last metres of a lane; its end if there is none."""
+        distances = np.arange(0.0, CROSSWALK_SEARCH_M, CROSSWALK_STEP_M)
+        points = np.array([_approach_at(_back(end, float(d))).point_m for d in distances])
+        covered = np.any([_inside(polygon, points) for polygon in crosswalks], axis=0)
+        if not covered.any():
+            return end
+        return _back(end, float(distances[covered].max()) + BEFORE_CROSSWALK_M)
 
     def junction_of(self, lanes: Sequence[Any], approaches: Sequence[Approach]) -> int:
         """Junction that the controlled lanes are in or lead to; -1 if there is none."""
@@ -263,14 +275,15 @@ def _crosswalks(carla_map: Any) -> list[Array]:
     return outlines
 
 
-def _inside(polygon: Array, point: Array) -> bool:
-    """Whether a point lies over a polygon of its own level."""
-    if abs(point[2] - polygon[0, 2]) > 3.0:
-        return False
-    a, b = polygon[:, :2] - point[:2], np.roll(polygon[:, :2], -1, axis=0) - point[:2]
-    crosses = (a[:, 1] > 0) != (b[:, 1] > 0)
-    rise = np.where(crosses, b[:, 1] - a[:, 1], 1.0)
-    return bool(np.sum(crosses & (a[:, 0] - a[:, 1] * (b[:, 0] - a[:, 0]) / rise > 0)) % 2)
+def _inside(polygon: Array, points: Array) -> npt.NDArray[np.bool_]:
+    """Which points (n, 3) lie over a polygon (m, 3) of their own level."""
+    corner = polygon[None, :, :2] - points[:, None, :2]  # (n, m, 2)
+    following = np.roll(corner, -1, axis=1)
+    crosses = (corner[..., 1] > 0) != (following[..., 1] > 0)
+    rise = np.where(crosses, following[..., 1] - corner[..., 1], 1.0)
+    at = corner[..., 0] - corner[..., 1] * (following[..., 0] - corner[..., 0]) / rise
+    inside: npt.NDArray[np.bool_] = np.sum(crosses & (at > 0), axis=1) % 2 == 1
+    return inside & (np.abs(points[:, 2] - polygon[0, 2]) < SAME_LEVEL_M)
 
 
 def _off_the_lanes(foot: Array, forward: Array, driving: Ground) -> Array:
@@ -294,7 +307,7 @@ def _trigger_volume(
     if not approaches:
         return (0.0, 0.0, 0.0), (0.5, 0.5, TRIGGER_HALF_HEIGHT_M)
     ahead, behind = (TRIGGER_BEYOND_M, TRIGGER_LENGTH_M) if gate else (SPEED_TRIGGER_HALF_M, SPEED_TRIGGER_HALF_M)
-    corners = []
+    corners: list[Array] = []
     for lane in approaches:
         right = np.array([-lane.forward[1], lane.forward[0]]) * (lane.width_m / 2.0 - TRIGGER_SIDE_MARGIN_M)
         for along in (ahead, -behind):

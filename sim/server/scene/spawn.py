@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 GAP_M = 12.0
 """Distance along a lane between two points: a bus (10 m) fits between."""
@@ -46,11 +47,12 @@ def spawn_points(carla_map: Any) -> npt.NDArray[np.float64]:
 def _thin(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Without points that lie within ``CLEARANCE_M`` ahead or behind an earlier one on (nearly) the same line."""
     keep = np.ones(len(points), bool)
-    for k in range(1, len(points)):
-        offset = points[:k, :3] - points[k, :3]
-        forward = np.array([math.cos(points[k, 4]), math.sin(points[k, 4])])
-        ahead = np.abs(offset[:, :2] @ forward)
-        aside = np.abs(offset[:, 0] * forward[1] - offset[:, 1] * forward[0])
-        clash = (ahead < CLEARANCE_M) & (aside < NARROWEST_LANE_M) & (np.abs(offset[:, 2]) < CLEARANCE_M)
-        keep[k] = not np.any(clash & keep[:k])
+    reach = math.hypot(CLEARANCE_M, NARROWEST_LANE_M, CLEARANCE_M)
+    for a, b in sorted(cKDTree(points[:, :3]).query_pairs(reach)) if len(points) else ():
+        offset = points[b, :2] - points[a, :2]
+        forward = np.array([math.cos(points[b, 4]), math.sin(points[b, 4])])
+        ahead, aside = abs(offset @ forward), abs(offset[0] * forward[1] - offset[1] * forward[0])
+        level = abs(points[b, 2] - points[a, 2])
+        if keep[a] and ahead < CLEARANCE_M and aside < NARROWEST_LANE_M and level < CLEARANCE_M:
+            keep[b] = False
     return points[keep]

@@ -48,11 +48,13 @@ def shape_terrain(lanes: Sequence[Lane]) -> Terrain:
     heights = ((sparse[index, 2] * weight).sum(axis=1) / weight.sum(axis=1)).reshape(rows, columns)
     far = np.clip((distance[:, 0].reshape(rows, columns) - 2.0 * CELL_M) / 30.0, 0.0, 1.0)
     heights = heights * (1.0 - far) + cv2.GaussianBlur(heights, (0, 0), 4.0) * far
-    ceiling = np.full((rows, columns), np.inf)
+    lowest = np.full((rows, columns), np.inf)  # lane in the cell that begins at each post
     cell = np.floor((points[:, :2] - low) / CELL_M).astype(int)
-    for dx in (0, 1):
-        for dy in (0, 1):
-            np.minimum.at(ceiling, (cell[:, 1] + dy, cell[:, 0] + dx), points[:, 2])
+    np.minimum.at(lowest.ravel(), cell[:, 1] * columns + cell[:, 0], points[:, 2])
+    ceiling = lowest.copy()
+    ceiling[1:] = np.minimum(ceiling[1:], lowest[:-1])
+    ceiling[:, 1:] = np.minimum(ceiling[:, 1:], lowest[:, :-1])
+    ceiling[1:, 1:] = np.minimum(ceiling[1:, 1:], lowest[:-1, :-1])
     return Terrain(np.minimum(heights, ceiling) - BELOW_ROAD_M, (float(low[0]), float(low[1])), CELL_M)
 
 

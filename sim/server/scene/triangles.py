@@ -139,26 +139,40 @@ class Triangles:
         params = np.repeat(np.broadcast_to(np.asarray(param, np.int32), count), len(ring))
         self.add(vertex.reshape(-1, 3), normal, uvw.reshape(-1, 3), face, material, params)
 
-    def add_strip(
-        self, left_m: Array, right_m: Array, uvw: Array, material: Material, param: int, keep: Any = None
-    ) -> Array:
-        """Append a ribbon between two polylines (n, 3); uvw (n, 2, 3) at left, right; keep (n - 1,) of its quads.
+    def add_ribbons(
+        self, left_m: Array, right_m: Array, uvw: Array, ribbon: Any, material: Material, param: Any
+    ) -> None:
+        """Append ribbons between polylines, stored one after another.
 
-        Normals are the ribbon's own, pointing up. Returns them (n, 3).
+        left_m, right_m (n, 3), uvw (n, 2, 3) at left and right, ribbon (n,) number of the ribbon of each sample,
+        param () or (number of ribbons,). Normals are the ribbons' own, pointing up.
         """
-        count = len(left_m)
-        vertex = np.stack([left_m, right_m], axis=1).reshape(-1, 3)
-        along = np.gradient((left_m + right_m) / 2.0, axis=0)
-        normal = np.cross(along, right_m - left_m)
+        if len(left_m) == 0:
+            return
+        number = np.asarray(ribbon, np.int64)
+        same = number[1:] == number[:-1]
+        centre = (left_m + right_m) / 2.0
+        ahead, behind = np.arange(len(number)), np.arange(len(number))
+        ahead[:-1] += same
+        behind[1:] -= same
+        along, across = centre[ahead] - centre[behind], right_m - left_m
+        normal = np.stack(
+            [
+                along[:, 1] * across[:, 2] - along[:, 2] * across[:, 1],
+                along[:, 2] * across[:, 0] - along[:, 0] * across[:, 2],
+                along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0],
+            ],
+            axis=1,
+        )
         normal *= np.where(normal[:, 2:] < 0.0, -1.0, 1.0)
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
         normal[normal[:, 2] < 0.1] = (0.0, 0.0, 1.0)  # a ribbon pinched to nothing has no normal of its own
-        first = np.arange(count - 1) * 2
-        if keep is not None:
-            first = first[keep]
-        face = np.concatenate([np.stack([first, first + 1, first + 3], 1), np.stack([first, first + 3, first + 2], 1)])
-        self.add(vertex, np.repeat(normal, 2, axis=0), uvw.reshape(-1, 3), face, material, param)
-        return normal
+        piece = np.flatnonzero(same)
+        first = 2 * piece
+        face = np.stack([first, first + 1, first + 3, first, first + 3, first + 2], axis=1).reshape(-1, 3)
+        params = np.repeat(np.broadcast_to(np.asarray(param, np.int32), number[-1] + 1)[number[piece]], 2)
+        vertex = np.stack([left_m, right_m], axis=1).reshape(-1, 3)
+        self.add(vertex, np.repeat(normal, 2, axis=0), uvw.reshape(-1, 3), face, material, params)
 
     def mesh(self) -> Mesh:
         """All that was added, in order."""
