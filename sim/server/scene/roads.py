@@ -126,8 +126,9 @@ def _add_lanes(triangles: Triangles, lanes: Sequence[Lane]) -> list[tuple[Any, .
             ribbon.append(np.full(last + 1 - first, len(strips)))
             strips.append((*left_mark, *right_mark, lane.is_driving, lane.junction >= 0))
     if strips:
-        columns = [np.concatenate(column) for column in (left, right, uvw)]
-        triangles.add_ribbons(*columns, np.concatenate(ribbon), Material.ROAD, np.arange(len(strips)))
+        number, rows = np.concatenate(ribbon), np.arange(len(strips))
+        edges = np.concatenate(left), np.concatenate(right)
+        triangles.add_ribbons(*edges, np.concatenate(uvw), number, Material.ROAD, rows)
     return strips
 
 

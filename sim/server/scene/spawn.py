@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 GAP_M = 12.0
-"""Distance along a lane between two points: a bus (10 m) fits between."""
+"""Distance between two points of a lane: a bus (10 m) fits between."""
 HEIGHT_M = 0.5
 """CARLA's maps let vehicles drop from half a metre, so that no wheel starts inside the road."""
 FROM_LANE_END_M = 6.0
@@ -31,14 +31,14 @@ def spawn_points(carla_map: Any) -> npt.NDArray[np.float64]:
     for key in sorted(by_lane):
         waypoints = sorted(by_lane[key], key=lambda waypoint: waypoint.s)
         first, last = waypoints[0].s, waypoints[-1].s
-        reached = -math.inf
+        last_at = None
         for waypoint in waypoints:
-            if waypoint.s - reached < GAP_M or waypoint.lane_width < NARROWEST_LANE_M:
+            at, turn = waypoint.transform.location, waypoint.transform.rotation
+            if waypoint.lane_width < NARROWEST_LANE_M or (last_at is not None and at.distance(last_at) < GAP_M):
                 continue
             if waypoint.s - first < FROM_LANE_END_M or last - waypoint.s < FROM_LANE_END_M:
                 continue
-            reached = waypoint.s
-            at, turn = waypoint.transform.location, waypoint.transform.rotation
+            last_at = at
             rows.append((at.x, at.y, at.z + HEIGHT_M, *map(math.radians, (turn.pitch, turn.yaw, turn.roll))))
     points = np.array(rows, np.float64).reshape(-1, 6)
     return _thin(points)
