@@ -24,8 +24,8 @@ from sim.server.world.bodies import Bodies
 GRAVITY_MPS2 = 9.81
 STEER_RATE_RADPS = 4.0
 """Road-wheel speed of the steering: lock to lock in a third of a second, what the client's traffic manager expects."""
-RIDER_LIMIT_MPS2 = 5.0
-"""Lateral acceleration that the rider of a two-wheeler dares: 27 degrees of lean."""
+RIDER_GRIP = 0.8
+"""Share of the friction that the rider of a two-wheeler dares to use in a curve."""
 ROLLING_RESISTANCE = 0.012
 """Force per load of a passenger-car tyre on asphalt (Wong, Theory of Ground Vehicles)."""
 OFF_ROAD_ROLLING_RESISTANCE = 0.05
@@ -72,7 +72,8 @@ def _steer(b: Any, speed: float, dt: float) -> None:
     """Move the rack towards the commanded angle."""
     target = b.steer * b.max_steer * _curve(b.steering_curve, b.steering_points, speed)
     if b.leans:  # its rider turns no tighter than the lean allows
-        tightest = math.atan(RIDER_LIMIT_MPS2 * b.wheel_base / max(speed * speed, 1.0))
+        dared = RIDER_GRIP * GRAVITY_MPS2 * b.wheel_grip[0]
+        tightest = math.atan(dared * b.wheel_base / max(speed * speed, 1.0))
         target = min(max(target, -tightest), tightest)
     step = STEER_RATE_RADPS * dt
     b.steer_angle += min(max(target - b.steer_angle, -step), step)

@@ -2,8 +2,8 @@
 
 The records at the top are the values of the protocol's vehicle structs, field by field, in the protocol's
 units (they travel to the client as they are); every name says its unit. The catalogue below holds published
-figures of the real vehicles; engine curve, gears, brakes and steering lock follow from them in
-``physics_of``, so that a car reaches its published top speed and turns in its published circle.
+figures of the real vehicles; engine curve, gears, brakes and steering lock follow from them, so that
+a car reaches its published top speed and turns in its published circle.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ import math
 from dataclasses import dataclass, field, replace
 
 GRAVITY_MPS2 = 9.81
+LOCK_RESERVE = 1.7
+"""Steering lock over the angle of the published turning circle. The client's traffic manager commands at most 0.8 and
+its gains are made for CARLA's lock of 70 degrees: with a real car's 35 it runs wide in junctions (measured)."""
+MAX_LOCK_DEG = 70.0
+"""CARLA's lock."""
 RADPS_PER_RPM = 2.0 * math.pi / 60.0
 
 
@@ -142,6 +147,7 @@ class VehicleSpec:
     mass_centre_height_m: float
     frontal_area_m2: float
     front_drive_share: float  # 1 front-wheel drive, 0 rear, 0.5 all wheels
+    turning_circle_m: float  # between kerbs; the lock reaches further, see LOCK_RESERVE
     physics: VehiclePhysics = field(repr=False)
 
     @property
@@ -162,13 +168,18 @@ class VehicleSpec:
 
 @dataclass(frozen=True)
 class _Class:
-    """What vehicles of one base type share."""
+    """What vehicles of one base type share.
+
+    Friction: sporty tyres on rough asphalt. It is above 1 because the client's traffic manager takes junctions at
+    up to 1 g (CARLA itself reports 3.5); braking is held to real stopping distances by the brakes.
+    """
 
     gear_ratios: tuple[float, ...]
     top_speed_gear: int  # index of the gear in which the top speed is reached
     switch_s: float
     max_rpm: float
     friction: float
+    braking: float  # of g, all brakes together
     drag_coefficient: float
     mass_height: float  # of the overall height
     area: float  # frontal area / (width x height): mirrors and wheel gaps taken off
@@ -180,12 +191,12 @@ _HEAVY_CURVE = ((0.0, 1.0), (20.0, 0.95), (60.0, 0.8), (120.0, 0.6))
 _CYCLE_CURVE = ((0.0, 1.0), (20.0, 0.6), (60.0, 0.25), (120.0, 0.12))  # a leaning machine steers by small angles
 
 _CLASSES = {
-    "car": _Class((3.8, 2.2, 1.5, 1.12, 0.88, 0.72), 4, 0.25, 6500.0, 1.0, 0.30, 0.37, 0.70, _CAR_CURVE),
-    "van": _Class((3.9, 2.2, 1.45, 1.1, 0.88, 0.74), 4, 0.3, 4500.0, 0.9, 0.36, 0.36, 0.78, _CAR_CURVE),
-    "truck": _Class((6.6, 4.2, 2.7, 1.8, 1.3, 1.0), 5, 0.4, 2800.0, 0.8, 0.60, 0.36, 0.85, _HEAVY_CURVE),
-    "bus": _Class((5.4, 3.3, 2.1, 1.4, 1.0), 4, 0.4, 3000.0, 0.8, 0.55, 0.30, 0.60, _HEAVY_CURVE),
-    "motorcycle": _Class((2.7, 1.9, 1.5, 1.25, 1.1, 1.0), 5, 0.15, 10500.0, 1.0, 0.60, 0.36, 0.50, _CYCLE_CURVE),
-    "bicycle": _Class((2.2, 1.4, 1.0), 2, 0.1, 110.0, 0.8, 1.0, 0.60, 0.50, _CYCLE_CURVE),
+    "car": _Class((3.8, 2.2, 1.5, 1.12, 0.88, 0.72), 4, 0.25, 6500.0, 1.3, 0.98, 0.30, 0.37, 0.70, _CAR_CURVE),
+    "van": _Class((3.9, 2.2, 1.45, 1.1, 0.88, 0.74), 4, 0.3, 4500.0, 1.2, 0.9, 0.36, 0.36, 0.78, _CAR_CURVE),
+    "truck": _Class((6.6, 4.2, 2.7, 1.8, 1.3, 1.0), 5, 0.4, 2800.0, 1.1, 0.75, 0.60, 0.36, 0.85, _HEAVY_CURVE),
+    "bus": _Class((5.4, 3.3, 2.1, 1.4, 1.0), 4, 0.4, 3000.0, 1.1, 0.7, 0.55, 0.30, 0.60, _HEAVY_CURVE),
+    "motorcycle": _Class((2.7, 1.9, 1.5, 1.25, 1.1, 1.0), 5, 0.15, 10500.0, 1.3, 0.95, 0.60, 0.36, 0.50, _CYCLE_CURVE),
+    "bicycle": _Class((2.2, 1.4, 1.0), 2, 0.1, 110.0, 1.1, 0.6, 1.0, 0.60, 0.50, _CYCLE_CURVE),
 }
 _SINGLE_SPEED_RATIO = 9.0  # reduction of an electric drive
 _ELECTRIC = {
@@ -257,7 +268,7 @@ def torque_curve(power_kw: float, torque_nm: float, max_rpm: float, electric: bo
     return (*start, *((rpm, min(torque_nm, power_kw * 1000.0 / (rpm * RADPS_PER_RPM))) for rpm in beyond))
 
 
-def max_steer_angle_rad(turning_circle_m: float, wheel_base_m: float, track_m: float) -> float:
+def turning_angle_rad(turning_circle_m: float, wheel_base_m: float, track_m: float) -> float:
     """Steering angle of the centre line at which the outer front wheel runs on the published circle."""
     rear_radius_m = math.sqrt((turning_circle_m / 2) ** 2 - wheel_base_m**2) - track_m / 2
     return math.atan(wheel_base_m / rear_radius_m)
@@ -288,13 +299,14 @@ def _physics_of(
     wheel = WheelPhysics(
         tire_friction=kind.friction,
         damping_rate=0.25 if track_m else 0.02,
-        max_steer_angle_deg=math.degrees(max_steer_angle_rad(circle_m, wheel_base_m, track_m)),
+        max_steer_angle_deg=min(
+            math.degrees(LOCK_RESERVE * turning_angle_rad(circle_m, wheel_base_m, track_m)), MAX_LOCK_DEG
+        ),
         radius_cm=100.0 * radius_m,
-        # all brakes together can lock the wheels on dry road, with a reserve for load transfer and hot brakes
-        max_brake_torque_nm=1.15 * kind.friction * mass_kg * GRAVITY_MPS2 * radius_m / count,
+        max_brake_torque_nm=kind.braking * mass_kg * GRAVITY_MPS2 * radius_m / count,
         max_handbrake_torque_nm=0.0,
     )
-    lock_nm = 2.0 * wheel.max_brake_torque_nm  # the hand brake locks the rear wheels
+    lock_nm = 3.0 * wheel.max_brake_torque_nm  # the hand brake locks the rear wheels
     x, y = 50.0 * wheel_base_m, 50.0 * track_m
     sides = (-y, y) if track_m else (0.0,)
     front = [replace(wheel, position_cm=(x, side, 100.0 * radius_m)) for side in sides]
@@ -343,6 +355,7 @@ def _catalogue() -> dict[str, VehicleSpec]:
             mass_centre_height_m=kind.mass_height * height,
             frontal_area_m2=kind.area * width * height,
             front_drive_share=front_drive,
+            turning_circle_m=circle,
             physics=_physics_of(kind, electric, mass, base_m, track, radius, kw, nm, top, circle),
         )
     return specs
