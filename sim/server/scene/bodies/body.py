@@ -52,6 +52,23 @@ def fit(parts: list[Part], size_m: tuple[float, float, float]) -> tuple[list[Par
     return [p.moved(shift).scaled(factors) for p in parts], factors
 
 
-def lamp_pairs(*lamps: tuple[Lamp, float, float, float]) -> tuple[tuple[float, float, float, float], ...]:
-    """(kind, x, y, z) of lamps on the right side, each repeated on the left."""
-    return tuple((x, side * y, z, float(kind)) for kind, x, y, z in lamps for side in (-1.0, 1.0))
+Rows = tuple[tuple[float, float, float, float], ...]
+
+
+def vehicle_lamps(
+    half_length_m: float,
+    half_width_m: float,
+    head_m: tuple[float, float],
+    tail_m: tuple[float, float],
+    beacons_m: tuple[tuple[float, float], ...] = (),
+) -> Rows:
+    """At most eight lamps: two head and two tail lamps at (y, z), blinkers at the corners, beacons at (x, z).
+
+    With beacons only the front blinkers find room.
+    """
+    ends = ((Lamp.HEAD, half_length_m - 0.08, head_m), (Lamp.TAIL, 0.06 - half_length_m, tail_m))
+    main = [(x, side * y, z, float(kind)) for kind, x, (y, z) in ends for side in (-1.0, 1.0)]
+    corners = [(half_length_m - 0.22, head_m[1]), (0.12 - half_length_m, tail_m[1])][: 1 if beacons_m else 2]
+    sides = ((Lamp.LEFT_BLINKER, -1.0), (Lamp.RIGHT_BLINKER, 1.0))
+    blink = [(x, side * half_width_m * 0.93, z, float(kind)) for kind, side in sides for x, z in corners]
+    return (*main, *blink, *((x, 0.0, z, float(Lamp.BEACON)) for x, z in beacons_m))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-
-from sim.server.scene.bodies.body import Body, Lamp, lamp_pairs
+from sim.server.scene.bodies.body import Body, vehicle_lamps
 from sim.server.scene.bodies.car_styles import CAR_STYLES
 from sim.server.scene.bodies.charts import ChartFrame
 from sim.server.scene.bodies.livery import Livery, paint_car
 from sim.server.scene.bodies.parts import Part, box, ellipsoid
-from sim.server.scene.bodies.shell import Cabin, Shape, body, cabin
+from sim.server.scene.bodies.shell import Shape, body, cabin
 from sim.server.scene.bodies.wheels import car_wheel
 from sim.server.scene.mesh import Material, Tag
 
@@ -48,6 +47,22 @@ def mirrors(shape: Shape, x: float, z: float, detail: int) -> list[Part]:
     return [right, right.mirrored()]
 
 
+LIGHT_BAR = frozenset(("police",))
+ROOF_SIGN = frozenset(("taxi",))
+
+
+def roof_parts(shape: Shape) -> list[Part]:
+    """Light bar of a police car, sign of a taxi."""
+    if shape.name in LIGHT_BAR:
+        z = shape.height_m - 0.02
+        foot = box((-0.42, -0.5, z - 0.03), (-0.18, 0.5, z + 0.03), Material.PLASTIC)
+        return [foot, box((-0.44, -0.56, z + 0.03), (-0.16, 0.56, z + 0.14), Material.GLASS, 0.03)]
+    if shape.name in ROOF_SIGN:
+        z = shape.height_m - 0.02
+        return [box((-0.42, -0.3, z), (-0.2, 0.3, z + 0.15), Material.CARGO, 0.03)]
+    return []
+
+
 def build_car(shape: Shape, livery: Livery) -> Body:
     """A car with four wheels."""
     assert shape.cabin is not None
@@ -59,13 +74,13 @@ def build_car(shape: Shape, livery: Livery) -> Body:
             *wheel_parts(shape, detail),
             *underbody(shape, detail),
             *mirrors(shape, mirror_x, shape.belt_m + 0.06, detail),
+            *roof_parts(shape),
         ]
         for detail in range(3)
     )
     half = shape.length_m / 2
     _, head_y, head_0, head_1 = livery.head
     _, tail_y, tail_0, tail_1 = livery.tail
-    head_z, tail_z = (head_0 + head_1) / 2, (tail_0 + tail_1) / 2
     return Body(
         shape.name,
         Tag.CAR,
@@ -73,23 +88,14 @@ def build_car(shape: Shape, livery: Livery) -> Body:
         (lods[0], lods[1], lods[2]),
         paint_car(shape, livery),
         wheels_of(shape),
-        lamp_pairs(
-            (Lamp.HEAD, half - 0.1, (livery.head[0] + head_y) / 2, head_z),
-            (Lamp.TAIL, -half + 0.08, (livery.tail[0] + tail_y) / 2, tail_z),
-        )
-        + blinkers(half, shape.width_m / 2, head_z, tail_z),
+        vehicle_lamps(
+            half,
+            shape.width_m / 2,
+            ((livery.head[0] + head_y) / 2, (head_0 + head_1) / 2),
+            ((livery.tail[0] + tail_y) / 2, (tail_0 + tail_1) / 2),
+            ((-0.3, shape.height_m + 0.08),) if shape.name in LIGHT_BAR else (),
+        ),
     )
-
-
-def blinkers(
-    half_m: float, half_width_m: float, head_z: float, tail_z: float
-) -> tuple[tuple[float, float, float, float], ...]:
-    """Two blinkers a side: outer front and outer rear corner."""
-    out = []
-    for kind, side in ((Lamp.LEFT_BLINKER, -1.0), (Lamp.RIGHT_BLINKER, 1.0)):
-        out += [(half_m - 0.22, side * half_width_m * 0.93, head_z, float(kind)),
-                (-half_m + 0.12, side * half_width_m * 0.93, tail_z, float(kind))]  # fmt: skip
-    return tuple(out)
 
 
 def build_cars() -> list[Body]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -97,7 +98,7 @@ class Painter:
 
     def line(self, points_m: Sequence[tuple[float, float]], width_m: float, weights: Weights) -> None:
         """Draw a polyline of some width."""
-        for (u0, v0), (u1, v1) in zip(points_m[:-1], points_m[1:], strict=True):
+        for (u0, v0), (u1, v1) in pairwise(points_m):
             along = np.array([u1 - u0, v1 - v0])
             across = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-9) * (width_m / 2)
             a, b = np.array([u0, v0]), np.array([u1, v1])
@@ -129,9 +130,9 @@ class Painter:
     def mips(self) -> list[npt.NDArray[np.uint8]]:
         """The chart as uint8 (height, width, 4), finest first, each level half the one before."""
         levels = []
-        image = self.canvas
+        image: npt.NDArray[np.float32] = self.canvas
         for level in range(MIPS):
             height, width = self.shape[0] >> level, self.shape[1] >> level
-            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+            image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.float32)
             levels.append(np.clip(np.rint(image * 255.0), 0, 255).astype(np.uint8))
         return levels

@@ -21,7 +21,7 @@ from sim.server.scene.mesh import Material, Tag
 
 Point = tuple[float, float, float]
 PAINT, METAL, PLASTIC = Material.PAINT, Material.METAL, Material.PLASTIC
-TUBE = (7, 5, 3)  # points around a frame tube
+TUBE = (7, 5, 4)  # points around a frame tube
 BLOB = (14, 8, 8)  # points around a tank or a seat
 
 
@@ -130,7 +130,7 @@ def sport_bike(c: Cycle, detail: int) -> list[Part]:
 
 def scooter(c: Cycle, detail: int) -> list[Part]:
     """Scooter: leg shield, flat floor, bulging rear body with the seat on it."""
-    (front, rear), r = c.hubs, c.radius_m
+    front, r = c.hubs[0], c.radius_m
     bx, half, bz = c.bars
     parts = [
         _blob((-0.46, 0.0, 0.56), (0.40, 0.21, 0.21), PAINT, detail),
@@ -156,16 +156,20 @@ CYCLIST = replace(Figure("cyclist", ADULT), sleeves="short", legs="shorts", helm
 CYCLES = (
     Cycle("bicycle", Tag.BICYCLE, (0.53, -0.53), 0.345, 0.026, (-0.25, 0.96), (0.36, 0.29, 1.02), (-0.09, 0.10, 0.30),
           0.62, replace(Figure("rider", ADULT), helmet=True, bag="backpack"), bicycle, 0.17, spokes=9),
-    Cycle("racing_bicycle", Tag.BICYCLE, (0.50, -0.50), 0.34, 0.016, (-0.25, 1.0), (0.42, 0.21, 0.95), (-0.07, 0.09, 0.28),
+    Cycle("racing_bicycle", Tag.BICYCLE, (0.50, -0.50), 0.34, 0.016, (-0.25, 1.0), (0.42, 0.21, 0.95),
+        (-0.07, 0.09, 0.28),
           0.92, CYCLIST, bicycle, 0.17, spokes=8),
-    Cycle("city_bicycle", Tag.BICYCLE, (0.56, -0.56), 0.35, 0.022, (-0.30, 0.93), (0.22, 0.30, 1.12), (-0.09, 0.10, 0.29),
+    Cycle("city_bicycle", Tag.BICYCLE, (0.56, -0.56), 0.35, 0.022, (-0.30, 0.93), (0.22, 0.30, 1.12),
+        (-0.09, 0.10, 0.29),
           0.10, replace(Figure("rider", WOMAN), female=True, hair="long"), bicycle, 0.165, spokes=9),
     Cycle("cruiser", Tag.MOTORCYCLE, (0.82, -0.78), 0.325, 0.07, (-0.42, 0.78), (0.18, 0.38, 1.06), (0.42, 0.26, 0.36),
           -0.02, BIKER, cruiser, lamp=(0.98, 0.68), spokes=8),
-    Cycle("sport_bike", Tag.MOTORCYCLE, (0.70, -0.70), 0.305, 0.075, (-0.34, 0.88), (0.40, 0.31, 0.96), (-0.28, 0.20, 0.42),
+    Cycle("sport_bike", Tag.MOTORCYCLE, (0.70, -0.70), 0.305, 0.075, (-0.34, 0.88), (0.40, 0.31, 0.96),
+        (-0.28, 0.20, 0.42),
           0.70, BIKER, sport_bike, lamp=(0.86, 0.92), spokes=5),
     Cycle("scooter", Tag.MOTORCYCLE, (0.64, -0.62), 0.235, 0.055, (-0.36, 0.84), (0.30, 0.32, 1.02), (0.14, 0.14, 0.42),
-          0.08, replace(Figure("rider", WOMAN), female=True, hair="long", helmet=True), scooter, lamp=(1.0, 0.62), spokes=5),
+          0.08, replace(Figure("rider", WOMAN), female=True, hair="long", helmet=True), scooter, lamp=(1.0, 0.62),
+              spokes=5),
 )  # fmt: skip
 
 

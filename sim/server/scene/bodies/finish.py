@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.server.scene.bodies.charts import ChartFrame
-from sim.server.scene.bodies.parts import SMOOTH_COS, WELD_M, Floats, Ints, Part
+from sim.server.scene.bodies.parts import SMOOTH_COS, WELD_M, Floats, Ints, Part, cross
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def corner_normals(points: Floats, faces: Ints, smooth_cos: float) -> Floats:
     The mean is weighted by area, so slivers do not bend a flat panel.
     """
     a, b, c = points[faces[:, 0]], points[faces[:, 1]], points[faces[:, 2]]
-    weighted = np.cross(b - a, c - a)
+    weighted = cross(b - a, c - a)
     size = np.linalg.norm(weighted, axis=1, keepdims=True)
     unit = weighted / np.maximum(size, 1e-12)
     m = len(faces)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.server.scene.bodies.body import Body, Lamp, lamp_pairs
-from sim.server.scene.bodies.cars import blinkers, underbody, wheel_parts, wheels_of
+from sim.server.scene.bodies.body import Body, vehicle_lamps
+from sim.server.scene.bodies.cars import underbody, wheel_parts, wheels_of
 from sim.server.scene.bodies.charts import BRIGHT, DARK, GAP, GLAZED, ChartFrame, Painter
 from sim.server.scene.bodies.heavy_styles import HEAVY_STYLES, HeavyStyle
 from sim.server.scene.bodies.livery import paint_car
@@ -92,6 +92,11 @@ def loads(style: HeavyStyle) -> list[Part]:
     for load in style.loads:
         w = load.width_m / 2
         out.append(box((load.x[0], -w, load.z[0]), (load.x[1], w, load.z[1]), load.material, 0.05))
+        if load.material == Material.CARGO:  # locking rods and the gap between the doors
+            for y in (-0.55 * w, -0.02, 0.5 * w):
+                rod = box((load.x[0] - 0.03, y, load.z[0] + 0.04), (load.x[0] + 0.02, y + 0.05, load.z[1] - 0.08),
+                          Material.PLASTIC)  # fmt: skip
+                out.append(rod)
     return out
 
 
@@ -102,8 +107,8 @@ def roof_parts(style: HeavyStyle, detail: int) -> list[Part]:
         parts.append(box((x - 0.1, -0.7, z - 0.03), (x + 0.1, 0.7, z + 0.13), Material.GLASS, 0.03))
     if style.ladder_m > 0.0:
         z, half = style.shape.height_m - 0.16, style.ladder_m / 2
-        for y in (-0.35, 0.35):
-            parts.append(box((-half - 0.6, y - 0.05, z - 0.06), (half - 0.6, y + 0.05, z + 0.16), Material.METAL))
+        parts += [box((-half - 0.6, y - 0.05, z - 0.06), (half - 0.6, y + 0.05, z + 0.16), Material.METAL)
+                  for y in (-0.35, 0.35)]  # fmt: skip
         if detail == 0:
             rungs = np.arange(-half - 0.4, half - 0.6, 0.4)
             parts += [box((x, -0.32, z), (x + 0.06, 0.32, z + 0.06), Material.METAL) for x in rungs]
@@ -127,13 +132,14 @@ def build_heavy(style: HeavyStyle) -> Body:
         shell = [body(shape, detail), cabin(shape, detail)]
         lods.append([*shell, *loads(style), *wheel_parts(shape, detail), *under, *roof_parts(style, detail)])
     half = shape.length_m / 2
-    head_z, tail_z = (livery.head[2] + livery.head[3]) / 2, (livery.tail[2] + livery.tail[3]) / 2
     width = max([shape.width_m, *(load.width_m for load in style.loads)])
-    beacons = tuple((x, 0.0, z + 0.1, float(Lamp.BEACON)) for x, z in style.beacons)
-    lamps = lamp_pairs(
-        (Lamp.HEAD, half - 0.05, (livery.head[0] + livery.head[1]) / 2, head_z),
-        (Lamp.TAIL, -half + 0.02, (livery.tail[0] + livery.tail[1]) / 2, tail_z),
-    ) + blinkers(half, width / 2, head_z, tail_z)
+    lamps = vehicle_lamps(
+        half,
+        width / 2,
+        ((livery.head[0] + livery.head[1]) / 2, (livery.head[2] + livery.head[3]) / 2),
+        ((livery.tail[0] + livery.tail[1]) / 2, (livery.tail[2] + livery.tail[3]) / 2),
+        tuple((x, z + 0.1) for x, z in style.beacons),
+    )
     return Body(
         shape.name,
         style.tag,
@@ -141,7 +147,7 @@ def build_heavy(style: HeavyStyle) -> Body:
         (lods[0], lods[1], lods[2]),
         paint_heavy(style),
         wheels_of(shape),
-        (*lamps[: 8 - len(beacons)], *beacons),
+        lamps,
     )
 
 

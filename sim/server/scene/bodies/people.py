@@ -18,34 +18,16 @@ LIMB = (10, 6, 5)
 RINGS = (1, 2, 3)  # every how many rings of a limb or trunk are kept
 
 # share of the trunk from the hip joints (0) to the shoulder joints (1): half width, half depth, in metres at girth 1
-TRUNK_MALE = ((-0.14, 0.158, 0.110), (0.02, 0.168, 0.122), (0.22, 0.160, 0.115), (0.42, 0.158, 0.112),
-              (0.62, 0.174, 0.122), (0.8, 0.188, 0.122), (0.94, 0.187, 0.105), (1.03, 0.150, 0.085),
-              (1.09, 0.095, 0.068), (1.13, 0.062, 0.058))  # fmt: skip
-TRUNK_FEMALE = ((-0.14, 0.168, 0.115), (0.02, 0.172, 0.122), (0.22, 0.150, 0.108), (0.42, 0.136, 0.100),
-                (0.62, 0.150, 0.115), (0.76, 0.160, 0.130), (0.92, 0.162, 0.100), (1.02, 0.130, 0.080),
-                (1.08, 0.080, 0.062), (1.12, 0.054, 0.052))  # fmt: skip
-LEG = (
-    (0.0, 0.088),
-    (0.25, 0.084),
-    (0.6, 0.071),
-    (0.92, 0.058),
-    (1.08, 0.056),
-    (1.3, 0.060),
-    (1.6, 0.052),
-    (1.96, 0.046),
-    (2.1, 0.046),
-)
-ARM = (
-    (-0.13, 0.020),
-    (-0.08, 0.041),
-    (0.02, 0.054),
-    (0.15, 0.056),
-    (0.5, 0.047),
-    (0.9, 0.042),
-    (1.1, 0.042),
-    (1.4, 0.039),
-    (1.9, 0.030),
-)
+TRUNK_MALE = ((-0.2, 0.166, 0.122), (-0.02, 0.174, 0.130), (0.22, 0.162, 0.117), (0.42, 0.158, 0.112),
+              (0.62, 0.172, 0.122), (0.8, 0.186, 0.122), (0.93, 0.184, 0.105), (1.02, 0.150, 0.088),
+              (1.09, 0.095, 0.070), (1.14, 0.062, 0.058))  # fmt: skip
+TRUNK_FEMALE = ((-0.2, 0.172, 0.124), (-0.02, 0.178, 0.130), (0.22, 0.150, 0.110), (0.42, 0.136, 0.100),
+                (0.62, 0.150, 0.115), (0.76, 0.160, 0.130), (0.92, 0.160, 0.100), (1.01, 0.130, 0.082),
+                (1.08, 0.080, 0.064), (1.13, 0.054, 0.052))  # fmt: skip
+LEG = ((0.0, 0.076), (0.25, 0.082), (0.6, 0.071), (0.92, 0.058), (1.08, 0.056), (1.3, 0.060), (1.6, 0.052),
+       (1.96, 0.046), (2.1, 0.046))  # fmt: skip
+ARM = ((-0.09, 0.020), (-0.05, 0.036), (0.03, 0.047), (0.18, 0.053), (0.5, 0.047), (0.9, 0.042), (1.1, 0.042),
+       (1.4, 0.039), (1.9, 0.030))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -140,7 +122,7 @@ def _trunk(figure: Figure, j: Joints, detail: int) -> list[Part]:
         middle = np.array([float(j.knee[:, 0].mean()) * 0.5 * reach / b.thigh_m, 0.0, -reach])
         top = j.pelvis + 0.12 * spine
         path = np.stack([top, j.pelvis, j.pelvis + middle * 0.5, j.pelvis + middle])
-        flare = np.array([[0.158, 0.115], [0.176, 0.130], [0.184, 0.140], [0.19, 0.145]]) * scale
+        flare = np.array([[0.160, 0.118], [0.186, 0.138], [0.204, 0.158], [0.21, 0.165]]) * scale
         flare[2:, 1] += [stride * 0.45, stride * 0.9]
         parts.append(tube(path, flare, n, kind))
     return parts
@@ -159,29 +141,33 @@ def _head(figure: Figure, j: Joints, detail: int) -> list[Part]:
     path = c + np.stack([rings[:, 1] * h, np.zeros(len(rings)), rings[:, 0] * h], axis=1)
     parts.append(tube(path, rings[:, 2:] * h, n, Material.SKIN))
     if detail == 0:
-        parts.append(ellipsoid(c + [h * 0.42, 0, -h * 0.07], (h * 0.10, h * 0.065, h * 0.12), Material.SKIN, 8))
-        for s in SIDES:
-            parts.append(ellipsoid(c + [0, s * h * 0.325, -h * 0.03], (h * 0.07, h * 0.05, h * 0.13), Material.SKIN, 6))
+        parts.append(ellipsoid(_near(c, h * 0.42, 0, -h * 0.07), (h * 0.10, h * 0.065, h * 0.12), Material.SKIN, 8))
+        ears = [_near(c, 0, s * h * 0.325, -h * 0.03) for s in SIDES]
+        parts += [ellipsoid(ear, (h * 0.07, h * 0.05, h * 0.13), Material.SKIN, 6) for ear in ears]
     if figure.helmet:
-        parts.append(ellipsoid(c + [-h * 0.02, 0, h * 0.13], (h * 0.56, h * 0.46, h * 0.47), Material.HELMET, n))
+        parts.append(ellipsoid(_near(c, -h * 0.02, 0, h * 0.13), (h * 0.56, h * 0.46, h * 0.47), Material.HELMET, n))
         return parts
     parts += _hair(figure, c, h, n)
     if figure.hat:
-        parts.append(ellipsoid(c + [0, 0, h * 0.33], (h * 0.45, h * 0.42, h * 0.27), Material.BAG, n))
+        parts.append(ellipsoid(_near(c, 0, 0, h * 0.33), (h * 0.45, h * 0.42, h * 0.27), Material.BAG, n))
         if detail < 2:
-            parts.append(ellipsoid(c + [h * 0.12, 0, h * 0.24], (h * 0.56, h * 0.42, h * 0.05), Material.BAG, n))
+            parts.append(ellipsoid(_near(c, h * 0.12, 0, h * 0.24), (h * 0.56, h * 0.42, h * 0.05), Material.BAG, n))
     return parts
+
+
+def _near(point: Floats, x: float, y: float, z: float) -> Floats:
+    return point + np.array([x, y, z])
 
 
 def _hair(figure: Figure, c: Floats, h: float, n: int) -> list[Part]:
     if figure.hair == "none":
         return []
-    parts = [ellipsoid(c + [-h * 0.09, 0, h * 0.15], (h * 0.42, h * 0.365, h * 0.40), Material.HAIR, n)]
+    parts = [ellipsoid(_near(c, -h * 0.09, 0, h * 0.15), (h * 0.42, h * 0.365, h * 0.40), Material.HAIR, n)]
     if figure.hair == "long":
-        parts.append(ellipsoid(c + [-h * 0.24, 0, -h * 0.32], (h * 0.23, h * 0.37, h * 0.62), Material.HAIR, n))
+        parts.append(ellipsoid(_near(c, -h * 0.24, 0, -h * 0.32), (h * 0.23, h * 0.37, h * 0.62), Material.HAIR, n))
     if figure.hair == "bun":
-        parts.append(ellipsoid(c + [-h * 0.5, 0, h * 0.22], (h * 0.18, h * 0.2, h * 0.2), Material.HAIR, n))
-        parts.append(ellipsoid(c + [-h * 0.2, 0, -h * 0.1], (h * 0.25, h * 0.33, h * 0.36), Material.HAIR, n))
+        parts.append(ellipsoid(_near(c, -h * 0.5, 0, h * 0.22), (h * 0.18, h * 0.2, h * 0.2), Material.HAIR, n))
+        parts.append(ellipsoid(_near(c, -h * 0.2, 0, -h * 0.1), (h * 0.25, h * 0.33, h * 0.36), Material.HAIR, n))
     return parts
 
 
@@ -213,7 +199,7 @@ def _arm(figure: Figure, j: Joints, side: int, detail: int) -> list[Part]:
     chain = (j.shoulder[side], j.elbow[side], j.wrist[side])
     cloth = 1.92 if figure.sleeves == "long" else 0.62
     scale = b.girth * (1.12 if figure.coat_m > 0.0 else 1.0)
-    path, radii = _chain(chain, ARM, detail, -0.13, cloth, scale * 1.06)
+    path, radii = _chain(chain, ARM, detail, -0.09, cloth, scale * 1.06)
     parts = [tube(path, radii, n, Material.TOP)]
     if cloth < 1.9:
         path, radii = _chain(chain, ARM, detail, cloth - 0.05, 1.95, b.girth * 0.92)

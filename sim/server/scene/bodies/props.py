@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from sim.server.scene.bodies.body import Body, fit
 from sim.server.scene.bodies.charts import ChartFrame
 from sim.server.scene.bodies.parts import Part, box, ellipsoid, lathe, tube
@@ -14,9 +13,8 @@ PROP, METAL, PLASTIC, CARGO = Material.PROP, Material.METAL, Material.PLASTIC, M
 
 def cone(n: int) -> list[Part]:
     """Traffic cone with white bands on a square foot."""
-    radius = lambda z: 0.34 - 0.29 * z  # noqa: E731
     bands = [(0.06, 0.3, PROP), (0.3, 0.5, CARGO), (0.5, 0.68, PROP), (0.68, 0.84, CARGO), (0.84, 1.0, PROP)]
-    rings = [lathe([(radius(a), a), (radius(b), b)], n, kind) for a, b, kind in bands]
+    rings = [lathe([(0.34 - 0.29 * a, a), (0.34 - 0.29 * b, b)], n, kind) for a, b, kind in bands]
     return [box((-0.5, -0.5, 0.0), (0.5, 0.5, 0.06), PLASTIC), *rings]
 
 
@@ -85,7 +83,8 @@ def sign(n: int) -> list[Part]:
 
 def plant(n: int) -> list[Part]:
     """Flower pot with a round shrub in it."""
-    shrub = [ellipsoid(c, r, PROP, n) for c, r in (((0, 0, 0.7), (0.42, 0.42, 0.3)), ((0.14, 0.1, 0.6), (0.36, 0.36, 0.24)),
+    shrub = [ellipsoid(c, r, PROP, n) for c, r in (((0, 0, 0.7), (0.42, 0.42, 0.3)),
+        ((0.14, 0.1, 0.6), (0.36, 0.36, 0.24)),
                                                    ((-0.14, -0.12, 0.58), (0.36, 0.36, 0.24)))]  # fmt: skip
     return [lathe([(0.3, 0.0), (0.42, 0.4), (0.45, 0.4), (0.45, 0.46)], n, CARGO), *shrub]
 

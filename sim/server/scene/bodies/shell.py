@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from sim.server.scene.bodies.parts import FRONT, REAR, SIDE, TOP, Floats, Part, grid_faces
+from sim.server.scene.bodies.parts import FRONT, MIN_AREA_M2, REAR, SIDE, TOP, Floats, Part, areas, grid_faces
 from sim.server.scene.mesh import Material
 
 Profile = tuple[tuple[float, float], ...]
@@ -170,7 +170,6 @@ def body(shape: Shape, detail: int) -> Part:
     rows = 1 + len(wall) + len(deck)
     cell = np.full((len(x) - 1, rows - 1), TOP, np.uint8)
     cell[:, 1 : len(wall)] = chart[:, None]
-    half_part = Part.of(points, grid_faces(len(x), rows), Material.PAINT, SIDE)
     under = np.zeros_like(cell, dtype=bool)
     under[:, 0] = True
     return _both_sides(points, cell, under)
@@ -244,14 +243,9 @@ def _both_sides(points: Floats, chart: npt.NDArray[np.uint8], under: npt.NDArray
     columns, rows, _ = points.shape
     faces = grid_faces(columns, rows)
     flat_chart, flat_under = np.repeat(chart.ravel(), 2), np.repeat(under.ravel(), 2)
-    keep = _has_area(points.reshape(-1, 3), faces)
+    keep = areas(points.reshape(-1, 3), faces) > MIN_AREA_M2
     half = Part.of(points, faces, Material.PAINT, flat_chart)
     material = half.material.copy()
     material[flat_under[keep]] = int(Material.PLASTIC)
     half = replace(half, material=material)
     return Part.join([half, half.mirrored()])
-
-
-def _has_area(points: Floats, faces: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    a, b, c = points[faces[:, 0]], points[faces[:, 1]], points[faces[:, 2]]
-    return np.asarray(0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1) > 1e-9)

@@ -18,6 +18,7 @@ WALK_PHASES = 8
 HIP_SWING_RAD = np.radians(23.0)
 KNEE_SWING_RAD = np.radians(48.0)
 ARM_SWING_RAD = np.radians(24.0)
+SHOULDER_SHARE = 0.935  # the arms hang from a little below the top of the trunk
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def upright(build: Build, phase_rad: float | None) -> Joints:
     ankle = knee + build.shin_m * _swing(thigh - knee_bend)
     pitch = np.clip(0.75 * (thigh - knee_bend) + 0.05, -0.9, 0.32)
     toe = np.stack([np.cos(pitch), SIDES * 0.14, np.sin(pitch)], axis=1)
-    shoulder = chest + np.outer(SIDES * build.shoulder_m, [0.0, 1.0, 0.0])
+    shoulder = pelvis + SHOULDER_SHARE * (chest - pelvis) + np.outer(SIDES * build.shoulder_m, [0.0, 1.0, 0.0])
     elbow = shoulder + build.upper_arm_m * _out(_swing(arm), spread)
     wrist = elbow + build.forearm_m * _out(_swing(arm + elbow_bend), spread * 0.35)
     return Joints(pelvis, chest, head, hip, knee, ankle, toe, shoulder, elbow, wrist)
@@ -114,7 +115,7 @@ def seated(
     nod = 0.45 * lean_rad
     head = chest + (build.head_m / 2 + 0.115) * np.array([np.sin(nod) + 0.15, 0.0, np.cos(nod)])
     hip = pelvis + np.outer(SIDES * build.hip_m, [0.0, 1.0, 0.0])
-    shoulder = chest + np.outer(SIDES * build.shoulder_m, [0.0, 1.0, 0.0])
+    shoulder = pelvis + SHOULDER_SHARE * (chest - pelvis) + np.outer(SIDES * build.shoulder_m, [0.0, 1.0, 0.0])
     ahead = np.stack([np.ones(2), SIDES * splay_m * 6, np.full(2, 0.6)], axis=1)
     below = np.stack([np.full(2, -0.2), SIDES * 0.7, np.full(2, -0.8)], axis=1)
     knee = np.stack([_bend(h, a, build.thigh_m, build.shin_m, d) for h, a, d in zip(hip, feet, ahead, strict=True)])

@@ -63,5 +63,5 @@ def hoop(radius_m: float, tyre_m: float, detail: int, spokes: int) -> Part:
         for k in range(spokes):
             angle = 2.0 * np.pi * k / spokes
             tip = np.array([inner * np.cos(angle), 0.0, inner * np.sin(angle)])
-            parts.append(tube([(0.0, 0.0, 0.0), tip], 0.018 if heavy else 0.0025, 4 - detail, Material.RIM))
+            parts.append(tube(np.stack([np.zeros(3), tip]), 0.018 if heavy else 0.0025, 4 - detail, Material.RIM))
     return Part.join(parts)
