@@ -4,7 +4,7 @@ Fog. CARLA gives ``fog_density`` in percent and no unit of length; here extincti
 ``0.05 / m * (fog_density / 100) ** 1.5``, so that visibility (Koschmieder, 3 / extinction) is 21 km at 2 % (the
 clear presets), 1.9 km at 10 %, 670 m at 20 %, 170 m at 50 % and 60 m at 100 %. It begins ``fog_distance`` m from
 the eye and thins with height as Unreal's height fog does: by half every ``10 m / fog_falloff``. Rain adds
-up to 0.003 / m, dust up to 0.02 / m. LiDAR should use the same number (``fog_extinction_per_m``).
+up to 0.002 / m, dust up to 0.02 / m. LiDAR should use the same number (``fog_extinction_per_m``).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from sim.server.sensors.instances import Weather
 from sim.server.sensors.kernel import F32, F64
 
 FOG_AT_FULL_PER_M = 0.05
-RAIN_AT_FULL_PER_M = 0.003
+RAIN_AT_FULL_PER_M = 0.002
 DUST_AT_FULL_PER_M = 0.02
 SUN_ABOVE_AIR = np.array([3.9, 3.9, 4.1])  # arbitrary unit: white paper at noon is about 1
 AIR_DEPTH = np.array([0.10, 0.17, 0.33])  # optical depth of clean air at the zenith, red, green, blue

@@ -55,6 +55,7 @@ SHADOW_BLOCK_SHIFT = 6  # blocks of 64 x 64 texels, marked where a moving body m
 CONTACT_CELLS_PER_M = 4.0
 LAMP_CELLS_PER_M = 0.125
 SUN_DISC_COS = 0.99995  # half a degree across, a little wider for the glare
+ROUGH_GROUND = 0.10  # stones stand up to flat beams: without it head lamps would hardly light a road
 BRIGHTEST = 24.0  # a single fragment contributes no more: one sparkle does not wash out its pixel
 
 
@@ -152,7 +153,7 @@ def _lamplight(q: F32, air: F32, lamps: Tables, out: F32) -> None:
     if ix < 0 or iy < 0 or ix >= first.shape[1] - 1 or iy >= first.shape[0]:
         return
     wrap = q[TRANSLUCENT]
-    shine = 0.6 * q[SPECULAR] + 0.25 * air[WET] * q[GROUND]
+    shine = 0.6 * q[SPECULAR] + 0.16 * air[WET] * q[GROUND]
     for j in range(first[iy, ix], first[iy, ix + 1]):
         lamp = table[members[j]]
         dx, dy, dz = lamp[LAMP_POS] - q[POS], lamp[LAMP_POS + 1] - q[POS + 1], lamp[LAMP_POS + 2] - q[POS + 2]
@@ -168,6 +169,8 @@ def _lamplight(q: F32, air: F32, lamps: Tables, out: F32) -> None:
         strength = smooth(lamp[LAMP_COS_OUTER], lamp[LAMP_COS_INNER], cosine) * fade
         strength *= lamp[LAMP_POWER] / (d2 + lamp[LAMP_SOFT])
         facing = q[NORMAL] * dx + q[NORMAL + 1] * dy + q[NORMAL + 2] * dz
+        if facing > 0.0:
+            facing += ROUGH_GROUND * q[GROUND]
         facing = (max(facing, 0.0) + wrap * abs(facing)) / (1.0 + wrap) + 0.2 * wrap
         for c in range(3):
             out[c] += lamp[LAMP_RGB + c] * strength * facing
@@ -185,9 +188,12 @@ def _lamplight(q: F32, air: F32, lamps: Tables, out: F32) -> None:
 @kernel
 def light_fragments(
     count: int, fragment: F32, name: I32, cam: Tables, air: F32, sky: Tables, shadow: Tables, contact: Tables,
-    lamps: Tables, night: bool, colour: F32, image: F32,
+    lamps: Tables, night: bool, colour: F32, image: F32, surface: F32,
 ) -> None:  # fmt: skip
-    """Light every fragment and add its share to its pixel of ``image (h * w, 3)``."""
+    """Light every fragment and add its share to its pixel of ``image (h * w, 3)``.
+
+    surface (h * w, 3) keeps what wet ground mirrors, see ``reflections``.
+    """
     mirror_map = sky[1]
     fog_here, falloff, start_m = fog_at(air, cam[2]), air[FOG_FALLOFF], air[FOG_START]
     for i in range(count):
@@ -230,11 +236,16 @@ def light_fragments(
             _lamplight(q, air, lamps, colour)
         for c in range(3):
             colour[c] = q[ALBEDO + c] * colour[c] + q[EMISSION + c] + colour[3 + c]
+        mirrored = 0.0
         if q[MIRROR] > 0.01:
-            _reflect(q, air, mirror_map, nx, ny, nz, facing, open_sky, lit, colour)
+            mirrored = _reflect(q, air, mirror_map, nx, ny, nz, facing, open_sky, lit, colour)
         distance = q[DEPTH] / max(-(vx * cam[9] + vy * cam[10] + vz * cam[11]), 1e-3)
         thin = fog_left(fog_here, falloff, start_m, -vz, distance)
         p = name[i, PIXEL]
+        if q[WEIGHT] >= 0.5:
+            surface[p, 0] = q[DEPTH]
+            surface[p, 1] = mirrored * thin * q[GROUND]
+            surface[p, 2] = q[MIRROR]
         for c in range(3):
             image[p, c] += q[WEIGHT] * min(BRIGHTEST, air[FOG_RGB + c] + (colour[c] - air[FOG_RGB + c]) * thin)
 
@@ -243,8 +254,8 @@ def light_fragments(
 def _reflect(
     q: F32, air: F32, mirror_map: F32, nx: float, ny: float, nz: float, facing: float, open_sky: float, lit: float,
     colour: F32,
-) -> None:  # fmt: skip
-    """Blend the mirrored surroundings over ``colour`` by Schlick's Fresnel, and the sun's glint."""
+) -> Any:  # fmt: skip
+    """Blend the mirrored surroundings over ``colour`` by Schlick's Fresnel, and the sun's glint; returns the mirrored share."""
     grazing = 1.0 - max(facing, 0.0)
     square = grazing * grazing
     share = (q[F0] + (1.0 - q[F0]) * square * square * grazing) * q[MIRROR] * open_sky
@@ -265,6 +276,7 @@ def _reflect(
             glint = min(toward, 1.0) ** 512 * q[SPECULAR] * lit * 6.0
             for c in range(3):
                 colour[c] += air[SUN_RGB + c] * glint
+    return share
 
 
 @kernel

@@ -45,7 +45,7 @@ def streak_tile() -> F32:
                     start = (int(x) + dx, int(y) + dy)
                     end = (int(x + length * 0.10) + dx, int(y + length) + dy)
                     cv2.line(layer, start, end, 1.0, 1, cv2.LINE_AA)
-        out = np.maximum(out, cv2.GaussianBlur(layer, (0, 0), width) * strength * width * 1.6)
+        out = np.maximum(out, cv2.GaussianBlur(layer, (0, 0), width) * strength * width * 1.3)
     return np.clip(out, 0.0, 1.0)
 
 

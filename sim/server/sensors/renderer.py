@@ -13,7 +13,7 @@ from sim.server.scene.models import LODS, ModelLibrary
 from sim.server.scene.static import StaticScene
 from sim.server.sensors import bodies as moving
 from sim.server.sensors.atmosphere import Atmosphere, airlight
-from sim.server.sensors.columns import AMBIENT_UP
+from sim.server.sensors.columns import AMBIENT_UP, WET
 from sim.server.sensors.geometry import Geometry
 from sim.server.sensors.instances import Instances, View, Weather
 from sim.server.sensors.kernel import F32, F64, I32, I64, U8
@@ -31,6 +31,7 @@ from sim.server.sensors.post import (
     tone_curve,
 )
 from sim.server.sensors.raster import bin_slots, bins_of, camera_block, rasterise, setup_triangles
+from sim.server.sensors.reflections import mirror_ground
 from sim.server.sensors.shade import Scratch, class_of_material, shade_frame
 from sim.server.sensors.shade_ground import STRIP_COLUMNS
 from sim.server.sensors.shadows import CONTACT_SIZE, SunShadows, splat_contact
@@ -44,6 +45,7 @@ TREE_RANGE_M = 260.0
 LOD_PIXELS = (70.0, 24.0)  # bodies taller than this many pixels get detail 0, 1; else 2
 TREE_LOD_PIXELS = (85.0, 28.0)  # radius of the crown
 SAMPLES = 2  # along each axis of a pixel, for pictures
+WET_FROM = 0.15  # drier ground mirrors too little to march rays for
 PATTERN_SEED = 3
 
 
@@ -246,14 +248,19 @@ class SceneRenderer:
         if scratch is None:
             scratch = self._scratch[intrinsics.width] = Scratch(self._pool.threads, intrinsics.width)
         radiance = np.empty((intrinsics.height, intrinsics.width, 3), np.float32)
+        surface = np.empty_like(radiance)
         static_counts = np.array([self._geometry.static_faces, self._geometry.static_vertices], np.int64)
         signals = np.ascontiguousarray(view.signal_state, np.uint8)
         self._pool.run(
             shade_frame, target.inverse_depth, target.slot, self._edges, self._face_of_slot, self._arrays(),
             static_counts, self._class_of, self._strips, self._patterns, self._charts, self._table, signals, cam,
             intrinsics.focal_px * SAMPLES, air.constants, self._sky, shadow, contact, lights, night, scratch.tables,
-            radiance.reshape(-1, 3),
+            radiance.reshape(-1, 3), surface.reshape(-1, 3),
         )  # fmt: skip
+        if air.constants[WET] > WET_FROM:
+            self._pool.run(
+                mirror_ground, surface, cam, intrinsics.focal_px, self._sky[1], view.frame & 0xFFFF, radiance
+            )
         return self._develop(radiance, view, seed)
 
     def _develop(self, radiance: F32, view: View, seed: int) -> U8:
@@ -265,7 +272,7 @@ class SceneRenderer:
         bgr = np.empty(radiance.shape, np.uint8)
         light = 0.7 * float(air.constants[AMBIENT_UP + 1])
         self._pool.run(
-            develop, radiance, bloom, exposure, self._curve, self._streaks, 0.5 * air.rain, light,
+            develop, radiance, bloom, exposure, self._curve, self._streaks, 0.34 * air.rain, light,
             view.frame * 7877 % 512, -view.frame * 2999 % 512, grain, (view.frame * 31 + seed) & 0xFFFFFF, bgr,
         )  # fmt: skip
         return bgr

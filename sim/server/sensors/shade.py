@@ -14,6 +14,7 @@ from sim.server.sensors.shade_ground import shade_ground, shade_road
 from sim.server.sensors.shade_model import shade_model, shade_paint
 
 BAND_ROWS = 4
+FAR_M = 1e6  # depth of the sky in ``surface``
 ROAD_CLASS, GROUND_CLASS, FACADE_CLASS, LEAF_CLASS, BUILT_CLASS, PAINT_CLASS, MODEL_CLASS = range(7)
 CLASSES = 7
 MATERIALS = 64
@@ -73,8 +74,9 @@ def shade_frame(
     night: bool,
     scratch: Tables,
     image: F32,
+    surface: F32,
 ) -> None:
-    """Radiance of every pixel into ``image (h * w, 3)``. focal in samples, two a pixel."""
+    """Radiance of every pixel into ``image (h * w, 3)``, what mirrors into ``surface``. focal in samples, two a pixel."""
     height, width = slot.shape[0] // 2, slot.shape[1] // 2
     fragment, name, order = scratch[0][worker], scratch[1][worker], scratch[2][worker]
     sky_share, start, colour = scratch[3][worker], scratch[4][worker], scratch[5][worker]
@@ -98,5 +100,7 @@ def shade_frame(
             image[p, 0] = 0.0
             image[p, 1] = 0.0
             image[p, 2] = 0.0
-        light_fragments(count, fragment, name, cam, air, sky, shadow, contact, lamps, night, colour, image)
+            surface[p, 0] = FAR_M
+            surface[p, 1] = 0.0
+        light_fragments(count, fragment, name, cam, air, sky, shadow, contact, lamps, night, colour, image, surface)
         add_sky(row0, row1, sky_share, cam, focal * 0.5, air, sky, image, width, height)

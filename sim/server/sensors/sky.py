@@ -72,7 +72,7 @@ class SkyPainter:
         v = (direction[..., 1:2] * reach).astype(np.float32)[..., 0] % 512
         field = cv2.remap(self._clouds, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)[..., None]
         # the field has mean 0.5 and deviation 0.16: cover 0 leaves none of it, cover 1 nearly all
-        cover = np.clip((field - (1.05 - 0.85 * air.cloud_cover)) * 3.5, 0.0, 1.0) * np.clip(up * 7.0, 0.0, 1.0) * 0.85
+        cover = np.clip((field - (0.92 - 0.80 * air.cloud_cover)) * 3.5, 0.0, 1.0) * np.clip(up * 7.0, 0.0, 1.0) * 0.85
         body = air.cloud_rgb * (0.75 + 0.5 * toward**4) * (1.15 - 0.5 * np.clip(field - 0.5, 0, 0.4))
         return np.asarray(sky * (1.0 - cover) + body * cover)
 
