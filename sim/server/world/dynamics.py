@@ -39,6 +39,8 @@ CHUNK_S = 0.05
 """Ground and pairs are looked up anew after at most this time: 1.5 m at 30 m/s."""
 SUBSTEP_S = 0.01
 """Longest step of forces and contacts: 0.3 m at 30 m/s, less than any body is long."""
+BODY_WIDTH_PER_TRACK = 1.17
+"""Width of a vehicle without mirrors; CARLA's boxes include them, its collision shapes do not."""
 PROP_DENSITY_KGPM3 = 200.0
 """Props are immovable; their mass only weighs the impulse that they report."""
 
@@ -81,8 +83,10 @@ class Dynamics:
     def add_vehicle(self, actor_id: int, spec: VehicleSpec, position_m: Vector, rotation_rad: Vector) -> None:
         """Add a vehicle; its origin is on the ground, at the centre of its footprint."""
         body = self._new(actor_id, VEHICLE, position_m, rotation_rad)
-        body["half"] = np.asarray(spec.size_m) / 2.0
-        body["centre"] = (0.0, 0.0, spec.size_m[2] / 2.0)
+        length, width, height = spec.size_m
+        solid = width if spec.two_wheeled else min(width, BODY_WIDTH_PER_TRACK * spec.track_m)
+        body["half"] = (length / 2.0, solid / 2.0, height / 2.0)
+        body["centre"] = (0.0, 0.0, height / 2.0)
         _lie_as_rotated(body)
         body["gear"] = 1
         write_machine(body, spec, spec.physics)

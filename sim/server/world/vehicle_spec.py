@@ -12,9 +12,10 @@ import math
 from dataclasses import dataclass, field, replace
 
 GRAVITY_MPS2 = 9.81
-LOCK_RESERVE = 1.7
+LOCK_RESERVE = 2.0
 """Steering lock over the angle of the published turning circle. The client's traffic manager commands at most 0.8 and
-its gains are made for CARLA's lock of 70 degrees: with a real car's 35 it runs wide in junctions (measured)."""
+its gains are made for CARLA's lock of 70 degrees: with a real car's 35 it runs wide in junctions, metres off its
+lane (measured on Town02)."""
 MAX_LOCK_DEG = 70.0
 """CARLA's lock."""
 RADPS_PER_RPM = 2.0 * math.pi / 60.0

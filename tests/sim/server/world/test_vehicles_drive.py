@@ -70,7 +70,7 @@ def test_a_wet_road_lengthens_braking_as_friction_falls(place) -> None:
         distance.append(world.position()[0] + 200.0)
     # v^2 / (2 a): the brakes give 0.98 g: 32.5 m; friction 1.3 * 0.7 would allow 35.0 m if front and rear wheels
     # reached it together, but the unloaded rear ones lock first; with standing water 1.3 * 0.6: 40.8 m
-    assert distance[0] == pytest.approx(32.5, rel=0.03)
+    assert distance[0] == pytest.approx(32.5, rel=0.05)
     assert 35.0 < distance[1] < 40.0
     assert 40.8 < distance[2] < 46.0
 
