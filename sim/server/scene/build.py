@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from sim.server.scene.buildings import add_building
 from sim.server.scene.edges import Edges, outer_edges
-from sim.server.scene.furniture import add_lamps, place_lamps
+from sim.server.scene.furniture import add_lamps, add_walls, place_lamps
 from sim.server.scene.ground import OFF_ROAD, Ground
 from sim.server.scene.lanes import Lane, read_lanes
 from sim.server.scene.mesh import Mesh
 from sim.server.scene.occupancy import Occupancy
-from sim.server.scene.placement import keep_clear, place_buildings, place_trees
+from sim.server.scene.placement import keep_clear, place_buildings, place_fronts, place_trees, with_hedges
 from sim.server.scene.roads import NOTHING_M, Carriageway, build_crosswalks, build_roads
 from sim.server.scene.signal_shapes import add_signals, add_stop_lines
 from sim.server.scene.signals import read_signals
@@ -56,7 +56,9 @@ def build_scene(name: str, opendrive: str, seed: int = 0) -> StaticScene:
     houses = [add_building(things, house, rng) for house in place_buildings(edges, occupancy, ground, rng)]
     lamps = place_lamps(edges, occupancy, ground)
     posts = add_lamps(things, lamps)
-    trees = place_trees(edges, occupancy, ground, rng)
+    walls, hedges = place_fronts(edges, occupancy, ground, rng)
+    fences = add_walls(things, walls)
+    trees = with_hedges(place_trees(edges, occupancy, ground, rng), hedges, rng)
     trunks, crowns, ranges, tree_spheres = build_trees(trees, rng)
     parts = [*surface.parts, build_crosswalks(carla_map, ground), things.mesh(), trunks]
     world, chunks, spheres = in_chunks(Mesh.join(parts))
@@ -72,7 +74,7 @@ def build_scene(name: str, opendrive: str, seed: int = 0) -> StaticScene:
         strips=surface.carriageway.strips,
         lamps_m=lamps.lights(),
         signals=signals,
-        obstacles=(*surface.obstacles, *poles, *houses, *posts, *trunk_boxes(trees)),
+        obstacles=(*surface.obstacles, *poles, *houses, *posts, *fences, *trunk_boxes(trees)),
         spawn_points=spawn_points(carla_map),
         ground=ground,
     )

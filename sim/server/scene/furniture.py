@@ -1,4 +1,4 @@
-"""What stands on and beside sidewalks: street lamps, bins, benches."""
+"""What stands beside sidewalks: street lamps and garden walls."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sim.server.scene.edges import Edges
 from sim.server.scene.ground import Ground
 from sim.server.scene.mesh import Material, Tag
 from sim.server.scene.occupancy import Occupancy, rectangle
+from sim.server.scene.placement import Fronts
 from sim.server.scene.static import Box
 from sim.server.scene.triangles import Triangles
 
@@ -28,6 +29,9 @@ WIDE_SIDEWALK_M = 2.6
 FROM_KERB_M = 0.5
 BEHIND_SIDEWALK_M = 0.45
 BESIDE_ROAD_M = 1.0
+WALL_HALF_M = (2.02, 0.11, 0.55)
+WALL_FOOT_M = 0.3
+"""Walls reach this far into the ground, which may slope."""
 
 
 @dataclass(frozen=True)
@@ -91,4 +95,20 @@ def add_lamps(triangles: Triangles, lamps: Lamps) -> list[Box]:
     return [
         Box((x, y, z + half), (LAMP_RADIUS_M[0], LAMP_RADIUS_M[0], half), 0.0, int(Tag.POLES))
         for x, y, z in lamps.foot_m.tolist()
+    ]
+
+
+def add_walls(triangles: Triangles, walls: Fronts) -> list[Box]:
+    """Low garden walls with a coping. Returns them as obstacles."""
+    if len(walls.yaw_rad) == 0:
+        return []
+    up = np.array([0.0, 0.0, 1.0])
+    half = np.array(WALL_HALF_M)
+    half[2] = WALL_HALF_M[2] + WALL_FOOT_M / 2.0
+    triangles.add_boxes(walls.foot_m + (WALL_HALF_M[2] - WALL_FOOT_M / 2.0) * up, half, walls.yaw_rad, Material.WALL)
+    coping = (WALL_HALF_M[0], WALL_HALF_M[1] + 0.04, 0.03)
+    triangles.add_boxes(walls.foot_m + (2.0 * WALL_HALF_M[2] + 0.03) * up, coping, walls.yaw_rad, Material.CONCRETE)
+    return [
+        Box((x, y, z + WALL_HALF_M[2]), WALL_HALF_M, yaw, int(Tag.WALLS))
+        for (x, y, z), yaw in zip(walls.foot_m.tolist(), walls.yaw_rad.tolist(), strict=True)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from sim.server.scene.edges import Edges
 from sim.server.scene.ground import Ground
 from sim.server.scene.occupancy import Occupancy, rectangle
 from sim.server.scene.signals import PlacedSignal
-from sim.server.scene.vegetation import CROWN_KINDS, Trees
+from sim.server.scene.vegetation import CROWN_KINDS, HEDGE, Trees
 
 Array = npt.NDArray[np.float64]
 
@@ -20,13 +21,22 @@ TOWN_BUILDING_SHARE = 0.95
 COUNTRY_BUILDING_SHARE = 0.12
 ROADSIDE_TREE_GAP_M = 9.0
 ROADSIDE_TREE_SHARE = 0.5
-MOST_ROADSIDE_TREES = 170
-MOST_FIELD_TREES = 320
-"""Limits of memory and of the time to load a map: a roadside tree is 1,800 triangles, one in the fields 520."""
+MOST_ROADSIDE_TREES = 120
+MOST_FIELD_TREES = 170
+MOST_HEDGES = 120
+"""Limits of memory and of the time to load a map: a roadside tree is 2,000 triangles, one in the
+fields 1,100, a piece of hedge 480."""
 VIEW_M = 35.0
 """A signal is not hidden from this far before its stop line."""
 VIEW_HALF_WIDTH_M = 3.0
 """Room for a tree's crown beside the line of sight."""
+FRONT_M = 0.9
+"""Walls and hedges stand this far behind the sidewalk."""
+FRONT_PIECE_M = 4.0
+FRONT_RUN = 5
+"""Pieces of one kind in a row, about the width of a plot."""
+FRONT_SHARES = (0.24, 0.24)
+"""Of plots with a wall, with a hedge; the others are open."""
 STEEP_M = 3.0
 """Ground that differs by more under one building takes none."""
 
@@ -82,6 +92,56 @@ def place_buildings(edges: Edges, occupancy: Occupancy, ground: Ground, rng: np.
             )
         )
     return buildings
+
+
+@dataclass(frozen=True)
+class Fronts:
+    """Pieces of walls or hedges before houses in columns (n,): foot (n, 3) of the middle, direction."""
+
+    foot_m: Array
+    yaw_rad: Array
+
+
+def place_fronts(edges: Edges, occupancy: Occupancy, ground: Ground, rng: np.random.Generator) -> tuple[Fronts, Fronts]:
+    """Walls and hedges between sidewalks and houses, plot by plot. Marks their ground as busy."""
+    following = edges.neighbours()
+    following = following[edges.town[following]]
+    plots = rng.uniform(size=len(following) // FRONT_RUN + 1)
+    found: tuple[list[tuple[float, ...]], list[tuple[float, ...]]] = ([], [])
+    for order, k in enumerate(following.tolist()):
+        draw = plots[order // FRONT_RUN]
+        if draw >= sum(FRONT_SHARES):
+            continue
+        kind = 0 if draw < FRONT_SHARES[0] else 1
+        if kind == 1 and len(found[1]) >= MOST_HEDGES:
+            continue
+        a, b = (edges.point_m[i] + edges.outward[i] * FRONT_M for i in (k, k + 1))
+        yaw = float(np.arctan2(b[1] - a[1], b[0] - a[0]))
+        middle = (a + b) / 2.0
+        outline = rectangle(middle, (FRONT_PIECE_M / 2.0 - 0.2, 0.45), yaw)
+        if occupancy.is_free(outline):
+            occupancy.take(outline)
+            found[kind].append((*middle.tolist(), yaw))
+    fronts = []
+    for rows in found:
+        table = np.array(rows).reshape(-1, 4)
+        table[:, 2] = ground.heights(table[:, :3])
+        fronts.append(Fronts(table[:, :3], table[:, 3]))
+    return fronts[0], fronts[1]
+
+
+def with_hedges(trees: Trees, hedges: Fronts, rng: np.random.Generator) -> Trees:
+    """Trees and pieces of hedge in one table."""
+    count = len(hedges.yaw_rad)
+    return Trees(
+        foot_m=np.concatenate([trees.foot_m, hedges.foot_m]),
+        radius_m=np.concatenate([trees.radius_m, np.ones(count)]),
+        stem_m=np.concatenate([trees.stem_m, np.zeros(count)]),
+        kind=np.concatenate([trees.kind, np.full(count, HEDGE)]),
+        near=np.concatenate([trees.near, np.ones(count, bool)]),
+        yaw_rad=np.concatenate([trees.yaw_rad, hedges.yaw_rad]),
+        seed=np.concatenate([trees.seed, rng.integers(0, 256, count)]),
+    )
 
 
 def place_trees(edges: Edges, occupancy: Occupancy, ground: Ground, rng: np.random.Generator) -> Trees:

@@ -13,10 +13,13 @@ from sim.server.scene.triangles import Triangles, quad_faces, yaw_matrices
 
 Array = npt.NDArray[np.float64]
 
-NEAR_QUADS = 900
+NEAR_QUADS = 1000
 """Leaf clusters of a roadside tree: closed from 10 m on."""
-FAR_QUADS = 260
-"""Leaf clusters of a tree in the fields, larger ones."""
+FAR_QUADS = 550
+"""Leaf clusters of a tree in the fields, larger ones; coarser levels of detail still find a crown in them."""
+HEDGE_QUADS = 240
+HEDGE_HALF_M = (2.1, 0.38, 0.55)
+"""A piece of hedge covers one step between edge samples and a little of the next."""
 TRUNK_SIDES = 7
 
 _CROWNS = (
@@ -52,6 +55,8 @@ _CROWNS = (
     ),
 )
 CROWN_KINDS = len(_CROWNS)
+HEDGE = CROWN_KINDS
+"""Kind of a piece of hedge: radius 1, no stem."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ class _Crown:
 
 def _crown(kind: int, quads: int, rng: np.random.Generator) -> _Crown:
     """A crown of radius about 1: quads on the shells of leaf balls, shaded by how deep they sit."""
+    if kind == HEDGE:
+        return _hedge(rng)
     balls = _CROWNS[kind]
     share = balls[:, 3] ** 2
     ball = balls[rng.choice(len(balls), quads, p=share / share.sum())]
@@ -87,21 +94,7 @@ def _crown(kind: int, quads: int, rng: np.random.Generator) -> _Crown:
     depth = np.linalg.norm(outward, axis=1)
     normal = outward / depth[:, None] * 0.75 + direction * 0.25 + rng.normal(size=(quads, 3)) * 0.22
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    facing = direction + rng.normal(size=(quads, 3)) * 0.6
-    a = np.cross(facing, rng.normal(size=(quads, 3)))
-    a /= np.linalg.norm(a, axis=1, keepdims=True)
-    b = np.cross(facing / np.linalg.norm(facing, axis=1, keepdims=True), a)
-    size = rng.uniform(0.055, 0.12, quads)[:, None] * np.sqrt(NEAR_QUADS / quads)
-    stretch = rng.uniform(0.6, 1.2, (quads, 1))
-    corner = np.stack(
-        [
-            centre - a * size,
-            centre + a * size * stretch - b * size * 0.3,
-            centre + a * size * 0.3 + b * size * 1.1,
-            centre - a * size * 0.4 + b * size * 0.9,
-        ],
-        axis=1,
-    )
+    corner = _leaves(centre, direction, rng.uniform(0.05, 0.10, quads) * np.sqrt(NEAR_QUADS / quads), rng)
     height = np.clip(centre[:, 2] / np.max(balls[:, 2]), 0.0, 1.0)
     open_sky = (0.35 + 0.65 * np.clip(depth / np.quantile(depth, 0.9), 0.0, 1.0)) * (0.55 + 0.45 * height)
     uvw = np.zeros((quads, 4, 3))
@@ -110,27 +103,62 @@ def _crown(kind: int, quads: int, rng: np.random.Generator) -> _Crown:
     return _Crown(corner.reshape(-1, 3), np.repeat(normal, 4, axis=0), uvw.reshape(-1, 3))
 
 
+def _leaves(centre: Array, direction: Array, size: Array, rng: np.random.Generator) -> Array:
+    """Irregular quads (q, 4, 3) around centres (q, 3) that look roughly along ``direction`` (q, 3)."""
+    quads = len(centre)
+    facing = direction + rng.normal(size=(quads, 3)) * 0.6
+    a = np.cross(facing, rng.normal(size=(quads, 3)))
+    a /= np.linalg.norm(a, axis=1, keepdims=True)
+    b = np.cross(facing / np.linalg.norm(facing, axis=1, keepdims=True), a)
+    a, b = a * size[:, None], b * size[:, None]
+    stretch = rng.uniform(0.6, 1.2, (quads, 1))
+    corners = (centre - a, centre + a * stretch - b * 0.3, centre + a * 0.3 + b * 1.1, centre - a * 0.4 + b * 0.9)
+    return np.stack(corners, axis=1)
+
+
+def _hedge(rng: np.random.Generator) -> _Crown:
+    """A trimmed hedge: leaves on the sides and the top of a box that stands on the ground."""
+    half = np.array(HEDGE_HALF_M)
+    point = rng.uniform(-1.0, 1.0, (HEDGE_QUADS, 3))
+    side = rng.choice(3, HEDGE_QUADS, p=(0.08, 0.57, 0.35))
+    sign = np.where(side == 2, 1.0, rng.choice([-1.0, 1.0], HEDGE_QUADS))
+    row = np.arange(HEDGE_QUADS)
+    point[row, side] = sign
+    normal = np.zeros((HEDGE_QUADS, 3))
+    normal[row, side] = sign
+    centre = point * half * rng.uniform(0.9, 1.0, (HEDGE_QUADS, 1)) + [0.0, 0.0, half[2]]
+    soft = normal + rng.normal(size=(HEDGE_QUADS, 3)) * 0.3
+    soft /= np.linalg.norm(soft, axis=1, keepdims=True)
+    corner = _leaves(centre, normal, rng.uniform(0.11, 0.18, HEDGE_QUADS), rng)
+    uvw = np.zeros((HEDGE_QUADS, 4, 3))
+    uvw[..., 0] = (0.45 + 0.55 * centre[:, 2] / (2.0 * half[2]))[:, None]
+    uvw[..., 1] = rng.uniform(0.0, 1.0, (HEDGE_QUADS, 1))
+    return _Crown(corner.reshape(-1, 3), np.repeat(soft, 4, axis=0), uvw.reshape(-1, 3))
+
+
 def build_trees(
     trees: Trees, rng: np.random.Generator
 ) -> tuple[Mesh, Mesh, npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Trunks, crowns, the crowns' (first face, face count) (n, 2) and their spheres (n, 4)."""
     trunks, crowns = Triangles(), Triangles()
-    crown_foot = trees.foot_m + np.stack([0 * trees.stem_m, 0 * trees.stem_m, trees.stem_m], axis=1)
-    thick = 0.075 * trees.radius_m
+    up = np.array([0.0, 0.0, 1.0])
+    crown_foot = trees.foot_m + trees.stem_m[:, None] * up
+    tree = trees.kind != HEDGE
+    thick = 0.075 * trees.radius_m[tree]
     trunks.add_cylinders(
-        trees.foot_m - [0.0, 0.0, 0.3],
-        crown_foot + np.stack([0 * thick, 0 * thick, 0.6 * trees.radius_m], axis=1),
+        trees.foot_m[tree] - 0.3 * up,
+        crown_foot[tree] + 0.6 * trees.radius_m[tree, None] * up,
         np.stack([thick, 0.55 * thick], axis=1),
         Material.BARK,
         TRUNK_SIDES,
-        trees.seed,
+        trees.seed[tree],
     )
     ranges = np.zeros((len(trees.seed), 2), np.int64)
     spheres = np.zeros((len(trees.seed), 4), np.float32)
     first = 0
     for near in (True, False):
-        for kind in range(CROWN_KINDS):
-            quads = NEAR_QUADS if near else FAR_QUADS
+        for kind in range(CROWN_KINDS + 1):
+            quads = HEDGE_QUADS if kind == HEDGE else NEAR_QUADS if near else FAR_QUADS
             shape = _crown(kind, quads, rng)
             chosen = np.flatnonzero((trees.near == near) & (trees.kind == kind))
             if len(chosen) == 0:
@@ -158,11 +186,13 @@ def build_trees(
 
 
 def trunk_boxes(trees: Trees) -> list[Box]:
-    """Obstacles: the stems."""
+    """Obstacles: the stems, and hedges whole."""
     out: list[Box] = []
-    for (x, y, z), radius, stem in zip(
-        trees.foot_m.tolist(), trees.radius_m.tolist(), trees.stem_m.tolist(), strict=True
-    ):
-        half = 0.07 * radius
-        out.append(Box((x, y, z + stem / 2.0), (half, half, stem / 2.0), 0.0, int(Tag.VEGETATION)))
+    columns = (trees.foot_m, trees.radius_m, trees.stem_m, trees.kind, trees.yaw_rad)
+    for (x, y, z), radius, stem, kind, yaw in zip(*(column.tolist() for column in columns), strict=True):
+        if kind == HEDGE:
+            out.append(Box((x, y, z + HEDGE_HALF_M[2]), HEDGE_HALF_M, yaw, int(Tag.VEGETATION)))
+        else:
+            half = 0.07 * radius
+            out.append(Box((x, y, z + stem / 2.0), (half, half, stem / 2.0), 0.0, int(Tag.VEGETATION)))
     return out
