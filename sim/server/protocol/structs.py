@@ -101,9 +101,9 @@ def vector(value: Any, what: str) -> Vector:
 
 
 def rotation(value: Any, what: str) -> Vector:
-    """Rotation in degrees, as pitch, yaw, roll in radians."""
-    pitch, yaw, roll = numbers(value, 3, what)
-    return math.radians(pitch), math.radians(yaw), math.radians(roll)
+    """Rotation in degrees, as pitch, yaw, roll in radians within -pi..pi: the client's maps give slopes of 360.9."""
+    pitch, yaw, roll = (math.radians(math.remainder(angle, 360.0)) for angle in numbers(value, 3, what))
+    return pitch, yaw, roll
 
 
 def pose(value: Any, what: str) -> Pose:
