@@ -120,7 +120,7 @@ def _finish(folder: Path, ending: Ending, config: RunConfig, console: Console) -
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True), encoding="utf-8")
     if config.log.video:
         console.print("drawing the video")
-        write_video(folder / "log.mcap", folder / "drive.webm")
+        write_video(folder / "log.mcap", folder / "drive.mp4")
     write_report(folder)
     console.print(f"report: {folder / 'report.html'}")
     return RunResult(folder, ending, metrics)

@@ -68,7 +68,7 @@ def _draw_path(canvas: Picture, image: Image, plan: Plan, tracks: Tracks) -> Non
 
 
 def top_view(frame: Frame | None, tracks: Tracks | None, plan: Plan | None, graph: LaneGraph, size: int) -> Picture:
-    """The scene from above, ego pointing up: lanes, points, tracks with velocities, the plan; ``size`` pixels square."""
+    """The scene from above, ego pointing up: lanes, points, tracks with velocities, the plan; ``size`` pixels wide."""
     canvas = np.full((size, size, 3), 24, np.uint8)
     scale = size / (AHEAD_M + BEHIND_M)
 

@@ -47,7 +47,7 @@ def write_report(folder: Path) -> Path:
         timing=plots.timing_bars(metrics["timing_ms"], log.world.step_s * 1e3) if metrics.get("timing_ms") else "",
         ap2d=plots.class_bars(metrics.get("detection_2d", {}), "AP50", "2-D AP50 per class"),
         ap3d=plots.class_bars(metrics.get("detection_3d", {}), "AP", "3-D AP per class"),
-        video="drive.webm" if (folder / "drive.webm").exists() else "",
+        video="drive.mp4" if (folder / "drive.webm").exists() else "",
     )
     target = folder / "report.html"
     target.write_text(text, encoding="utf-8")

@@ -42,7 +42,7 @@ def route_map(graph: LaneGraph, ticks: Sequence[LoggedTick], path_m: FloatArray,
         for event in events:
             row = min(range(len(known)), key=lambda k: abs((known[k].t_us - first_us) * 1e-6 - event["t_s"]))
             marker = MARKER.get(event["kind"], "X")
-            axes.scatter(*xy[row], marker=marker, s=90, color=WARN, zorder=4, label=event["kind"])
+            axes.scatter(xy[row, 0], xy[row, 1], marker=marker, s=90, color=WARN, zorder=4, label=event["kind"])
         margin = 40.0
         axes.set_xlim(
             min(xy[:, 0].min(), path_m[:, 0].min()) - margin, max(xy[:, 0].max(), path_m[:, 0].max()) + margin
