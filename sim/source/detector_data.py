@@ -10,7 +10,7 @@ import math
 import queue
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import numpy as np
 from perception.camera.network import CLASS_NAMES
 from perception.frame import CameraModel, FloatArray
 from perception.objects import MapLight, ObjectClass
-from sim.source.conversion import bgr, camera_model, matrix
+from sim.source.conversion import bgr, camera_model, matrix, vector
 from sim.source.lanes import lane_graph
 from sim.source.truth_boxes import TAGS, Lights, Objects, boxes_2d
 from sim.weather import resolve_weather
@@ -32,6 +32,8 @@ PICTURE_TIMEOUT_S = 60.0
 JPEG_QUALITY = 92
 ROAD_STEP_M = 3.0
 SPAWN_SPACING_M = 12.0
+LIGHT_VIEW_M = (6.0, 32.0)
+"""From a light to the camera that is put before it: a head is 12 pixels high at 33 m."""
 CLASS_BY_TAG = {tags[0]: kind for kind, tags in TAGS.items()}
 CLASS_INDEX = {ObjectClass[name.upper()].value: index for index, name in enumerate(CLASS_NAMES)}
 
@@ -51,6 +53,7 @@ class Shots:
     two_wheeler_share: float = 0.3  # of the vehicles: rarer in CARLA's list than on a street, and hard to tell
     large_share: float = 0.25  # lorries, vans and buses
     own_car_share: float = 0.6  # of the casts have a car below the camera, whose bonnet it sees
+    light_share: float = 0.3  # of the pictures are taken before a traffic light, which most places are far from
     height_m: tuple[float, float] = (1.4, 2.4)
     reach_m: float = 75.0  # beyond it a car is lower than 12 pixels
 
@@ -74,7 +77,7 @@ class _Studio:
                 for w in self.road
             ]
         )
-        self.lights: tuple[MapLight, ...] = lane_graph(self.map)[1]
+        self.lights = _lights(self.world)
         library = self.world.get_blueprint_library()
         self.vehicles = sorted(library.filter("vehicle.*"), key=lambda b: str(b.id))
         self.people = sorted(library.filter("walker.pedestrian.*"), key=lambda b: str(b.id))
@@ -116,6 +119,17 @@ class _Studio:
         self.world.apply_settings(settings)
 
 
+def _lights(world: Any) -> tuple[MapLight, ...]:
+    """The map's lights, each with its heads where the server says they are."""
+    actors = {actor.get_opendrive_id(): actor for actor in world.get_actors().filter("traffic.traffic_light*")}
+    lights = []
+    for light in lane_graph(world.get_map())[1]:
+        if light.signal_id in actors:
+            heads = [vector(box.location) for box in actors[light.signal_id].get_light_boxes()]
+            lights.append(replace(light, heads_world_m=np.array(heads).reshape(-1, 3)))
+    return tuple(lights)
+
+
 def photograph(host: str, port: int, folder: Path, shots: Shots, report: Callable[[int], None] | None = None) -> None:
     """Fill ``folder`` with pictures and labels in the format of ``perception.training.boxes``.
 
@@ -150,7 +164,7 @@ def _photograph_cast(studio: _Studio, folder: Path, stems: list[str], rng: np.ra
             cv2.imwrite(str(folder / "images" / f"{stem}.jpg"), bgr(rgb), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
             (folder / "labels" / f"{stem}.txt").write_text("".join(lines), encoding="utf-8")
     finally:
-        studio.client.apply_batch_sync([carla.command.DestroyActor(member.actor_id) for member in cast], True)
+        studio.client.apply_batch_sync([carla.command.DestroyActor(member.actor_id) for member in cast], False)
 
 
 @dataclass(frozen=True)
@@ -183,7 +197,9 @@ def _hire(studio: _Studio, rng: np.random.Generator, own_car: bool) -> list[_Mem
         at = carla.Transform(carla.Location(float(x), float(y), 12.0), carla.Rotation(yaw=math.degrees(yaw)))
         still = carla.command.SetSimulatePhysics(carla.command.FutureActor, False)
         commands.append(carla.command.SpawnActor(blueprint, at).then(still))
-    answers = studio.client.apply_batch_sync(commands, True)
+    # never with a tick: that call keeps Python's lock, which the callbacks of listening cameras wait for
+    answers = studio.client.apply_batch_sync(commands, False)
+    studio.take()  # the client knows new actors after a tick
     ids = [answer.actor_id for answer in answers if not answer.error]
     actors = {actor.id: actor for actor in studio.world.get_actors(ids)}
     return [_member(actors[i]) for i in ids if i in actors]
@@ -209,7 +225,7 @@ def _vehicle(studio: _Studio, rng: np.random.Generator) -> Any:
     if draw < shots.two_wheeler_share:
         kinds = ("motorcycle",) if rng.random() < 0.5 else ("bicycle",)
     elif draw < shots.two_wheeler_share + shots.large_share:
-        kinds = ("bus",) if rng.random() < 0.4 else ("truck", "van")
+        kinds = ("bus",) if rng.random() < 0.3 else ("truck", "van")
     return _dressed([b for b in studio.vehicles if _base(b).lower() in kinds] or studio.vehicles, rng)
 
 
@@ -241,7 +257,7 @@ def _arrange(studio: _Studio, cast: list[_Member], own_car: bool, rng: np.random
     weather = resolve_weather(shots.weathers[int(rng.integers(len(shots.weathers)))]).as_dict()
     weather["sun_azimuth_angle"] = float(rng.uniform(0.0, 360.0))
     studio.world.set_weather(carla.WeatherParameters(**weather))
-    place = studio.road[int(rng.integers(len(studio.road)))].transform
+    place = studio.road[_viewpoint(studio, rng)].transform
     yaw_deg = place.rotation.yaw + float(rng.normal(0.0, 4.0) if rng.random() < 0.8 else rng.uniform(-50.0, 50.0))
     yaw = math.radians(yaw_deg)
     eye = place.location + carla.Location(z=float(rng.uniform(*shots.height_m)))
@@ -274,6 +290,21 @@ def _arrange(studio: _Studio, cast: list[_Member], own_car: bool, rng: np.random
     studio.client.apply_batch_sync(batch, False)
 
 
+def _viewpoint(studio: _Studio, rng: np.random.Generator) -> int:
+    """Index of the place on the road from which the picture is taken: anywhere, or before a light it holds for."""
+    if studio.lights and rng.random() < studio.shots.light_share:
+        light = studio.lights[int(rng.integers(len(studio.lights)))]
+        away = studio.places[:, :2] * (1.0, -1.0) - light.heads_world_m[0, :2]  # right-handed
+        ahead = away @ light.facing_world
+        aside = np.abs(away @ (-light.facing_world[1], light.facing_world[0]))
+        headings = np.stack([np.cos(studio.places[:, 2]), -np.sin(studio.places[:, 2])], axis=1)
+        before = (ahead > LIGHT_VIEW_M[0]) & (ahead < LIGHT_VIEW_M[1]) & (aside < 12.0)
+        found = np.flatnonzero(before & (headings @ light.facing_world < -0.9))
+        if len(found):
+            return int(rng.choice(found))
+    return int(rng.integers(len(studio.road)))
+
+
 def _spot(
     studio: _Studio,
     member: _Member,
@@ -288,7 +319,11 @@ def _spot(
     bearing = np.abs(np.remainder(np.arctan2(away[:, 1], away[:, 0]) - yaw + math.pi, 2.0 * math.pi) - math.pi)
     nearest = 3.0 if member.is_person else 5.5
     reach = 0.6 * studio.shots.reach_m if member.is_person else studio.shots.reach_m
-    weight = np.where((distance > nearest) & (distance < reach) & (bearing < math.radians(55.0)), 1.0 / distance, 1e-7)
+    weight = np.where(
+        (distance > nearest) & (distance < reach) & (bearing < math.radians(55.0)),
+        1.0 / np.maximum(distance, 1.0),
+        1e-7,
+    )
     weight[distance <= nearest] = 0.0
     order = rng.choice(len(weight), size=40, replace=False, p=weight / weight.sum())
     half_length, half_width = float(member.half_m[0]), float(member.half_m[1])
