@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -41,6 +42,7 @@ CROSSWALK_NEAR_M = 40.0
 CROSSWALK_STEP_M = 0.5
 TRIGGER_LENGTH_M = 6.0
 """Trigger volumes begin this far before the stop line: a car at 30 km/h stops within it (7 m/s^2)."""
+SHORTEST_TRIGGER_M = 1.5
 TRIGGER_BEYOND_M = 0.5
 TRIGGER_SIDE_MARGIN_M = 0.2
 SPEED_TRIGGER_HALF_M = 3.0
@@ -59,13 +61,17 @@ SAME_AXIS_RAD = math.radians(35.0)
 
 @dataclass(frozen=True)
 class Approach:
-    """One lane that obeys a signal: stop point (3,), unit travel direction (2,), lane width."""
+    """One lane that obeys a signal: stop point (3,), unit travel direction (2,), lane width.
+
+    room_m: length of the lane's road behind the stop point.
+    """
 
     road: int
     lane: int
     point_m: Array
     forward: Array
     width_m: float
+    room_m: float
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ def read_signals(carla_map: Any, root: ET.Element, driving: Ground, ground: Grou
         if gate:
             found = [ends.approach(waypoint, foot, crosswalks) for waypoint in lanes]
         else:
-            found = [_approach_at(waypoint) for waypoint in lanes]
+            found = [_approach_at(waypoint, math.inf) for waypoint in lanes]
         approaches = tuple({(a.road, a.lane): a for a in found}.values())
         foot = _off_the_lanes(foot, forward, driving)
         foot[2] = max(float(ground.heights(foot[None])[0]), foot[2] - DEEPEST_FOOT_M)
@@ -170,7 +176,7 @@ def _is_meant(waypoint: Any, yaw: float) -> bool:
     return str(waypoint.lane_type) == "Driving" and abs(turn) < SAME_DIRECTION_RAD
 
 
-def _approach_at(waypoint: Any) -> Approach:
+def _approach_at(waypoint: Any, room_m: float = 0.0) -> Approach:
     at, yaw = waypoint.transform.location, math.radians(waypoint.transform.rotation.yaw)
     return Approach(
         waypoint.road_id,
@@ -178,6 +184,7 @@ def _approach_at(waypoint: Any) -> Approach:
         np.array([at.x, at.y, at.z]),
         np.array([math.cos(yaw), math.sin(yaw)]),
         float(waypoint.lane_width),
+        room_m,
     )
 
 
@@ -204,7 +211,8 @@ class _LaneEnds:
         near = [p for p in crosswalks if np.linalg.norm(p[0, :2] - at.point_m[:2]) < CROSSWALK_NEAR_M]
         if near:
             stop = max((stop, self._before_crosswalks(end, near)), key=lambda w: _distance(w, end))
-        return _approach_at(stop)
+        length = self._length.get(stop.road_id, math.inf)
+        return _approach_at(stop, stop.s if stop.lane_id < 0 else length - stop.s)
 
     def _before_crosswalks(self, end: Any, crosswalks: Sequence[Array]) -> Any:
         """The waypoint before all crosswalks on the last metres of a lane; its end if there is none."""
@@ -306,7 +314,10 @@ def _trigger_volume(
     """Centre and half sizes, in the actor's frame, of the box around the last metres of the controlled lanes."""
     if not approaches:
         return (0.0, 0.0, 0.0), (0.5, 0.5, TRIGGER_HALF_HEIGHT_M)
-    ahead, behind = (TRIGGER_BEYOND_M, TRIGGER_LENGTH_M) if gate else (SPEED_TRIGGER_HALF_M, SPEED_TRIGGER_HALF_M)
+    ahead, behind = SPEED_TRIGGER_HALF_M, SPEED_TRIGGER_HALF_M
+    if gate:  # not back into an earlier junction
+        room = min(lane.room_m for lane in approaches)
+        ahead, behind = TRIGGER_BEYOND_M, min(TRIGGER_LENGTH_M, max(room, SHORTEST_TRIGGER_M))
     corners: list[Array] = []
     for lane in approaches:
         right = np.array([-lane.forward[1], lane.forward[0]]) * (lane.width_m / 2.0 - TRIGGER_SIDE_MARGIN_M)
@@ -325,7 +336,8 @@ def _with_phases(placed: Sequence[PlacedSignal], junctions: Sequence[int], root:
     """Lights with their group (junction) and phase.
 
     A controller of the junction is a phase, in the order of their sequence. Lights without one share a phase
-    with the opposite approach: directions are compared modulo half a turn.
+    with the opposite approach. Directions in one phase are equal modulo half a turn, whatever a controller says:
+    crossing streets are never green together.
     """
     controller_of = _controllers(root)
     out = list(placed)
@@ -335,32 +347,27 @@ def _with_phases(placed: Sequence[PlacedSignal], junctions: Sequence[int], root:
             group = junctions[index] if junctions[index] >= 0 else LOOSE_GROUP + index
             members.setdefault(group, []).append(index)
     for group, indices in members.items():
-        phase_of_controller: dict[tuple[int, str], int] = {}
-        axes: list[tuple[float, int]] = []
-        named = sorted({controller_of[k] for i in indices if (k := placed[i].signal.opendrive_id) in controller_of})
-        for controller in named:
-            phase_of_controller[controller] = len(phase_of_controller)
-        following = len(phase_of_controller)
-        for index in indices:
-            key = controller_of.get(placed[index].signal.opendrive_id)
-            if key is not None:
-                phase = phase_of_controller[key]
-            else:
-                axis = math.atan2(placed[index].forward[1], placed[index].forward[0])
-                match = [p for other, p in axes if abs(math.remainder(axis - other, math.pi)) < SAME_AXIS_RAD]
-                phase = match[0] if match else following
-                if not match:
-                    axes.append((axis, phase))
-                    following += 1
-            out[index] = replace(out[index], signal=replace(out[index].signal, group=group, phase=phase))
+        phases: list[tuple[tuple[int, str] | None, float]] = []  # controller and direction of each phase's first light
+        keys = {i: controller_of.get(placed[i].signal.opendrive_id) for i in indices}
+        for index in sorted(indices, key=lambda i: (keys[i] is None, keys[i] or (0, ""), i)):
+            axis = math.atan2(placed[index].forward[1], placed[index].forward[0])
+            same = [
+                phase
+                for phase, (key, other) in enumerate(phases)
+                if key == keys[index] and abs(math.remainder(axis - other, math.pi)) < SAME_AXIS_RAD
+            ]
+            if not same:
+                same = [len(phases)]
+                phases.append((keys[index], axis))
+            out[index] = replace(out[index], signal=replace(out[index].signal, group=group, phase=same[0]))
     return out
 
 
 def _controllers(root: ET.Element) -> dict[str, tuple[int, str]]:
-    """(sequence, controller id) of each signal id."""
-    found: dict[str, tuple[int, str]] = {}
+    """(sequence, id) of each signal's controller: of several, the one that names it most often."""
+    votes: dict[str, Counter[tuple[int, str]]] = {}
     for controller in root.findall("controller"):
         order = int(controller.get("sequence") or 0), controller.get("id", "")
         for control in controller.iter("control"):
-            found.setdefault(control.get("signalId", ""), order)
-    return found
+            votes.setdefault(control.get("signalId", ""), Counter())[order] += 1
+    return {signal: min(count, key=lambda order: (-count[order], order)) for signal, count in votes.items()}

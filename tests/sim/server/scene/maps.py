@@ -106,10 +106,11 @@ def crossing_map() -> str:
 
 @cache
 def scene_of(name: str) -> StaticScene:
-    """The built scene of ``crossing`` or of one of CARLA's towns; skips where the town's file is absent."""
+    """The built scene of ``crossing`` or of a town, ours or CARLA's; skips where the town's file is absent."""
     if name == "crossing":
         return build_scene(name, crossing_map())
-    path = DATA / "maps" / f"{name}.xodr"
+    own = Path(__file__).parents[4] / "configs" / "maps" / f"{name}.xodr"
+    path = own if own.exists() else DATA / "maps" / f"{name}.xodr"
     if not path.exists():
         pytest.skip(f"{path} is absent: CARLA's maps are not part of the repository")
     return build_scene(name, path.read_text())

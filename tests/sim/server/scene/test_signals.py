@@ -49,6 +49,20 @@ def test_lights_face_the_traffic_that_obeys_them(scene: StaticScene) -> None:
         assert face @ travel == pytest.approx(-1.0)
 
 
+def test_the_clients_stop_waypoints_are_on_the_lanes_that_obey(scene: StaticScene) -> None:
+    """What ``carla.TrafficLight.get_stop_waypoints`` does: steps of a metre along the trigger volume's x axis."""
+    for light in lights(scene):
+        c, s = math.cos(light.yaw_rad), math.sin(light.yaw_rad)
+        (x, y, z), (px, py, pz) = light.trigger_centre_m, light.position_m
+        centre = np.array([px + c * x - s * y, py + s * x + c * y, pz + z])
+        half = 0.9 * light.trigger_extent_m[0]
+        found = set()
+        for step in np.arange(-half, half, 1.0):
+            waypoint = scene.carla_map.get_waypoint(carla.Location(*(centre + step * np.array([c, s, 0.0])).tolist()))
+            found.add((waypoint.road_id, waypoint.lane_id))
+        assert set(light.affected_lanes) & found
+
+
 def test_conflicting_approaches_never_share_a_phase(scene: StaticScene) -> None:
     """Lights of one junction and phase belong to one street: their directions are parallel."""
     for a in lights(scene):
