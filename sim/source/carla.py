@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -42,10 +43,23 @@ TYPICAL_WHEELBASE = 0.6
 """Wheelbase over length, for a server that does not tell where the wheels are."""
 SPAWN_LIFT_M = 0.3
 """A vehicle is spawned this far above the road, so that it touches nothing; it settles during the warm-up."""
+KNOCK_S = 5.0
 ALIGN_ATTEMPTS = 3
 SUBSCRIBE_S = 0.1
 """Waited after subscribing, doubled at every attempt: a server learns of a subscription some milliseconds later, and a
 measurement before that is lost."""
+
+
+def _knock(host: str, port: int) -> None:
+    """Raise SourceLost at once where nothing listens: the client itself would wait for its whole time-out."""
+    try:
+        with socket.create_connection((host, port), timeout=KNOCK_S):
+            pass
+    except OSError as error:
+        raise SourceLost(
+            f"{host}:{port}: no server listens there ({error}); start one with `roadlab serve --port {port}` or "
+            "a CARLA 0.9.16 server"
+        ) from error
 
 
 class CarlaSource:
@@ -65,6 +79,7 @@ class CarlaSource:
         self._actors: list[Any] = []  # the car and its sensors, in the order of their birth
         self._original: Any = None
         self._rng = np.random.default_rng([scenario.seed, 0])
+        _knock(host, port)
         self._client = carla.Client(host, port)
         self._client.set_timeout(scenario.sim.timeout_s)
         self._vehicles: Vehicles | None = None

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +49,8 @@ MIN_PX = 2.0
 INSIDE_SHARE = 0.7
 """Share of a number's pixel box that must lie in an object's projected box to belong to it."""
 MARGIN_PX = 3.0
-HEAD_HALF_M = (0.2, 0.55)
-"""Half width and half height of a light's head: three 0.3 m lenses in a housing."""
+HEAD_HALF_M = (0.15, 0.2, 0.5)
+"""Half depth, width and height of a light's head where the simulator does not tell: three 0.3 m lenses in a housing."""
 HEAD_FACING = 0.3
 """A head is seen from the front where its facing and the direction to the camera have at least this cosine (72 deg)."""
 LIGHT_REACH_M = 100.0
@@ -66,11 +67,13 @@ class Objects:
 
 @dataclass(frozen=True)
 class Lights:
-    """Lights of the map with their state now: signal id -> LightState, and the actor behind each."""
+    """Lights of the map with their state now: signal id -> LightState, the actor behind each, and half depth, width and
+    height (k, 3) of their heads (HEAD_HALF_M where absent)."""
 
     places: tuple[MapLight, ...]
     state: Mapping[str, int]
     actor_id: Mapping[str, int]
+    half_m: Mapping[str, FloatArray] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def boxes_2d(
@@ -220,13 +223,13 @@ def _light_rows(
     rows = []
     for light in lights.places:
         yaw = math.atan2(light.facing_world[1], light.facing_world[0])
-        for head in light.heads_world_m:
+        halves = lights.half_m.get(light.signal_id, np.tile(HEAD_HALF_M, (len(light.heads_world_m), 1)))
+        for head, half in zip(light.heads_world_m, halves, strict=True):
             to_eye = eye[:2] - head[:2]
             distance = float(np.linalg.norm(to_eye))
             if distance > LIGHT_REACH_M or to_eye @ light.facing_world < HEAD_FACING * distance:
                 continue
-            half, tall = HEAD_HALF_M
-            hull = _project(_corners(np.array([*head, 2 * half, 2 * half, 2 * tall, yaw])), camera, camera_from_world)
+            hull = _project(_corners(np.array([*head, *(2.0 * half), yaw])), camera, camera_from_world)
             if hull is None:
                 continue
             x0, y0 = np.floor(hull.full_px[:2]).astype(int)

@@ -59,6 +59,7 @@ class TruthReader:
         self._mounts = mounts
         self._bodies: dict[int, _Body | None] = {}
         self._light_actors: dict[str, Any] = {}
+        self._head_half_m: dict[str, FloatArray] = {}
         for actor in world.get_actors().filter("traffic.traffic_light*"):
             self._light_actors[str(actor.get_opendrive_id())] = actor
         self.map_lights = tuple(self._with_heads(light) for light in from_map)
@@ -69,6 +70,7 @@ class TruthReader:
         boxes = actor.get_light_boxes() if actor is not None else []
         if not boxes:
             return light
+        self._head_half_m[light.signal_id] = np.array([[b.extent.x, b.extent.y, b.extent.z] for b in boxes], np.float64)
         heads = np.array([conversion.vector(box.location) for box in boxes])
         return MapLight(light.signal_id, heads, light.facing_world)
 
@@ -91,7 +93,7 @@ class TruthReader:
         objects = Objects(np.array(ids, np.int64), boxes, np.array([body.kind for body in bodies], np.int64))
         states = {signal: int(actor.get_state()) for signal, actor in self._light_actors.items()}
         actors = {signal: int(actor.id) for signal, actor in self._light_actors.items()}
-        lights = Lights(self.map_lights, states, actors)
+        lights = Lights(self.map_lights, states, actors, self._head_half_m)
         return Truth(
             index=index,
             t_us=t_us,
@@ -113,7 +115,8 @@ class TruthReader:
         out = []
         for mount in self._mounts:
             if mount.is_truth and mount.camera is not None and mount.name in data:
-                camera_from_world: FloatArray = np.linalg.inv(world_from_ego @ mount.camera.ego_from_camera)
+                world_from_camera = world_from_ego @ mount.camera.ego_from_camera
+                camera_from_world = np.linalg.inv(world_from_camera).astype(np.float64)
                 name = mount.name[len(TRUTH_PREFIX) :]
                 picture = conversion.bgr(data[mount.name])
                 out.append(boxes_2d(name, picture, mount.camera, camera_from_world, objects, lights))
