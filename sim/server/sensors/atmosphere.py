@@ -102,10 +102,10 @@ def airlight(weather: Weather) -> Atmosphere:
     shade = (1.0 - 0.88 * overcast) * (1.0 - 0.6 * rain) * math.exp(-110.0 * extinction)
     light_rgb, light_dir = direct * shade, sun_direction(weather)
     if height < -2.0:
-        light_rgb = MOON_RGB * (1.0 - _smooth(-2.0, -8.0, height) * 0.0) * (1.0 - 0.7 * overcast)
+        light_rgb = MOON_RGB * (1.0 - 0.7 * overcast)
         azimuth = math.radians(weather.sun_azimuth_angle) + math.pi
-        c, s = math.cos(MOON_ALTITUDE_RAD), math.sin(MOON_ALTITUDE_RAD)
-        light_dir = np.array([c * math.cos(azimuth), c * math.sin(azimuth), s])
+        level = math.cos(MOON_ALTITUDE_RAD)
+        light_dir = np.array([level * math.cos(azimuth), level * math.sin(azimuth), math.sin(MOON_ALTITUDE_RAD)])
     high = _smooth(4.0, 28.0, height)
     sky = SKY_LOW_SUN + (SKY_DAY - SKY_LOW_SUN) * high
     lit = day * (0.45 + 0.55 * _smooth(-2.0, 15.0, height))  # how bright the whole sky is

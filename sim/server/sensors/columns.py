@@ -35,7 +35,8 @@ INSTANCE_COLUMNS = 30
 
 # Lamp: one light of the world or of a body, (n, LAMP_COLUMNS) float32.
 LAMP_POS, LAMP_DIR, LAMP_RGB = 0, 3, 6
-LAMP_COS_OUTER, LAMP_COS_INNER = 9, 10
+LAMP_COS_OUTER, LAMP_PER_RIM = 9, 10  # cosine at the rim of the cone; one over its soft width in cosines
 LAMP_POWER, LAMP_RANGE, LAMP_SOFT = 11, 12, 13  # SOFT m2: keeps the inverse square finite near the lamp
 LAMP_CONE = 14  # 1 = cone whose grid cells can be culled by direction
-LAMP_COLUMNS = 15
+LAMP_FADE = 15  # 1/m2: one over the range squared
+LAMP_COLUMNS = 16

@@ -209,7 +209,7 @@ class Geometry:
             self.param = _longer(self.param, length)
 
 
-def _longer(array: np.ndarray, length: int) -> np.ndarray:  # type: ignore[type-arg]
+def _longer(array: np.ndarray, length: int) -> np.ndarray:
     out = np.zeros((length, *array.shape[1:]), array.dtype)
     out[: len(array)] = array
     return out

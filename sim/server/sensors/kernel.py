@@ -22,8 +22,10 @@ U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
 Tables = Any  # a tuple of arrays; mypy cannot follow numba's tuples
 
-kernel = njit(fastmath=True, cache=True, nogil=True, error_model="numpy", _nrt=False)
+_OPTIONS: dict[str, Any] = {"fastmath": True, "cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+
+kernel: Any = njit(**_OPTIONS)
 """Decorator of every kernel and of the functions kernels call."""
 
-inline = njit(fastmath=True, cache=True, nogil=True, error_model="numpy", _nrt=False, inline="always")
+inline: Any = njit(inline="always", **_OPTIONS)
 """For the few-line functions inside the innermost loops."""

@@ -12,8 +12,13 @@ from sim.server.sensors.columns import (
     LAMP_CONE,
     LAMP_COS_OUTER,
     LAMP_DIR,
+    LAMP_FADE,
+    LAMP_PER_RIM,
     LAMP_POS,
+    LAMP_POWER,
     LAMP_RANGE,
+    LAMP_RGB,
+    LAMP_SOFT,
     LIT_BRAKE,
     LIT_HEAD,
     LIT_TAIL,
@@ -94,12 +99,13 @@ def _lamps(
     """Rows of the lamp table for lamps of one kind."""
     power, reach, soft, rgb, outer, inner = kind
     table = np.zeros((len(position_m), LAMP_COLUMNS), np.float32)
-    table[:, 0:3] = position_m
-    table[:, 3:6] = direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-6)
-    table[:, 6:9] = rgb
-    table[:, 9], table[:, 10] = outer, inner
-    table[:, 11], table[:, 12], table[:, 13] = power * gain, reach, soft
-    table[:, 14] = 1.0 if kind is HEADLAMP else 0.0
+    table[:, LAMP_POS : LAMP_POS + 3] = position_m
+    table[:, LAMP_DIR : LAMP_DIR + 3] = direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-6)
+    table[:, LAMP_RGB : LAMP_RGB + 3] = rgb
+    table[:, LAMP_COS_OUTER], table[:, LAMP_PER_RIM] = outer, 1.0 / (inner - outer)
+    table[:, LAMP_POWER], table[:, LAMP_RANGE], table[:, LAMP_SOFT] = power * gain, reach, soft
+    table[:, LAMP_FADE] = 1.0 / reach**2
+    table[:, LAMP_CONE] = 1.0 if kind is HEADLAMP else 0.0
     return table
 
 

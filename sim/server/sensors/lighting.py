@@ -20,12 +20,12 @@ from sim.server.sensors.columns import (
     FOG_START,
     FOOT,
     GROUND,
-    LAMP_COS_INNER,
     LAMP_COS_OUTER,
     LAMP_DIR,
+    LAMP_FADE,
+    LAMP_PER_RIM,
     LAMP_POS,
     LAMP_POWER,
-    LAMP_RANGE,
     LAMP_RGB,
     LAMP_SOFT,
     MIRROR,
@@ -48,7 +48,7 @@ from sim.server.sensors.columns import (
 )
 from sim.server.sensors.kernel import F32, I32, Tables, kernel
 from sim.server.sensors.resolve import PIXEL
-from sim.server.sensors.textures import clamp01, mix, octahedral, smooth
+from sim.server.sensors.textures import clamp01, mix, octahedral
 
 SHADOW_BIAS_M = 0.12  # above the map's height by less is lit: texels are 8.5 cm wide
 SHADOW_BLOCK_SHIFT = 6  # blocks of 64 x 64 texels, marked where a moving body may cast
@@ -152,37 +152,50 @@ def _lamplight(q: F32, air: F32, lamps: Tables, out: F32) -> None:
     iy = math.floor((q[POS + 1] - origin[1]) * LAMP_CELLS_PER_M)
     if ix < 0 or iy < 0 or ix >= first.shape[1] - 1 or iy >= first.shape[0]:
         return
-    wrap = q[TRANSLUCENT]
+    x, y, z = q[POS], q[POS + 1], q[POS + 2]
+    nx, ny, nz = q[NORMAL], q[NORMAL + 1], q[NORMAL + 2]
+    red, green, blue = 0.0, 0.0, 0.0  # sums in registers: a store into ``out`` might change ``lamp`` for all LLVM knows
+    glint_red, glint_green, glint_blue = 0.0, 0.0, 0.0
+    wrap, rough = q[TRANSLUCENT], ROUGH_GROUND * q[GROUND]
+    per_wrap = 1.0 / (1.0 + wrap)
     shine = 0.6 * q[SPECULAR] + 0.16 * air[WET] * q[GROUND]
     for j in range(first[iy, ix], first[iy, ix + 1]):
         lamp = table[members[j]]
-        dx, dy, dz = lamp[LAMP_POS] - q[POS], lamp[LAMP_POS + 1] - q[POS + 1], lamp[LAMP_POS + 2] - q[POS + 2]
+        dx, dy, dz = lamp[LAMP_POS] - x, lamp[LAMP_POS + 1] - y, lamp[LAMP_POS + 2] - z
         d2 = dx * dx + dy * dy + dz * dz + 0.05
-        fade = 1.0 - d2 / (lamp[LAMP_RANGE] * lamp[LAMP_RANGE])
+        fade = 1.0 - d2 * lamp[LAMP_FADE]
         if fade <= 0.0:
             continue
         per = 1.0 / math.sqrt(d2)
-        dx, dy, dz = dx * per, dy * per, dz * per
-        cosine = -(dx * lamp[LAMP_DIR] + dy * lamp[LAMP_DIR + 1] + dz * lamp[LAMP_DIR + 2])
-        if cosine <= lamp[LAMP_COS_OUTER]:
+        cosine = -(dx * lamp[LAMP_DIR] + dy * lamp[LAMP_DIR + 1] + dz * lamp[LAMP_DIR + 2]) * per
+        rim = (cosine - lamp[LAMP_COS_OUTER]) * lamp[LAMP_PER_RIM]
+        if rim <= 0.0:
             continue
-        strength = smooth(lamp[LAMP_COS_OUTER], lamp[LAMP_COS_INNER], cosine) * fade
-        strength *= lamp[LAMP_POWER] / (d2 + lamp[LAMP_SOFT])
-        facing = q[NORMAL] * dx + q[NORMAL + 1] * dy + q[NORMAL + 2] * dz
+        facing = (nx * dx + ny * dy + nz * dz) * per
+        if facing <= 0.0 and wrap <= 0.0:
+            continue
+        rim = min(rim, 1.0)
+        strength = rim * rim * (3.0 - 2.0 * rim) * fade * lamp[LAMP_POWER] / (d2 + lamp[LAMP_SOFT])
         if facing > 0.0:
-            facing += ROUGH_GROUND * q[GROUND]
-        facing = (max(facing, 0.0) + wrap * abs(facing)) / (1.0 + wrap) + 0.2 * wrap
-        for c in range(3):
-            out[c] += lamp[LAMP_RGB + c] * strength * facing
+            facing += rough
+        spread = strength * ((max(facing, 0.0) + wrap * abs(facing)) * per_wrap + 0.2 * wrap)
+        red += lamp[LAMP_RGB] * spread
+        green += lamp[LAMP_RGB + 1] * spread
+        blue += lamp[LAMP_RGB + 2] * spread
         if shine > 0.0:
-            hx, hy, hz = dx + q[TO_EYE], dy + q[TO_EYE + 1], dz + q[TO_EYE + 2]
-            half = (q[NORMAL] * hx + q[NORMAL + 1] * hy + q[NORMAL + 2] * hz) / math.sqrt(
-                hx * hx + hy * hy + hz * hz + 1e-9
-            )
-            if half > 0.8:
+            hx, hy, hz = dx * per + q[TO_EYE], dy * per + q[TO_EYE + 1], dz * per + q[TO_EYE + 2]
+            half = (nx * hx + ny * hy + nz * hz) / math.sqrt(hx * hx + hy * hy + hz * hz + 1e-9)
+            if half > 0.9:
                 glint = half**48 * shine * strength
-                for c in range(3):
-                    out[3 + c] += lamp[LAMP_RGB + c] * glint
+                glint_red += lamp[LAMP_RGB] * glint
+                glint_green += lamp[LAMP_RGB + 1] * glint
+                glint_blue += lamp[LAMP_RGB + 2] * glint
+    out[0] += red
+    out[1] += green
+    out[2] += blue
+    out[3] += glint_red
+    out[4] += glint_green
+    out[5] += glint_blue
 
 
 @kernel
@@ -255,7 +268,7 @@ def _reflect(
     q: F32, air: F32, mirror_map: F32, nx: float, ny: float, nz: float, facing: float, open_sky: float, lit: float,
     colour: F32,
 ) -> Any:  # fmt: skip
-    """Blend the mirrored surroundings over ``colour`` by Schlick's Fresnel, and the sun's glint; returns the mirrored share."""
+    """Blend the mirrored surroundings over ``colour`` by Schlick's Fresnel, add the sun's glint; the mirrored share."""
     grazing = 1.0 - max(facing, 0.0)
     square = grazing * grazing
     share = (q[F0] + (1.0 - q[F0]) * square * square * grazing) * q[MIRROR] * open_sky

@@ -16,7 +16,7 @@ from sim.server.sensors.atmosphere import Atmosphere, airlight
 from sim.server.sensors.columns import AMBIENT_UP, WET
 from sim.server.sensors.geometry import Geometry
 from sim.server.sensors.instances import Instances, View, Weather
-from sim.server.sensors.kernel import F32, F64, I32, I64, U8
+from sim.server.sensors.kernel import F32, F64, I32, I64, U8, U32
 from sim.server.sensors.labels import label_pixels, tag_of_material
 from sim.server.sensors.lamps import LampGrid
 from sim.server.sensors.lighting import CONTACT_CELLS_PER_M
@@ -228,7 +228,7 @@ class SceneRenderer:
         )
         return target
 
-    def _arrays(self) -> tuple[F32, F32, F32, np.ndarray, U8, I32, F32]:  # type: ignore[type-arg]
+    def _arrays(self) -> tuple[F32, F32, F32, U32, U8, I32, F32]:
         g = self._geometry
         local = g.local_m if len(g.local_m) else np.zeros((1, 3), np.float32)
         return g.vertices_m, g.normals, g.uvw, g.faces, g.material, g.param, local

@@ -76,7 +76,10 @@ def shade_frame(
     image: F32,
     surface: F32,
 ) -> None:
-    """Radiance of every pixel into ``image (h * w, 3)``, what mirrors into ``surface``. focal in samples, two a pixel."""
+    """Radiance of every pixel into ``image (h * w, 3)`` and what mirrors into ``surface (h * w, 3)``.
+
+    focal in samples, two a pixel.
+    """
     height, width = slot.shape[0] // 2, slot.shape[1] // 2
     fragment, name, order = scratch[0][worker], scratch[1][worker], scratch[2][worker]
     sky_share, start, colour = scratch[3][worker], scratch[4][worker], scratch[5][worker]

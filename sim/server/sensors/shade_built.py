@@ -125,7 +125,8 @@ def _shade_sign(q: F32, what: int) -> None:
         digits = band(v, 0.0, 0.34, f) * pulse(u + 0.25, 0.25, 0.17, f) * band(u, -0.01, 0.46, f)
         hollow = band(v, 0.0, 0.18, f) * pulse(u + 0.20, 0.25, 0.06, f) * band(u, 0.0, 0.46, f)
         black = clamp01(digits - hollow)
-        _set(q, mix(mix(0.7, 0.02, black), 0.55, ring), mix(mix(0.7, 0.02, black), 0.03, ring), mix(mix(0.7, 0.02, black), 0.03, ring))  # fmt: skip
+        inner = mix(0.7, 0.02, black)
+        _set(q, mix(inner, 0.55, ring), mix(inner, 0.03, ring), mix(inner, 0.03, ring))
 
 
 @kernel

@@ -38,7 +38,7 @@ def asphalt_tile(rng: np.random.Generator) -> F32:
     """Periodic grain of a road surface ``(512, 512)`` in 0..1: stones, patches and a few sealed cracks."""
     n = TILE_SIZE
 
-    def blurred(sigma: float) -> np.ndarray:  # type: ignore[type-arg]
+    def blurred(sigma: float) -> np.ndarray:
         field = cv2.GaussianBlur(np.tile(rng.normal(size=(n, n)), (3, 3)), (0, 0), sigma)[n : 2 * n, n : 2 * n]
         return np.asarray(field / field.std())
 

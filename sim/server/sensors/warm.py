@@ -14,6 +14,7 @@ from sim.server.scene.mesh import Material, Mesh, Tag
 from sim.server.scene.models import CHARTS, LODS, ModelLibrary
 from sim.server.scene.static import STRIP_DTYPE, StaticScene
 from sim.server.sensors.instances import Instances, View, Weather
+from sim.server.sensors.kernel import F64
 from sim.server.sensors.renderer import Intrinsics, SceneRenderer
 
 
@@ -44,7 +45,9 @@ def box_mesh(
     centre_m: tuple[float, float, float], half_m: tuple[float, float, float], material: Material, param: int = 0
 ) -> Mesh:
     """An axis-aligned box with outward normals; uvw = (0..1, 0..1, 0) on each side."""
-    vertices, normals, faces = [], [], []
+    vertices: list[F64] = []
+    normals: list[F64] = []
+    faces: list[list[int]] = []
     for axis in range(3):
         for side in (-1.0, 1.0):
             normal = np.zeros(3)
