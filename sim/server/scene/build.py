@@ -15,6 +15,7 @@ from sim.server.scene.buildings import add_building
 from sim.server.scene.edges import Edges, outer_edges
 from sim.server.scene.furniture import add_lamps, add_walls, place_lamps
 from sim.server.scene.ground import OFF_ROAD, Ground
+from sim.server.scene.junctions import level_junctions
 from sim.server.scene.lanes import Lane, read_lanes
 from sim.server.scene.mesh import Mesh
 from sim.server.scene.occupancy import Occupancy
@@ -41,7 +42,7 @@ def build_scene(name: str, opendrive: str, seed: int = 0) -> StaticScene:
     root = ET.fromstring(opendrive)
     digest = hashlib.sha256(opendrive.encode()).digest()
     rng = np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
-    lanes = read_lanes(carla_map, root)
+    lanes = level_junctions(read_lanes(carla_map, root))
     if not any(lane.is_driving for lane in lanes):
         raise ValueError(f"map {name!r} has no driving lane; load an OpenDRIVE file whose lanes have type 'driving'")
     surface = _lay_surface(lanes)

@@ -1,15 +1,20 @@
-"""Asphalt between the lanes of a junction, which OpenDRIVE leaves open where turning lanes part."""
+"""Junctions as one surface: lanes that cross at different heights are brought together, gaps are paved.
+
+OpenDRIVE describes every turn as a road of its own. Some maps give crossing turns heights that differ by up to
+half a metre, which no carriageway has, and leave open what lies between turning lanes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 from scipy.spatial import cKDTree
 
-from sim.server.scene.lanes import RAISED_KINDS, Lane
+from sim.server.scene.lanes import RAISED_KINDS, Lane, resampled
 from sim.server.scene.mesh import Material
 from sim.server.scene.triangles import Triangles
 
@@ -20,6 +25,54 @@ CLOSE_M = 3.0
 BELOW_LANES_M = 0.03
 """Fillings lie under everything else, so that overlaps do not show."""
 SMALLEST_M2 = 0.05
+CONFLICT_M = 0.04
+"""Lanes of a junction that differ more than this in height, and less than a storey, contradict each other."""
+STOREY_M = 2.5
+NEAR_M = 1.0
+"""Distance within which samples of two lanes are compared."""
+PIECE_M = 1.0
+SMOOTH_M = 1.2
+"""Width of the Gaussian that averages the lanes' heights: about a third of a lane."""
+NEIGHBOURS = 24
+JOIN_M = 5.0
+"""Over this length from its ends a lane goes over from its own height to the common one."""
+
+
+def level_junctions(lanes: Sequence[Lane]) -> list[Lane]:
+    """The lanes, of which those in contradictory junctions have a common height away from their ends."""
+    members: dict[int, list[int]] = {}
+    for index, lane in enumerate(lanes):
+        if lane.junction >= 0:
+            members.setdefault(lane.junction, []).append(index)
+    out = list(lanes)
+    for indices in members.values():
+        group = [lanes[i] for i in indices]
+        if max(np.ptp(lane.centre_m[:, 2]) for lane in group) < CONFLICT_M:
+            continue  # all level, and they meet the same roads
+        dense = [resampled(lane, PIECE_M) for lane in group]
+        points = np.concatenate([(lane.left_m + lane.right_m) / 2.0 for lane in dense])
+        tree = cKDTree(points[:, :2])
+        pairs = tree.query_pairs(NEAR_M, output_type="ndarray")
+        step = np.abs(points[pairs[:, 0], 2] - points[pairs[:, 1], 2])
+        if np.any((step > CONFLICT_M) & (step < STOREY_M)):
+            for index, lane in zip(indices, dense, strict=True):
+                out[index] = _levelled(lane, tree, points)
+    return out
+
+
+def _levelled(lane: Lane, tree: cKDTree, points: Array) -> Lane:
+    from_end = np.minimum(lane.s_m - lane.s_m[0], lane.s_m[-1] - lane.s_m)
+    share = np.clip(from_end / JOIN_M, 0.0, 1.0)
+    share = share * share * (3.0 - 2.0 * share)
+    edges: list[Array] = []
+    for edge in (lane.left_m, lane.right_m):
+        distance, index = tree.query(edge[:, :2], k=min(NEIGHBOURS, len(points)))
+        step = points[index, 2] - edge[:, 2:]
+        weight = np.exp(-0.5 * (distance / SMOOTH_M) ** 2) * (np.abs(step) < STOREY_M) + 1e-12
+        moved = edge.copy()
+        moved[:, 2] += share * np.sum(weight * step * (np.abs(step) < STOREY_M), axis=1) / weight.sum(axis=1)
+        edges.append(moved)
+    return replace(lane, left_m=edges[0], right_m=edges[1])
 
 
 def add_fillings(triangles: Triangles, lanes: Sequence[Lane], strip: int) -> None:

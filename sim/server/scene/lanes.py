@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -88,6 +88,20 @@ class Lane:
 
 DRIVING_KINDS = frozenset({"driving", "bidirectional", "entry", "exit", "onRamp", "offRamp", "connectingRamp"})
 RAISED_KINDS = frozenset({"sidewalk", "median", "curb"})
+
+
+def resampled(lane: Lane, piece_m: float) -> Lane:
+    """The lane with additional samples, so that none is further than ``piece_m`` from the next along s."""
+    gaps = np.diff(lane.s_m)
+    pieces = np.maximum(1, np.ceil(gaps / piece_m)).astype(int)
+    spans = zip(lane.s_m[:-1], lane.s_m[1:], pieces, strict=True)
+    s = np.concatenate([np.linspace(a, b, n, endpoint=False) for a, b, n in spans] + [lane.s_m[-1:]])
+    left, right = (
+        np.stack([np.interp(s, lane.s_m, edge[:, k]) for k in range(3)], axis=1) for edge in (lane.left_m, lane.right_m)
+    )
+    at = np.concatenate([[0], np.cumsum(pieces)])  # new number of each old sample
+    marks = tuple((int(at[first]), int(at[last]), a, b) for first, last, a, b in lane.marks)
+    return replace(lane, s_m=s, left_m=left, right_m=right, marks=marks)
 
 
 def read_lanes(carla_map: Any, root: ET.Element) -> list[Lane]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sim.server.scene.ground import ROAD, SIDEWALK, Ground
 from sim.server.scene.junctions import add_fillings
-from sim.server.scene.lanes import NO_MARK, RAISED_KINDS, STRAIGHT_STEP_M, Lane
+from sim.server.scene.lanes import NO_MARK, RAISED_KINDS, STRAIGHT_STEP_M, Lane, resampled
 from sim.server.scene.mesh import Material, Mesh
 from sim.server.scene.static import STRIP_DTYPE
 from sim.server.scene.triangles import Triangles
@@ -134,7 +134,7 @@ def _add_lanes(triangles: Triangles, lanes: Sequence[Lane]) -> list[tuple[Any, .
 
 def _add_raised(triangles: Triangles, lane: Lane, driving: Ground) -> None:
     """A sidewalk or median with its kerbs, without the pieces that lie on driving lanes."""
-    s, left, right, wide_enough = _trim(*_densify(lane), driving)
+    s, left, right, wide_enough = _trim(resampled(lane, SIDEWALK_PIECE_M), driving)
     keep = wide_enough[:-1] & wide_enough[1:]
     up = np.array([0.0, 0.0, KERB_HEIGHT_M])
     top = Material.SIDEWALK if lane.kind == "sidewalk" else Material.GRASS if lane.kind == "median" else Material.KERB
@@ -148,8 +148,9 @@ def _add_raised(triangles: Triangles, lane: Lane, driving: Ground) -> None:
         _add_kerb(triangles, np.concatenate([a, b[::-1], a[:1]]), up)
 
 
-def _trim(s: Array, left: Array, right: Array, driving: Ground) -> tuple[Array, Array, Array, npt.NDArray[np.bool_]]:
+def _trim(lane: Lane, driving: Ground) -> tuple[Array, Array, Array, npt.NDArray[np.bool_]]:
     """Edges drawn in to the widest part that is on no driving lane, and where that part is wide enough."""
+    s, left, right = lane.s_m, lane.left_m, lane.right_m
     fractions = (np.arange(TRIM_PARTS) + 0.5) / TRIM_PARTS
     across = left[:, None] * (1.0 - fractions[:, None]) + right[:, None] * fractions[:, None]  # (n, parts, 3)
     free = ~on_driving_lane(driving, across.reshape(-1, 3)).reshape(len(s), TRIM_PARTS)
@@ -194,20 +195,6 @@ def _add_kerb(triangles: Triangles, outline: Array, up: Array) -> None:
     uvw[:, [1, 2], 0] = distance[1:, None]
     uvw[:, 2:, 1] = KERB_HEIGHT_M + KERB_FOOT_M
     triangles.add_quads(corners, normal if area > 0 else -normal, uvw, Material.KERB)
-
-
-def _densify(lane: Lane) -> tuple[Array, Array, Array]:
-    """The lane's s and edges with additional samples, so that no piece is longer than ``SIDEWALK_PIECE_M``."""
-    gaps = np.diff(lane.s_m)
-    pieces = np.maximum(1, np.ceil(gaps / SIDEWALK_PIECE_M)).astype(int)
-    s = np.concatenate(
-        [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(lane.s_m[:-1], lane.s_m[1:], pieces, strict=True)]
-        + [lane.s_m[-1:]]
-    )
-    left, right = (
-        np.stack([np.interp(s, lane.s_m, edge[:, k]) for k in range(3)], axis=1) for edge in (lane.left_m, lane.right_m)
-    )
-    return s, left, right
 
 
 def _runs(keep: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:

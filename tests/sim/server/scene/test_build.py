@@ -74,6 +74,18 @@ def test_the_ground_is_where_waypoints_say_it_is(name: str) -> None:
         assert np.ptp(near[:, 2]) > 0.05
 
 
+@pytest.mark.parametrize("name", ["crossing", "Town02", "Town04"])
+def test_no_step_along_a_lane(name: str) -> None:
+    """Every half metre along every lane the ground rises as the lane does, up to the lift of a marked strip."""
+    scene = scene_of(name)
+    waypoints = driving_waypoints(scene, 0.5)
+    at = np.array([(w.transform.location.x, w.transform.location.y, w.transform.location.z) for w in waypoints])
+    lane = np.array([(w.road_id, w.lane_id) for w in waypoints])
+    following = (lane[1:] == lane[:-1]).all(axis=1) & (np.linalg.norm(np.diff(at[:, :2], axis=0), axis=1) < 1.0)
+    step = np.abs(np.diff(scene.ground.heights(at)) - np.diff(at[:, 2]))[following]
+    assert step.max() < 0.06
+
+
 def test_bridges_carry_and_let_pass(crossing: StaticScene) -> None:
     ground = crossing.ground.arrays
     assert surface_at(ground, -80.0, 2.0, 9.0)[0] == pytest.approx(9.0, abs=0.1)  # 8 m + 1 % of 100 m, marked lane
