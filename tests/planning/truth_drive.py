@@ -1,0 +1,144 @@
+"""Drive planning and control on a CARLA server with the truth for perception: the stack's lower half by itself.
+
+``python -m tests.planning.truth_drive --port 2000 --seed 0`` against a running server; prints what an examiner notes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+
+from control.control import Control
+from perception.frame import Frame
+from perception.objects import EgoEstimate, LightState, ObjectClass, TrafficLightView, Tracks
+from planning.plan import Planning
+from sim.scenario import RouteSpec, Scenario, SensorsSpec, SimSpec, TrafficSpec, TruthSpec
+from sim.source.carla import CarlaSource
+from sim.truth import Truth
+
+SIGHT_M = 60.0
+LIGHT_SIGHT_M = 45.0
+
+
+def tracks_from_truth(truth: Truth, frame: Frame, before: Truth | None, lines: dict[str, np.ndarray]) -> Tracks:
+    """What a perfect perception within ``SIGHT_M`` would say; lights are known within ``LIGHT_SIGHT_M``."""
+    pose = truth.world_from_ego
+    dt = (truth.t_us - before.t_us) * 1e-6 if before is not None else 0.1
+    yaw = math.atan2(pose[1, 0], pose[0, 0])
+    velocity = pose[:2, :2].T @ truth.ego_velocity_mps[:2]
+    rate = acceleration = 0.0
+    if before is not None:
+        old = before.world_from_ego
+        rate = math.remainder(yaw - math.atan2(old[1, 0], old[0, 0]), 2 * math.pi) / dt
+        acceleration = (velocity[0] - float((old[:2, :2].T @ before.ego_velocity_mps[:2])[0])) / dt
+    ego = EgoEstimate(pose, velocity, rate, acceleration, np.eye(3) * 1e-4)
+    vehicles = np.isin(truth.classes, [int(c) for c in ObjectClass if c != ObjectClass.TRAFFIC_LIGHT])
+    near = np.linalg.norm(truth.boxes_world_m[:, :2] - pose[:2, 3], axis=1) < SIGHT_M
+    rows = np.flatnonzero(vehicles & near)
+    n = len(rows)
+    views = tuple(
+        TrafficLightView(name, LightState(state), 0.95, 0.0)
+        for name, state in truth.lights.items()
+        if name in lines and np.linalg.norm(lines[name] - pose[:2, 3], axis=1).min() < LIGHT_SIGHT_M
+    )
+    return Tracks(
+        frame.index, frame.t_us, ego, truth.actor_id[rows].astype(np.int64), truth.boxes_world_m[rows],
+        truth.velocity_world_mps[rows, :2].copy(), np.zeros(n), np.ones(n), truth.classes[rows],
+        np.full(n, 10, np.int64), np.zeros(n, np.int64), np.tile(np.eye(4) * 0.01, (n, 1, 1)), views,
+    )  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=2000)
+    parser.add_argument("--map", default="Roadlab01")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--vehicles", type=int, default=20)
+    parser.add_argument("--walkers", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--step", type=float, default=0.1)
+    parser.add_argument("--length", type=float, default=600.0)
+    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--save", help="write the rows as .npy")
+    asked = parser.parse_args()
+    scenario = Scenario(
+        map=asked.map, route=RouteSpec(length_m=asked.length), seed=asked.seed, duration_s=asked.seconds,
+        traffic=replace(TrafficSpec(), vehicles=asked.vehicles, walkers=asked.walkers),
+        sensors=replace(SensorsSpec(), cameras={}, lidars={}), truth=TruthSpec(0),
+        sim=replace(SimSpec(), step_s=asked.step, substeps=max(round(asked.step / 0.05), 1)),
+    )  # fmt: skip
+    source = CarlaSource("127.0.0.1", asked.port, scenario)
+    try:
+        run(source, asked)
+    finally:
+        source.close()
+
+
+def run(source: CarlaSource, asked: argparse.Namespace) -> None:
+    planning, control = Planning(source.lane_graph, source.vehicle), Control(source.vehicle)
+    lines: dict[str, np.ndarray] = {}
+    for stop in source.lane_graph.stop_lines:
+        lane = source.lane_graph.lanes[stop.lane]
+        point = [np.interp(stop.s_m, lane.s_m, lane.center_m[:, axis]) for axis in (0, 1)]
+        lines[stop.signal_id] = np.vstack([lines.get(stop.signal_id, np.zeros((0, 2))), point])
+    print("vehicle", source.vehicle)
+    planning.set_route(
+        np.array(source.route.start_world), np.array(source.route.goal_world),
+        tuple(np.array(place) for place in source.route.via_world),
+    )  # fmt: skip
+    frame, truth = source.reset()
+    before = None
+    rows, cpu = [], []
+    behaviors: Counter[str] = Counter()
+    events: list[tuple[float, dict[str, object]]] = []
+    behavior = ""
+    first_us = frame.t_us
+    while (frame.t_us - first_us) * 1e-6 < asked.seconds:
+        assert truth is not None
+        tracks = tracks_from_truth(truth, frame, before, lines)
+        began = time.process_time()
+        _, plan = planning.plan(tracks)
+        command = control.control(plan, tracks.ego, frame.steer_rad, frame.t_us)
+        cpu.append(time.process_time() - began)
+        t = (frame.t_us - first_us) * 1e-6
+        _, d = planning.reference.project(
+            truth.world_from_ego[None, :2, 3].copy(), planning._s_m - 15.0, planning._s_m + 15.0
+        )
+        v = float(tracks.ego.velocity_ego_mps[0])
+        rows.append((t, v, tracks.ego.acceleration_mps2, d[0], plan.route_progress_m, v * tracks.ego.yaw_rate_radps,
+                     command.terms.get("speed_error_mps", 0.0), command.throttle, command.brake, frame.steer_rad, command.steer,
+                     tracks.ego.yaw_rate_radps, plan.curvature_pm[0], plan.acceleration_mps2[0]))  # fmt: skip
+        behaviors[plan.behavior] += 1
+        for event in truth.events:
+            events.append((round(t, 1), dict(event)))
+            print("EVENT", round(t, 1), dict(event), "at", truth.world_from_ego[:2, 3].round(1), plan.behavior, round(v, 1))
+        if asked.verbose and (plan.behavior != behavior or len(rows) % 20 == 0):
+            print(f"{t:6.1f} s={plan.route_progress_m:6.1f}/{plan.route_length_m:.0f} v={v:5.2f} a={rows[-1][2]:5.2f} "
+                  f"d={d[0]:5.2f} {plan.behavior} {plan.target} thr={command.throttle:.2f} br={command.brake:.2f} "
+                  f"plan a={plan.acceleration_mps2[0]:.2f} v={plan.speed_mps[0]:.2f} {plan.rejected}")  # fmt: skip
+        behavior = plan.behavior
+        if plan.done:
+            break
+        before = truth
+        frame, truth = source.step(command)
+    r = np.array(rows).T
+    if asked.save:
+        np.save(asked.save, r)
+    jerk = np.diff(r[2]) / np.diff(r[0])
+    print(
+        f"seed {asked.seed} done {plan.done} t {r[0, -1]:.0f} s progress {plan.route_progress_m:.0f}/"
+        f"{plan.route_length_m:.0f} m, mean {r[1].mean():.1f} m/s, still {np.mean(r[1] < 0.1) * r[0, -1]:.0f} s, lateral "
+        f"max {abs(r[3]).max():.2f} p95 {np.percentile(abs(r[3]), 95):.2f} m, a {r[2].min():.1f}..{r[2].max():.1f} p1 "
+        f"{np.percentile(r[2], 1):.1f}, jerk p99 {np.percentile(abs(jerk), 99):.1f}, a_lat {abs(r[5]).max():.1f}, speed "
+        f"error p95 {np.percentile(abs(r[6]), 95):.2f}, cpu {1e3 * np.median(cpu):.1f}/{1e3 * np.max(cpu[5:]):.0f} ms, "
+        f"{dict(behaviors)} events {events}"
+    )
+
+
+if __name__ == "__main__":
+    main()
