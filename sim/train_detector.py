@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -89,7 +90,7 @@ def photograph_data_set(plan: DetectorPlan, console: Console) -> None:
             with _progress(console) as bar:
                 task = bar.add_task(f"photographing {stem} ({split})", total=count)
                 with embedded_server(name, seed, plan.data / f"server_{stem}.log") as port:
-                    photograph("127.0.0.1", port, plan.data / split, shots, lambda n, b=bar, t=task: b.advance(t, n))
+                    photograph("127.0.0.1", port, plan.data / split, shots, partial(bar.advance, task))
 
 
 def score_table(scores: list[ClassScore]) -> Table:

@@ -206,7 +206,7 @@ def _hire(studio: _Studio, rng: np.random.Generator, own_car: bool) -> list[_Mem
 
 
 def _spaced(points: FloatArray, spacing_m: float) -> list[int]:
-    """Indices of points that keep a distance from the chosen ones before them: one per cell of a grid."""
+    """Indices of points, one per cell of a grid: a cast spawned on them has room."""
     cells: dict[tuple[int, int], int] = {}
     for i, (x, y) in enumerate(points):
         cells.setdefault((round(x / spacing_m), round(y / spacing_m)), i)
@@ -379,6 +379,7 @@ def _labels(studio: _Studio, instance: Any, cast: list[_Member]) -> list[str]:
     height, width = studio.shots.size
     camera: CameraModel = camera_model(width, height, math.radians(studio.shots.fov_deg), np.eye(4))
     world_from_camera = matrix(instance.transform) @ camera.ego_from_camera
+    camera_from_world: FloatArray = np.linalg.inv(world_from_camera).astype(np.float64)
     poses = [matrix(member.actor.get_transform()) for member in cast]
     boxes = np.zeros((len(cast), 7))
     for row, member, pose in zip(boxes, cast, poses, strict=True):
@@ -390,9 +391,7 @@ def _labels(studio: _Studio, instance: Any, cast: list[_Member]) -> list[str]:
         boxes,
         np.array([member.kind.value for member in cast], np.int64),
     )
-    truth = boxes_2d(
-        "camera", bgr(instance), camera, np.linalg.inv(world_from_camera), objects, Lights(studio.lights, {}, {})
-    )
+    truth = boxes_2d("camera", bgr(instance), camera, camera_from_world, objects, Lights(studio.lights, {}, {}))
     lines = []
     for kind, box, visibility, pixels in zip(
         truth.classes, truth.visible_px, truth.visibility, truth.pixels, strict=True
