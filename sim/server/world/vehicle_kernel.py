@@ -2,7 +2,7 @@
 
 Tyres follow the brush model in the form of Fiala (1954), as PhysX's vehicle SDK does: with the normalised slip
 ``k = C tan(a) / (mu Fz)`` the side force is ``mu Fz (k - k^2/3 + k^3/27)`` and saturates at ``k = 3``. Braking and
-driving take their share of the friction circle first. Two bounds make the model stable at any speed and any
+driving take their share of the friction ellipse first. Two bounds make the model stable at any speed and any
 sub-step, and exact at standstill:
 
 * brakes and rolling resistance are Coulomb friction: at most what stops the vehicle within the sub-step, so
@@ -24,7 +24,7 @@ from sim.server.world.bodies import Bodies
 GRAVITY_MPS2 = 9.81
 STEER_RATE_RADPS = 4.0
 """Road-wheel speed of the steering: lock to lock in a third of a second, what the client's traffic manager expects."""
-RIDER_GRIP = 0.8
+RIDER_GRIP = 0.6
 """Share of the friction that the rider of a two-wheeler dares to use in a curve."""
 ROLLING_RESISTANCE = 0.012
 """Force per load of a passenger-car tyre on asphalt (Wong, Theory of Ground Vehicles)."""
@@ -32,6 +32,10 @@ OFF_ROAD_ROLLING_RESISTANCE = 0.05
 """The same on grass and firm soil."""
 OFF_ROAD_GRIP = 0.6
 """Friction on grass and soil, of that on asphalt."""
+LENGTHWISE_GRIP = 0.6
+"""Friction lengthwise, of that sideways: the friction circle is an ellipse. Sideways the vehicles need more than real
+tyres have, since the client's traffic manager takes bends at up to 1.4 g; braking and traction stay those of real ones,
+dry and wet."""
 SIDE_GRIP_LEFT = 0.25
 """Share of the side force that stays under full braking: wheels are braked by an anti-lock system..."""
 SIDE_GRIP_LOCKED = 0.1
@@ -156,6 +160,8 @@ def _load_wheels(b: Any, friction_scale: float) -> None:
     front_share = (b.mass_centre[0] - rear) / base
     per_axle = count // 2
     long_shift = b.mass * b.push_long * b.mass_centre[2] / base / per_axle
+    most = weight * min(front_share, 1.0 - front_share) / per_axle  # an axle carries nothing less than nothing
+    long_shift = min(max(long_shift, -most), most)
     track = b.wheel_y[count - 1] - b.wheel_y[0]
     for k in range(count):
         share = front_share if k < per_axle else 1.0 - front_share
@@ -163,6 +169,7 @@ def _load_wheels(b: Any, friction_scale: float) -> None:
         load = rest + (-long_shift if k < per_axle else long_shift)
         if track > 0.0:
             lat_shift = share * b.mass * b.push_lat * b.mass_centre[2] / track
+            lat_shift = min(max(lat_shift, -load), load)  # both inner wheels in the air: no more to shift
             load += -lat_shift if b.wheel_y[k] > 0.0 else lat_shift
         b.wheel_rest_load[k] = rest
         b.wheel_load[k] = max(load, 0.0)
@@ -175,6 +182,7 @@ def _side_force(b: Any, k: int, along: float, aside: float, used: float, locked:
     """Side force of wheel k, wheel frame, from its velocity and the longitudinal force ``used``."""
     limit = b.wheel_grip[k] * b.wheel_load[k]
     least = (SIDE_GRIP_LOCKED if locked else SIDE_GRIP_LEFT) * limit
+    used /= LENGTHWISE_GRIP
     left = math.sqrt(max(limit * limit - used * used, least * least))
     slope = aside / max(abs(along), SLIP_SPEED_MPS)
     b.wheel_slip_angle[k] = math.atan(slope)
@@ -203,7 +211,7 @@ def _tyre_forces(
     total_drive = 0.0
     total_brake = 0.0
     for k in range(count):  # what drives and what holds, before sharing out
-        limit = b.wheel_grip[k] * b.wheel_load[k]
+        limit = LENGTHWISE_GRIP * b.wheel_grip[k] * b.wheel_load[k]
         share = (b.front_drive_share if k < per_axle else 1.0 - b.front_drive_share) / per_axle
         force = min(max(drive * share / b.wheel_radius[k], -limit), limit)
         rolling = OFF_ROAD_ROLLING_RESISTANCE if b.wheel_surface[k] == OFF_ROAD else ROLLING_RESISTANCE
@@ -229,7 +237,7 @@ def _tyre_forces(
             if b.wheel_base - b.wheel_y[k] * tan < 0.0:
                 angle -= math.copysign(math.pi, tan)
         cos, sin = math.cos(angle), math.sin(angle)
-        limit = b.wheel_grip[k] * b.wheel_load[k]
+        limit = LENGTHWISE_GRIP * b.wheel_grip[k] * b.wheel_load[k]
         long = b.wheel_long_force[k] - sign * part * b.wheel_torque[k]
         long = min(max(long, -limit), limit)
         at_x, at_y = v_long - b.yaw_rate * y, v_lat + b.yaw_rate * x + pull_lat * dt

@@ -16,6 +16,8 @@ LOCK_RESERVE = 2.0
 """Steering lock over the angle of the published turning circle. The client's traffic manager commands at most 0.8 and
 its gains are made for CARLA's lock of 70 degrees: with a real car's 35 it runs wide in junctions, metres off its
 lane (measured on Town02)."""
+FRONT_BRAKE_SHARE = 0.65
+"""The front axle carries two thirds of a car that brakes at 1 g."""
 MAX_LOCK_DEG = 70.0
 """CARLA's lock."""
 RADPS_PER_RPM = 2.0 * math.pi / 60.0
@@ -171,8 +173,9 @@ class VehicleSpec:
 class _Class:
     """What vehicles of one base type share.
 
-    Friction: sporty tyres on rough asphalt. It is above 1 because the client's traffic manager takes junctions at
-    up to 1 g (CARLA itself reports 3.5); braking is held to real stopping distances by the brakes.
+    Friction is sideways; lengthwise it is 0.6 of that (``vehicle_kernel.LENGTHWISE_GRIP``). Real tyres have 1.0 both
+    ways and CARLA's 3.5: the client's traffic manager, made for those, takes bends at up to 1.4 g, and with 1.3
+    cars left the road on Town07 (measured).
     """
 
     gear_ratios: tuple[float, ...]
@@ -192,12 +195,12 @@ _HEAVY_CURVE = ((0.0, 1.0), (20.0, 0.95), (60.0, 0.8), (120.0, 0.6))
 _CYCLE_CURVE = ((0.0, 1.0), (20.0, 0.6), (60.0, 0.25), (120.0, 0.12))  # a leaning machine steers by small angles
 
 _CLASSES = {
-    "car": _Class((3.8, 2.2, 1.5, 1.12, 0.88, 0.72), 4, 0.25, 6500.0, 1.3, 0.98, 0.30, 0.37, 0.70, _CAR_CURVE),
-    "van": _Class((3.9, 2.2, 1.45, 1.1, 0.88, 0.74), 4, 0.3, 4500.0, 1.2, 0.9, 0.36, 0.36, 0.78, _CAR_CURVE),
-    "truck": _Class((6.6, 4.2, 2.7, 1.8, 1.3, 1.0), 5, 0.4, 2800.0, 1.1, 0.75, 0.60, 0.36, 0.85, _HEAVY_CURVE),
-    "bus": _Class((5.4, 3.3, 2.1, 1.4, 1.0), 4, 0.4, 3000.0, 1.1, 0.7, 0.55, 0.30, 0.60, _HEAVY_CURVE),
-    "motorcycle": _Class((2.7, 1.9, 1.5, 1.25, 1.1, 1.0), 5, 0.15, 10500.0, 1.3, 0.95, 0.60, 0.36, 0.50, _CYCLE_CURVE),
-    "bicycle": _Class((2.2, 1.4, 1.0), 2, 0.1, 110.0, 1.1, 0.6, 1.0, 0.60, 0.50, _CYCLE_CURVE),
+    "car": _Class((3.8, 2.2, 1.5, 1.12, 0.88, 0.72), 4, 0.25, 6500.0, 1.7, 1.05, 0.30, 0.37, 0.70, _CAR_CURVE),
+    "van": _Class((3.9, 2.2, 1.45, 1.1, 0.88, 0.74), 4, 0.3, 4500.0, 1.6, 0.9, 0.36, 0.36, 0.78, _CAR_CURVE),
+    "truck": _Class((6.6, 4.2, 2.7, 1.8, 1.3, 1.0), 5, 0.4, 2800.0, 1.4, 0.75, 0.60, 0.36, 0.85, _HEAVY_CURVE),
+    "bus": _Class((5.4, 3.3, 2.1, 1.4, 1.0), 4, 0.4, 3000.0, 1.4, 0.7, 0.55, 0.30, 0.60, _HEAVY_CURVE),
+    "motorcycle": _Class((2.7, 1.9, 1.5, 1.25, 1.1, 1.0), 5, 0.15, 10500.0, 1.5, 0.95, 0.60, 0.36, 0.50, _CYCLE_CURVE),
+    "bicycle": _Class((2.2, 1.4, 1.0), 2, 0.1, 110.0, 1.4, 0.6, 1.0, 0.60, 0.50, _CYCLE_CURVE),
 }
 _SINGLE_SPEED_RATIO = 9.0  # reduction of an electric drive
 _ELECTRIC = {
@@ -310,12 +313,20 @@ def _physics_of(
     lock_nm = 3.0 * wheel.max_brake_torque_nm  # the hand brake locks the rear wheels
     x, y = 50.0 * wheel_base_m, 50.0 * track_m
     sides = (-y, y) if track_m else (0.0,)
-    front = [replace(wheel, position_cm=(x, side, 100.0 * radius_m)) for side in sides]
+    front = [
+        replace(
+            wheel,
+            max_brake_torque_nm=2.0 * FRONT_BRAKE_SHARE * wheel.max_brake_torque_nm,
+            position_cm=(x, side, 100.0 * radius_m),
+        )
+        for side in sides
+    ]
     # a stiffer rear axle makes every vehicle understeer slightly, hence stable at any speed
     rear = [
         replace(
             wheel,
             max_steer_angle_deg=0.0,
+            max_brake_torque_nm=2.0 * (1.0 - FRONT_BRAKE_SHARE) * wheel.max_brake_torque_nm,
             max_handbrake_torque_nm=lock_nm,
             lat_stiff_value=20.0,
             position_cm=(-x, side, 100.0 * radius_m),
