@@ -78,7 +78,7 @@ def test_the_ground_is_where_waypoints_say_it_is(name: str) -> None:
 def test_no_step_along_a_lane(name: str) -> None:
     """Every half metre along every lane the ground rises as the lane does, up to the lift of a marked strip."""
     scene = scene_of(name)
-    waypoints = driving_waypoints(scene, 0.5)
+    waypoints = sorted(driving_waypoints(scene, 0.5), key=lambda w: (w.road_id, w.lane_id, w.s))
     at = np.array([(w.transform.location.x, w.transform.location.y, w.transform.location.z) for w in waypoints])
     lane = np.array([(w.road_id, w.lane_id) for w in waypoints])
     following = (lane[1:] == lane[:-1]).all(axis=1) & (np.linalg.norm(np.diff(at[:, :2], axis=0), axis=1) < 1.0)
