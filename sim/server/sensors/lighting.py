@@ -50,7 +50,7 @@ from sim.server.sensors.kernel import F32, I32, Tables, kernel
 from sim.server.sensors.resolve import PIXEL
 from sim.server.sensors.textures import clamp01, mix, octahedral
 
-SHADOW_BIAS_M = 0.12  # above the map's height by less is lit: texels are 8.5 cm wide
+SHADOW_BIAS_M = 0.18  # above the map's height by less is lit: two texels, and a kerb does not shade the gutter in teeth
 SHADOW_BLOCK_SHIFT = 6  # blocks of 64 x 64 texels, marked where a moving body may cast
 CONTACT_CELLS_PER_M = 4.0
 LAMP_CELLS_PER_M = 0.125

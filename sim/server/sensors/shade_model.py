@@ -77,10 +77,10 @@ def _lamp(q: F32, body: F32, weight: float) -> None:
         for j in range(3):
             q[EMISSION + j] += weight * body[LIT_REVERSE] * 1.4
         return
-    k = weight * (body[LIT_TAIL] * 0.75 + body[LIT_BRAKE] * 3.0)
+    k = weight * (body[LIT_TAIL] * 0.75 + body[LIT_BRAKE] * 2.2)
     q[EMISSION] += k
-    q[EMISSION + 1] += k * 0.055
-    q[EMISSION + 2] += k * 0.035
+    q[EMISSION + 1] += k * 0.030
+    q[EMISSION + 2] += k * 0.022
 
 
 @kernel

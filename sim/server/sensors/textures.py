@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import cv2
 import numpy as np
 
-from sim.server.sensors.kernel import F32, U8, inline, kernel
+from sim.server.sensors.kernel import F32, F64, U8, inline, kernel
 
 NOISE_SIZE = 256
 TILE_SIZE = 512
@@ -37,9 +36,11 @@ def value_noise(size: int, octaves: tuple[int, ...], falloff: float, rng: np.ran
 def asphalt_tile(rng: np.random.Generator) -> F32:
     """Periodic grain of a road surface ``(512, 512)`` in 0..1: stones, patches and a few sealed cracks."""
     n = TILE_SIZE
+    square = np.fft.fftfreq(n)[:, None] ** 2 + np.fft.rfftfreq(n)[None] ** 2  # cycles per texel
 
-    def blurred(sigma: float) -> np.ndarray:
-        field = cv2.GaussianBlur(np.tile(rng.normal(size=(n, n)), (3, 3)), (0, 0), sigma)[n : 2 * n, n : 2 * n]
+    def blurred(sigma: float) -> F64:
+        low_pass = np.exp(-2.0 * (np.pi * sigma) ** 2 * square)  # Gaussian blur that wraps round
+        field = np.fft.irfft2(np.fft.rfft2(rng.normal(size=(n, n))) * low_pass, (n, n))
         return np.asarray(field / field.std())
 
     grain = 0.85 * blurred(0.7) + 0.3 * blurred(2.5) + 0.1 * blurred(9.0)
