@@ -44,6 +44,8 @@ TYPICAL_WHEELBASE = 0.6
 SPAWN_LIFT_M = 0.3
 """A vehicle is spawned this far above the road, so that it touches nothing; it settles during the warm-up."""
 KNOCK_S = 5.0
+STEP_TIMEOUT_S = 20.0
+"""A step that takes longer than this is a lost server; only the start may take longer (kernels, maps)."""
 ALIGN_ATTEMPTS = 3
 SUBSCRIBE_S = 0.1
 """Waited after subscribing, doubled at every attempt: a server learns of a subscription some milliseconds later, and a
@@ -76,6 +78,7 @@ class CarlaSource:
         self._address = f"{host}:{port}"
         self.step_s = scenario.sim.step_s
         self._closed = False
+        self._lost = False
         self._actors: list[Any] = []  # the car and its sensors, in the order of their birth
         self._original: Any = None
         self._rng = np.random.default_rng([scenario.seed, 0])
@@ -255,34 +258,30 @@ class CarlaSource:
             self._advance()
         self._watch = InfractionWatch(self.lane_graph, 0.5 * self.vehicle.length_m)
         self._steps = 0
-        frame = self._align()
+        self._align()
+        # a sensor's first measurement covers one tick only (a LiDAR has not turned once): it is not used
+        for _ in range(max(mount.every for mount in self._mounts) if self._mounts else 1):
+            frame = self._advance()
         with self._collisions_lock:
             self._collisions.clear()  # what touched while settling is no event of the drive
-        return self._gather(frame)
+        sensed = self._gather(frame)
+        self._client.set_timeout(min(STEP_TIMEOUT_S, self._scenario.sim.timeout_s))
+        return sensed
 
-    def _align(self) -> int:
-        """Subscribe to the sensors so that all measure in the same tick; returns that frame."""
+    def _align(self) -> None:
+        """Subscribe to the sensors so that all measure in the same tick."""
         wait_s = SUBSCRIBE_S
         for _ in range(ALIGN_ATTEMPTS):
             self._spawn_sensors()
             time.sleep(wait_s)
-            frame = self._world.tick()
-            _, missing = self._inbox_peek(frame)
+            names = [mount.name for mount in self._mounts]
+            _, missing = self._inbox.collect(self._world.tick(), names, self._scenario.sim.timeout_s)
             if not missing:
-                return frame
+                return
             log.warning("sensors %s did not measure in the first tick; subscribing again", ", ".join(missing))
             self._drop_sensors()
             wait_s *= 2.0
         raise SourceLost(f"{self._address}: sensors {', '.join(missing)} deliver nothing; is the server overloaded?")
-
-    def _inbox_peek(self, frame: int) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """Wait for the first measurements and put them back."""
-        names = [mount.name for mount in self._mounts]
-        found, missing = self._inbox.collect(frame, names, self._scenario.sim.timeout_s)
-        if not missing:
-            for name, data in found.items():
-                self._inbox.put(name, frame, data)
-        return found, missing
 
     def step(self, command: Command) -> tuple[Frame, Truth | None]:
         """See FrameSource."""
@@ -368,6 +367,7 @@ class CarlaSource:
         except SourceLost:
             raise
         except RuntimeError as error:
+            self._lost = True
             raise SourceLost(f"{self._address}: lost while trying to {what}: {error}") from error
 
     def _clear_traffic(self) -> None:
@@ -385,10 +385,15 @@ class CarlaSource:
             self._client.apply_batch_sync([carla.command.DestroyActor(k) for k in ids], False)
 
     def close(self) -> None:
-        """Destroy what was spawned and restore the server's settings. Idempotent; a lost server is only logged."""
+        """Destroy what was spawned and restore the server's settings. Idempotent.
+
+        With a lost server nothing is asked any more: the client's traffic manager ends the process when its calls fail.
+        """
         if self._closed:
             return
         self._closed = True
+        if self._lost:
+            return
         self._client.set_timeout(min(5.0, self._scenario.sim.timeout_s))  # a dead server must not hold the end up
         try:
             for sensor in getattr(self, "_sensors", []):
