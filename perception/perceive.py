@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from perception.camera.detector import Detector, DetectorConfig
 from perception.camera.lights import LightConfig, TrafficLights
 from perception.frame import Float32Array, FloatArray, Frame, Image, Sweep
 from perception.fusion import Cloud, FusionConfig, fuse
-from perception.geometry import transform_points
+from perception.geometry import euler_from_rotation, transform_points, wrap_angle
 from perception.lidar.boxes import BoxConfig
 from perception.lidar.clusters import ClusterConfig, cluster, height_ok
 from perception.lidar.ground import GroundConfig, ground_mask
@@ -32,6 +32,7 @@ from perception.localization import Localization, LocalizationConfig
 from perception.objects import (
     Detections,
     Detections2D,
+    Detections3D,
     EgoEstimate,
     IntArray,
     LightState,
@@ -114,6 +115,7 @@ class Perception:
             health.append("localization: no position yet")
         else:
             tracks = self._tracker.update(objects, ego, frame.index, frame.t_us, views)
+            objects = _pointed(objects, self._tracker.heading_rad, ego)
         lap("tracking")
         return Perceived(Detections(frame.index, frame.t_us, tuple(found), objects), tracks, timing, tuple(health))
 
@@ -138,6 +140,15 @@ class Perception:
         for k, members in enumerate(clusters):
             number[members] = k
         return Cloud(points, above, number), clusters, dirty
+
+
+def _pointed(objects: Detections3D, heading_world_rad: FloatArray, ego: EgoEstimate) -> Detections3D:
+    """Boxes turned by half a turn where their track says that the car points the other way: a box has no front."""
+    yaw = heading_world_rad - euler_from_rotation(ego.world_from_ego[:3, :3])[2]
+    backwards = np.cos(objects.boxes_ego_m[:, 6] - yaw) < 0.0  # NaN compares false
+    boxes = objects.boxes_ego_m.copy()
+    boxes[backwards, 6] = wrap_angle(boxes[backwards, 6] + np.pi)
+    return replace(objects, boxes_ego_m=boxes)
 
 
 def _with_lights(

@@ -31,6 +31,9 @@ class TrackingConfig:
     acceleration_person_mps2: float = 1.5
     position_std_m: float = 0.35
     initial_speed_std_mps: float = 6.0
+    gate_unknown_m: float = 1.2
+    unknown_speed_std_mps: float = 1.0  # what nobody can name is most likely a tree, a post, a wall
+    unknown_acceleration_mps2: float = 1.0
     confirm_hits: int = 3
     max_misses: int = 6  # at 10 Hz: an object hidden for longer is a new one
     max_misses_tentative: int = 1
@@ -79,6 +82,7 @@ class Tracker:
         self._tracks = _Columns.empty()
         self._next_id = 1
         self._t_us: int | None = None
+        self.heading_rad: FloatArray = np.zeros(0)  # of each detection last given, world frame; NaN where not tracked
 
     def update(
         self, found: Detections3D, ego: EgoEstimate, index: int, t_us: int, lights: tuple[TrafficLightView, ...] = ()
@@ -92,6 +96,8 @@ class Tracker:
         self._predict(dt)
         pairs = self._assign(boxes, classes)
         self._correct(pairs, boxes, scores, classes, dt)
+        self.heading_rad = np.full(len(found.scores), np.nan)
+        self.heading_rad[np.flatnonzero(keep)[pairs[:, 1]]] = self._tracks.yaw[pairs[:, 0]]
         self._bury(pairs)
         self._bear(np.setdiff1d(np.arange(len(boxes)), pairs[:, 1]), boxes, scores, classes)
         return self._output(ego, index, t_us, lights)
@@ -101,8 +107,10 @@ class Tracker:
         F = np.eye(4)
         F[0, 2] = F[1, 3] = dt
         t.state = t.state @ F.T
-        person = np.isin(t.votes.argmax(1), [ObjectClass.PEDESTRIAN.value])
-        q = np.where(person, self.config.acceleration_person_mps2, self.config.acceleration_mps2) ** 2  # (n,)
+        kind = t.votes.argmax(1)
+        q = np.full(len(kind), self.config.acceleration_mps2) ** 2  # (n,)
+        q[kind == ObjectClass.PEDESTRIAN.value] = self.config.acceleration_person_mps2**2
+        q[kind == ObjectClass.UNKNOWN.value] = self.config.unknown_acceleration_mps2**2
         G = np.array([[dt**2 / 2, 0], [0, dt**2 / 2], [dt, 0], [0, dt]])
         t.covariance = F @ t.covariance @ F.T + q[:, None, None] * (G @ G.T)
         t.age = t.age + 1
@@ -111,6 +119,7 @@ class Tracker:
         gate = np.full(len(classes), self.config.gate_m)
         gate[np.isin(classes, [ObjectClass.PEDESTRIAN.value])] = self.config.gate_person_m
         gate[np.isin(classes, [ObjectClass.TRUCK.value, ObjectClass.BUS.value])] = self.config.gate_large_m
+        gate[classes == ObjectClass.UNKNOWN.value] = self.config.gate_unknown_m
         return gate
 
     def _assign(self, boxes: FloatArray, classes: IntArray) -> IntArray:
@@ -119,9 +128,7 @@ class Tracker:
         if not len(t.ids) or not len(boxes):
             return np.zeros((0, 2), np.int64)
         distance = np.hypot(*np.moveaxis(t.state[:, None, :2] - boxes[None, :, :2], -1, 0))
-        gate = np.minimum(self._gates(t.votes.argmax(1))[:, None], self._gates(classes)[None])
-        large = np.maximum(self._gates(t.votes.argmax(1))[:, None], self._gates(classes)[None])
-        gate = np.where(large > self.config.gate_m, large, gate)
+        gate = np.maximum(self._gates(t.votes.argmax(1))[:, None], self._gates(classes)[None])
         cost = np.where(distance < gate, distance / gate, 1e3)
         rows, columns = linear_sum_assignment(cost)
         good = cost[rows, columns] < 1e3
@@ -176,7 +183,9 @@ class Tracker:
         votes[np.arange(n), classes[rows]] = scores[rows]
         covariance = np.zeros((n, 4, 4))
         covariance[:, [0, 1], [0, 1]] = self.config.position_std_m**2
-        covariance[:, [2, 3], [2, 3]] = self.config.initial_speed_std_mps**2
+        unknown = classes[rows] == ObjectClass.UNKNOWN.value
+        speed_std = np.where(unknown, self.config.unknown_speed_std_mps, self.config.initial_speed_std_mps)
+        covariance[:, [2, 3], [2, 3]] = speed_std[:, None] ** 2
         zeros, ones = np.zeros(n, np.int64), np.ones(n, np.int64)
         born = _Columns(
             np.arange(self._next_id, self._next_id + n),

@@ -32,6 +32,7 @@ class BoxConfig:
     """Search resolution of the fit."""
 
     headings: int = 45  # 2° steps over 90°
+    max_points: int = 200
     min_distance_m: float = 0.05  # closeness saturates at the LiDAR's range noise
 
 
@@ -61,7 +62,8 @@ def fit_box(points_ego_m: Float32Array, ground_z_m: float, config: BoxConfig) ->
     """Tight box ``(7,)`` of a cluster ``(n, 3)``, length >= width, standing on ``ground_z_m``; yaw in [-pi/2, pi/2)."""
     x = points_ego_m[:, 0].astype(np.float64)
     y = points_ego_m[:, 1].astype(np.float64)
-    angle = _best_heading(x, y, config.headings, config.min_distance_m)
+    every = max(1, len(x) // config.max_points)  # near objects have thousands of points; hundreds show their shape
+    angle = _best_heading(x[::every].copy(), y[::every].copy(), config.headings, config.min_distance_m)
     c, s = math.cos(angle), math.sin(angle)
     u, v = c * x + s * y, -s * x + c * y
     centre_u, centre_v = (u.min() + u.max()) / 2, (v.min() + v.max()) / 2
@@ -84,18 +86,17 @@ def fit_box(points_ego_m: Float32Array, ground_z_m: float, config: BoxConfig) ->
 
 
 def guess_class(box_m: FloatArray) -> tuple[ObjectClass, float]:
-    """Class of a cluster by size alone, and how far to believe it (0..1); UNKNOWN where nothing fits."""
+    """Class of a cluster by size alone, and how far to believe it (0..1); UNKNOWN where nothing fits.
+
+    Trucks and buses are left to the camera: by size alone a tree with its crown is one.
+    """
     length, width, height = (float(value) for value in box_m[3:6])
-    if height > 4.3 or length > 13.0 or width > 3.6:
-        return ObjectClass.UNKNOWN, 0.3
     if length < 1.1 and width < 1.0 and 0.9 < height < 2.1:
-        return ObjectClass.PEDESTRIAN, 0.4
+        return ObjectClass.PEDESTRIAN, 0.25
     if 1.1 <= length < 2.4 and width < 1.1 and 1.0 < height < 2.0:
-        return ObjectClass.BICYCLE, 0.3
-    if 1.2 <= length < 5.8 and 0.4 < width < 2.4 and 0.8 < height < 2.2:
-        return ObjectClass.CAR, 0.5
-    if 2.0 <= length < 13.0 and 1.0 < width < 3.4 and height > 1.8:
-        return ObjectClass.TRUCK, 0.35
+        return ObjectClass.BICYCLE, 0.2
+    if 1.6 <= length < 5.6 and width < 2.3 and 0.9 < height < 2.1 and length * width > 0.8:
+        return ObjectClass.CAR, 0.4
     return ObjectClass.UNKNOWN, 0.3
 
 

@@ -27,7 +27,8 @@ class ClusterConfig:
     min_points: int = 4
     max_range_m: float = 80.0
     min_height_m: float = 0.3  # above ground, of the highest point: lower things can be driven over
-    ceiling_m: float = 4.6  # points higher above ground are crowns, bridges, signs: no obstacle for a car
+    ceiling_m: float = 4.2  # points higher above ground are crowns, bridges, signs: no obstacle for a car
+    max_clearance_m: float = 1.3  # what begins higher above ground hangs: crowns, awnings, mast arms
 
 
 @njit(cache=True, nogil=True)
@@ -89,7 +90,9 @@ def cluster(points_ego_m: Float32Array, above_ground_m: Float32Array, config: Cl
     kept = [
         group
         for group in groups
-        if len(group) >= config.min_points and float(above_ground_m[group].max()) >= config.min_height_m
+        if len(group) >= config.min_points
+        and float(above_ground_m[group].max()) >= config.min_height_m
+        and float(above_ground_m[group].min()) <= config.max_clearance_m
     ]
     return sorted(kept, key=lambda group: (-len(group), int(group[0])))
 
