@@ -125,29 +125,30 @@ def _section_lanes(
     road_id = int(road.get("id", "0"))
     centres: dict[int, Array] = {}
     widths: dict[int, Array] = {}
-    rights: dict[int, Array] = {}
+    waypoints: dict[int, list[Any]] = {}
     for lane in sorted(elements):
-        if lane == 0:
+        if lane == 0 or elements[lane].get("type", "none") == "none":
             continue
-        waypoints = [carla_map.get_waypoint_xodr(road_id, lane, float(at)) for at in s]
-        if any(waypoint is None for waypoint in waypoints):
+        found = [carla_map.get_waypoint_xodr(road_id, lane, at) for at in s.tolist()]
+        if any(waypoint is None for waypoint in found):
             continue
-        transforms = [waypoint.transform for waypoint in waypoints]
-        centres[lane] = np.array([(t.location.x, t.location.y, t.location.z) for t in transforms])
-        widths[lane] = np.array([waypoint.lane_width for waypoint in waypoints])
-        rights[lane] = np.array([_right_vector(t.rotation) for t in transforms])
+        waypoints[lane] = found
+        places = [waypoint.transform.location for waypoint in found]
+        centres[lane] = np.array([(place.x, place.y, place.z) for place in places])
+        widths[lane] = np.array([waypoint.lane_width for waypoint in found])
     for lane in centres:
-        kind = elements[lane].get("type", "none")
-        if kind == "none" or widths[lane].max() < NARROWEST_M:
+        if widths[lane].max() < NARROWEST_M:
             continue
-        outward = _outward(lane, centres, rights)
+        outward = _outward(lane, centres)
+        if outward is None:
+            outward = np.array([_right_vector(waypoint.transform.rotation) for waypoint in waypoints[lane]])
         half = outward * widths[lane][:, None] / 2.0
         inner_id = lane + (1 if lane < 0 else -1)
         yield Lane(
             road=road_id,
             section=index,
             lane=lane,
-            kind=kind,
+            kind=elements[lane].get("type", "none"),
             junction=int(road.get("junction", "-1")),
             s_m=s,
             left_m=centres[lane] - half,
@@ -161,21 +162,20 @@ def _right_vector(rotation: Any) -> tuple[float, float, float]:
     return -math.sin(yaw) * math.cos(roll), math.cos(yaw) * math.cos(roll), -math.sin(roll)
 
 
-def _outward(lane: int, centres: dict[int, Array], rights: dict[int, Array]) -> Array:
-    """Unit vectors (n, 3) across the road, away from the reference line.
+def _outward(lane: int, centres: dict[int, Array]) -> Array | None:
+    """Unit vectors (n, 3) across the road, away from the reference line; None where a lane is alone.
 
     Two lanes of one section lie on one line across the road; a waypoint's own right vector follows the lane's
-    taper and would open cracks between neighbours, so it only serves where a lane is alone.
+    taper and would open cracks between neighbours, so it only serves where there is no second lane.
     """
     own = centres[lane]
-    outward = rights[lane].copy()
     for other, centre in centres.items():
         across = (own - centre) * (1.0 if abs(lane) > abs(other) or lane * other < 0 else -1.0)
         distance = np.linalg.norm(across, axis=1, keepdims=True)
         if other != lane and distance.min() > 0.3:  # closer centres give no reliable direction
-            outward = across / distance
-            break
-    return outward
+            outward: Array = across / distance
+            return outward
+    return None
 
 
 def _road_marks(lane: ET.Element, start: float, end: float) -> list[tuple[float, Mark]]:
