@@ -146,7 +146,7 @@ def _walker(digits: str, attributes: Mapping[str, str]) -> ModelChoice:
     if age == "child":
         name = "small_child" if number % 3 == 0 else "girl" if gender == "female" else "boy"
     elif number in POLICE_WALKERS:
-        name = "police"
+        name = "officer"
     else:
         names = WOMEN if gender == "female" else MEN if gender == "male" else MEN + WOMEN
         name = names[(number // 2) % len(names)]

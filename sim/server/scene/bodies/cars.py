@@ -6,9 +6,9 @@ from sim.server.scene.bodies.body import Body, vehicle_lamps
 from sim.server.scene.bodies.car_styles import CAR_STYLES
 from sim.server.scene.bodies.charts import ChartFrame
 from sim.server.scene.bodies.livery import Livery, paint_car
-from sim.server.scene.bodies.parts import Part, box, ellipsoid
+from sim.server.scene.bodies.parts import Part, box, ellipsoid, lathe
 from sim.server.scene.bodies.shell import Shape, body, cabin
-from sim.server.scene.bodies.wheels import car_wheel
+from sim.server.scene.bodies.wheels import SEGMENTS, car_wheel
 from sim.server.scene.mesh import Material, Tag
 
 
@@ -49,10 +49,11 @@ def mirrors(shape: Shape, x: float, z: float, detail: int) -> list[Part]:
 
 LIGHT_BAR = frozenset(("police",))
 ROOF_SIGN = frozenset(("taxi",))
+SPARE_WHEEL = frozenset(("offroad",))
 
 
-def roof_parts(shape: Shape) -> list[Part]:
-    """Light bar of a police car, sign of a taxi."""
+def extra_parts(shape: Shape, detail: int) -> list[Part]:
+    """Light bar of a police car, sign of a taxi, spare wheel behind an off-roader."""
     if shape.name in LIGHT_BAR:
         z = shape.height_m - 0.02
         foot = box((-0.42, -0.5, z - 0.03), (-0.18, 0.5, z + 0.03), Material.PLASTIC)
@@ -60,6 +61,14 @@ def roof_parts(shape: Shape) -> list[Part]:
     if shape.name in ROOF_SIGN:
         z = shape.height_m - 0.02
         return [box((-0.42, -0.3, z), (-0.2, 0.3, z + 0.15), Material.CARGO, 0.03)]
+    if shape.name in SPARE_WHEEL:
+        r = shape.wheel_radius_m * 0.92
+        x, z = shape.rear_end_m, shape.belt_m - 0.16
+        tyre = lathe([(r, x - 0.065), (r, x + 0.1)], SEGMENTS[detail], Material.TYRE, axis=0)
+        return [
+            p.moved((0.0, 0.05, z))
+            for p in (tyre, lathe([(r * 0.6, x - 0.07), (r * 0.6, x)], 10, Material.RIM, axis=0))
+        ]
     return []
 
 
@@ -74,7 +83,7 @@ def build_car(shape: Shape, livery: Livery) -> Body:
             *wheel_parts(shape, detail),
             *underbody(shape, detail),
             *mirrors(shape, mirror_x, shape.belt_m + 0.06, detail),
-            *roof_parts(shape),
+            *extra_parts(shape, detail),
         ]
         for detail in range(3)
     )

@@ -56,6 +56,14 @@ def _tubes(lines: Sequence[tuple[Point, Point]], radius_m: float, detail: int, k
     return [tube([a, b], radius_m, TUBE[detail], kind) for a, b in lines]
 
 
+def _mirrors(c: Cycle, detail: int) -> list[Part]:
+    """Rear-view mirrors on stalks, seen from afar on every motorcycle."""
+    bx, half, bz = c.bars
+    foot, head = (bx, half * 0.72, bz), (bx + 0.02, half * 0.95, bz + 0.17)
+    glass = ellipsoid(head, (0.025, 0.075, 0.05), PLASTIC, BLOB[detail])
+    return _pair(tube([foot, head], 0.01, TUBE[detail], PLASTIC)) + _pair(glass)
+
+
 def _blob(centre: Point, radii: Point, kind: Material, detail: int) -> Part:
     part = ellipsoid(centre, radii, kind, BLOB[detail])
     return by_normal(part) if kind == PAINT else part
@@ -99,7 +107,11 @@ def cruiser(c: Cycle, detail: int) -> list[Part]:
         _blob((front, 0.0, r + 0.20), (0.26, 0.085, 0.16), PAINT, detail),
         _blob((0.05, 0.0, 0.48), (0.30, 0.20, 0.22), METAL, detail),
         _blob((front - 0.33, 0.0, 0.98), (0.11, 0.11, 0.11), PAINT, detail),
-    ]
+        by_normal(tube([(front - 0.40, 0.0, 1.02), (front - 0.46, 0.0, 1.2), (front - 0.56, 0.0, 1.36)],
+                       [(0.20, 0.012), (0.24, 0.012), (0.15, 0.012)], BLOB[detail], Material.GLASS)),
+        *_pair(box((-0.98, 0.15, 0.42), (-0.52, 0.31, 0.72), PLASTIC, 0.04)),
+        *_mirrors(c, detail),
+    ]  # fmt: skip
     parts += _fork(c, detail, 0.025, (front - 0.42, bz - 0.06))
     parts.append(tube([(bx - 0.2, -half, bz), (bx, -half * 0.6, bz), (bx, half * 0.6, bz), (bx - 0.2, half, bz)], 0.02,
                       TUBE[detail], METAL))  # fmt: skip
@@ -121,6 +133,9 @@ def sport_bike(c: Cycle, detail: int) -> list[Part]:
         _blob((-0.32, 0.0, 0.82), (0.28, 0.13, 0.06), PLASTIC, detail),
         _blob((-0.66, 0.0, 0.90), (0.28, 0.09, 0.085), PAINT, detail),
         _blob((front, 0.0, r + 0.20), (0.23, 0.075, 0.13), PAINT, detail),
+        _blob((-0.05, 0.0, 0.44), (0.24, 0.17, 0.19), METAL, detail),
+        box((-0.93, -0.09, 0.66), (-0.90, 0.09, 0.80), Material.CARGO),
+        *_mirrors(c, detail),
     ]
     parts += _fork(c, detail, 0.028, (front - 0.30, bz - 0.04))
     parts.append(tube([(bx, -half, bz), (bx + 0.08, 0.0, bz + 0.02), (bx, half, bz)], 0.018, TUBE[detail], PLASTIC))
@@ -137,9 +152,12 @@ def scooter(c: Cycle, detail: int) -> list[Part]:
         _blob((-0.36, 0.0, 0.79), (0.36, 0.14, 0.07), PLASTIC, detail),
         by_normal(box((-0.2, -0.17, 0.26), (0.34, 0.17, 0.34), PAINT, 0.03)),
         by_normal(tube([(0.28, 0.0, 0.30), (0.38, 0.0, 0.5), (0.36, 0.0, 0.85)],
-                       [(0.20, 0.05), (0.22, 0.05), (0.16, 0.05)], BLOB[detail], PAINT)),
+                       [(0.21, 0.06), (0.25, 0.06), (0.18, 0.06)], BLOB[detail], PAINT)),
         _blob((front, 0.0, r + 0.17), (0.24, 0.09, 0.15), PAINT, detail),
         _blob((bx + 0.04, 0.0, bz - 0.03), (0.13, 0.14, 0.09), PAINT, detail),
+        box((-0.94, -0.17, 0.70), (-0.64, 0.17, 0.96), PLASTIC, 0.05),
+        box((-0.88, -0.08, 0.36), (-0.85, 0.08, 0.50), Material.CARGO),
+        *_mirrors(c, detail),
     ]  # fmt: skip
     parts += _fork(c, detail, 0.03, (bx, bz - 0.05))
     parts.append(tube([(bx - 0.06, -half, bz), (bx, 0.0, bz), (bx - 0.06, half, bz)], 0.018, TUBE[detail], PLASTIC))
@@ -155,19 +173,19 @@ BIKER = replace(Figure("biker", ADULT), helmet=True)
 CYCLIST = replace(Figure("cyclist", ADULT), sleeves="short", legs="shorts", helmet=True)
 CYCLES = (
     Cycle("bicycle", Tag.BICYCLE, (0.53, -0.53), 0.345, 0.026, (-0.25, 0.96), (0.36, 0.29, 1.02), (-0.09, 0.10, 0.30),
-          0.62, replace(Figure("rider", ADULT), helmet=True, bag="backpack"), bicycle, 0.17, spokes=9),
+          0.62, replace(Figure("rider", ADULT), helmet=True), bicycle, 0.17, spokes=9),
     Cycle("racing_bicycle", Tag.BICYCLE, (0.50, -0.50), 0.34, 0.016, (-0.25, 1.0), (0.42, 0.21, 0.95),
         (-0.07, 0.09, 0.28),
           0.92, CYCLIST, bicycle, 0.17, spokes=8),
     Cycle("city_bicycle", Tag.BICYCLE, (0.56, -0.56), 0.35, 0.022, (-0.30, 0.93), (0.22, 0.30, 1.12),
         (-0.09, 0.10, 0.29),
           0.10, replace(Figure("rider", WOMAN), female=True, hair="long"), bicycle, 0.165, spokes=9),
-    Cycle("cruiser", Tag.MOTORCYCLE, (0.82, -0.78), 0.325, 0.07, (-0.42, 0.78), (0.18, 0.38, 1.06), (0.42, 0.26, 0.36),
+    Cycle("cruiser", Tag.MOTORCYCLE, (0.82, -0.78), 0.325, 0.07, (-0.42, 0.78), (0.08, 0.38, 1.06), (0.36, 0.26, 0.36),
           -0.02, BIKER, cruiser, lamp=(0.98, 0.68), spokes=8),
     Cycle("sport_bike", Tag.MOTORCYCLE, (0.70, -0.70), 0.305, 0.075, (-0.34, 0.88), (0.40, 0.31, 0.96),
         (-0.28, 0.20, 0.42),
           0.70, BIKER, sport_bike, lamp=(0.86, 0.92), spokes=5),
-    Cycle("scooter", Tag.MOTORCYCLE, (0.64, -0.62), 0.235, 0.055, (-0.36, 0.84), (0.30, 0.32, 1.02), (0.14, 0.14, 0.42),
+    Cycle("scooter", Tag.MOTORCYCLE, (0.64, -0.62), 0.235, 0.055, (-0.34, 0.86), (0.24, 0.32, 1.04), (0.12, 0.16, 0.42),
           0.08, replace(Figure("rider", WOMAN), female=True, hair="long", helmet=True), scooter, lamp=(1.0, 0.62),
               spokes=5),
 )  # fmt: skip

@@ -6,11 +6,11 @@ import numpy as np
 
 from sim.server.scene.bodies.body import Body, vehicle_lamps
 from sim.server.scene.bodies.cars import underbody, wheel_parts, wheels_of
-from sim.server.scene.bodies.charts import BRIGHT, DARK, GAP, GLAZED, ChartFrame, Painter
-from sim.server.scene.bodies.heavy_styles import HEAVY_STYLES, HeavyStyle
+from sim.server.scene.bodies.charts import BRIGHT, DARK, GAP, GLAZED, LAMP, ChartFrame, Painter
+from sim.server.scene.bodies.heavy_styles import HEAVY_STYLES, HeavyStyle, Load
 from sim.server.scene.bodies.livery import paint_car
 from sim.server.scene.bodies.parts import Part, box, ellipsoid, tube
-from sim.server.scene.bodies.shell import arch_radius, body, cabin
+from sim.server.scene.bodies.shell import Shape, arch_radius, body, cabin
 from sim.server.scene.mesh import Material
 
 
@@ -23,7 +23,9 @@ def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
         for painter in (side, rear):
             painter.box(-20.0, 20.0, z0, z1, (0.0, 0.0, 0.0, 0.45), mirror=False)
     for load in style.loads:
-        if load.material == Material.PAINT:
+        if load.cargo:
+            paint_cargo(side, top, front, load, shape)
+        else:
             side.box(load.x[0] - 0.1, load.x[1], load.z[0], load.z[0] + 0.06, DARK)
     for x0, x1, z0, z1 in style.shutters:
         side.box(x0, x1, z0, z1, (0.0, 0.0, 0.0, 0.35))
@@ -50,18 +52,44 @@ def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
     return side, top, front, rear
 
 
+def paint_cargo(side: Painter, top: Painter, front: Painter, load: Load, shape: Shape) -> None:
+    """A bright box with dark edges and a lettering in the colour of the cab."""
+    (x0, x1), (z0, z1), w = load.x, load.z, load.width_m / 2
+    side.box(x0 - 0.1, x1 + 0.02, z0, z1 + 0.1, BRIGHT)
+    top.box(x0 - 0.1, x1 + 0.02, -w - 0.1, w + 0.1, BRIGHT, mirror=False)
+    assert shape.cabin is not None
+    cab_top = max(z for _, z in shape.cabin.roof) + 0.03
+    front.box(-w - 0.1, w + 0.1, cab_top, z1 + 0.1, BRIGHT, mirror=False)
+    for a, b in ((z0, z0 + 0.09), (z1 - 0.05, z1 + 0.1)):
+        side.box(x0 - 0.1, x1 + 0.02, a, b, (0.0, 0.0, 0.0, 0.6))
+    for x in (x0 - 0.02, x1 - 0.06):
+        side.box(x, x + 0.08, z0, z1, (0.0, 0.0, 0.0, 0.5))
+    length, middle = x1 - x0, (x0 + x1) / 2
+    low, high = z0 + 0.42 * (z1 - z0), z0 + 0.72 * (z1 - z0)
+    side.box(x0 + 0.06, x1 - 0.08, z0 + 0.16, z0 + 0.30, (1.0, 0.0, 0.0, 0.0))
+    for k in range(6):
+        u = middle + (k - 2.5) * length * 0.11
+        side.box(u - length * 0.035, u + length * 0.035, low, high if k % 2 else high - 0.12, (1.0, 0.0, 0.0, 0.0))
+
+
 def paint_box_doors(rear: Painter, style: HeavyStyle) -> None:
-    """Two leaves with a gap and hinges on the rear of a painted box; small windows in them."""
+    """Two leaves with gap, hinges and rods on the rear of a box; below it lamps and plate."""
+    y0, y1, low, high = style.livery.tail
     for load in style.loads:
-        if load.material != Material.PAINT:
-            continue
         w, (z0, z1) = load.width_m / 2, load.z
-        rear.box(-w, w, 0.0, z0 + 0.08, DARK, mirror=False)
-        rear.line([(0.0, z0 + 0.1), (0.0, z1 - 0.12)], 0.03, GAP)
-        rear.line([(w * 0.78, z0 + 0.1), (w * 0.78, z1 - 0.12)], 0.02, GAP)
-        rear.box(w * 0.14, w * 0.6, z0 + (z1 - z0) * 0.58, z0 + (z1 - z0) * 0.82, GLAZED)
-        y0, y1, low, high = style.livery.tail
-        rear.box(y0, y1, low, high, (0.0, 0.0, 1.0, 0.0))
+        if load.cargo:
+            rear.box(-w - 0.1, w + 0.1, z0 - 0.1, z1 + 0.1, (0.0, 0.0, 0.0, 0.7), mirror=False)
+            rear.box(-w + 0.07, w - 0.07, z0 + 0.09, z1 - 0.09, BRIGHT, mirror=False)
+            rear.box(0.3 * w - 0.02, 0.3 * w + 0.02, z0 + 0.05, z1 - 0.05, (0.0, 0.0, 0.0, 0.6))
+            for z in np.linspace(z0 + 0.25, z1 - 0.3, 4):
+                rear.box(w * 0.74, w * 0.96, z, z + 0.06, (0.0, 0.0, 0.0, 0.6))
+        else:
+            rear.box(w * 0.14, w * 0.6, z0 + (z1 - z0) * 0.58, z0 + (z1 - z0) * 0.82, GLAZED)
+            rear.line([(w * 0.78, z0 + 0.1), (w * 0.78, z1 - 0.12)], 0.02, GAP)
+        rear.line([(0.0, z0 + 0.1), (0.0, z1 - 0.1)], 0.03, DARK)
+        rear.box(-w - 0.1, w + 0.1, 0.0, z0 + 0.06, DARK, mirror=False)
+        rear.box(y0, y1, low, high, LAMP)
+        rear.box(y0 - 0.08, y0 - 0.03, low, high, BRIGHT)
         rear.plate(style.livery.plate_z[1])
 
 
@@ -72,12 +100,12 @@ def chassis(style: HeavyStyle, detail: int) -> list[Part]:
     shape, load = style.shape, style.loads[0]
     x0, r = load.x[0], shape.wheel_radius_m
     parts = [box((x0 + 0.05, -0.45, r), (shape.front_end_m - 0.8, 0.45, load.z[0] + 0.02), Material.PLASTIC)]
-    if load.material == Material.PAINT:
+    if not load.cargo:
         return parts
     w = load.width_m / 2
     parts.append(box((x0 + 0.02, -w * 0.92, r * 0.85), (x0 + 0.1, w * 0.92, r * 0.85 + 0.16), Material.PLASTIC))
     if detail < 2:
-        lamps = box((x0, -w * 0.94, load.z[0] - 0.24), (x0 + 0.08, w * 0.94, load.z[0] - 0.04), Material.PAINT)
+        lamps = box((x0, -w * 0.94, load.z[0] - 0.42), (x0 + 0.08, w * 0.94, load.z[0] + 0.01), Material.PAINT)
         parts.append(lamps)
         rear_axle, front_axle = shape.axles_m[1], shape.axles_m[0]
         guard = box((rear_axle + r + 0.35, -w * 0.9, r * 0.7), (front_axle - r - 0.35, w * 0.9, load.z[0] - 0.1),
@@ -91,12 +119,7 @@ def loads(style: HeavyStyle) -> list[Part]:
     out = []
     for load in style.loads:
         w = load.width_m / 2
-        out.append(box((load.x[0], -w, load.z[0]), (load.x[1], w, load.z[1]), load.material, 0.05))
-        if load.material == Material.CARGO:  # locking rods and the gap between the doors
-            for y in (-0.55 * w, -0.02, 0.5 * w):
-                rod = box((load.x[0] - 0.03, y, load.z[0] + 0.04), (load.x[0] + 0.02, y + 0.05, load.z[1] - 0.08),
-                          Material.PLASTIC)  # fmt: skip
-                out.append(rod)
+        out.append(box((load.x[0], -w, load.z[0]), (load.x[1], w, load.z[1]), Material.PAINT, 0.05))
     return out
 
 

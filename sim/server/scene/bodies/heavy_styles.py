@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sim.server.scene.bodies.livery import Livery
 from sim.server.scene.bodies.shell import Cabin, Profile, Shape
-from sim.server.scene.mesh import Material, Tag
+from sim.server.scene.mesh import Tag
 
 UPRIGHT: Profile = ((0.0, 0.97), (0.08, 0.995), (0.5, 1.0), (0.9, 0.995), (1.0, 0.985))
 FLAT: Profile = ((0.0, 0.03), (0.45, 0.0), (5.0, 0.0))
@@ -14,12 +14,12 @@ FLAT: Profile = ((0.0, 0.03), (0.45, 0.0), (5.0, 0.0))
 
 @dataclass(frozen=True)
 class Load:
-    """Box on the chassis: x span, z span, width (m) and what it is made of."""
+    """Box on the chassis: x span, z span, width (m); ``cargo`` is a plain bright box with doors behind."""
 
     x: tuple[float, float]
     z: tuple[float, float]
     width_m: float
-    material: Material
+    cargo: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ AMBULANCE = HeavyStyle(
         rear_window=False, window_t=(0.06, 0.84),
     ),
     Tag.CAR,
-    loads=(Load((-3.18, 0.62), (0.46, 2.43), 2.35, Material.PAINT),),
+    loads=(Load((-3.18, 0.62), (0.46, 2.43), 2.35),),
     beacons=((0.5, 2.43), (-3.0, 2.43)),
     stripes_z=((1.0, 1.22), (1.32, 1.38)),
     mirror=(1.6, 1.38, 0.17),
@@ -116,12 +116,12 @@ BOX_TRUCK = HeavyStyle(
         sill_m=0.4, belt_m=1.34, wheel_width_m=0.26, arch_m=0.07,
     ),
     Livery(
-        pillars=(), doors=(2.7, 1.42), head=(0.62, 0.94, 0.66, 0.84), tail=(0.80, 1.02, 0.66, 0.82),
+        pillars=(), doors=(2.7, 1.42), head=(0.62, 0.94, 0.66, 0.84), tail=(0.66, 1.02, 0.70, 0.90),
         grille=(0.52, 0.92, 1.14), plate_z=(0.52, 0.60), wrap_m=(0.08, 0.0), rear_window=False, window_t=(0.06, 0.82),
         quarter_m=0.14, trim_m=0.06,
     ),
     Tag.TRUCK,
-    loads=(Load((-2.97, 1.02), (0.98, 2.85), 2.25, Material.CARGO),),
+    loads=(Load((-2.97, 1.02), (0.98, 2.85), 2.25, cargo=True),),
     mirror=(2.62, 1.62, 0.22),
 )  # fmt: skip
 
@@ -138,12 +138,12 @@ HGV = HeavyStyle(
     ),
     Livery(
         pillars=(), panels=((1.7, 2.42),), doors=(3.5, 2.45), head=(0.72, 1.12, 0.62, 0.86),
-            tail=(0.86, 1.14, 0.72, 0.9),
+            tail=(0.72, 1.14, 0.74, 0.98),
         grille=(0.82, 1.02, 1.56), plate_z=(0.52, 0.70), intake=(0.8, 0.46, 0.62), wrap_m=(0.12, 0.0),
         rear_window=False, window_t=(0.05, 0.60), quarter_m=0.1, trim_m=0.08,
     ),
     Tag.TRUCK,
-    loads=(Load((-3.97, 1.58), (1.08, 3.46), 2.5, Material.CARGO),),
+    loads=(Load((-3.97, 1.58), (1.08, 3.46), 2.5, cargo=True),),
     mirror=(3.62, 2.1, 0.34),
 )  # fmt: skip
 
@@ -163,7 +163,7 @@ FIRE_TRUCK = HeavyStyle(
         rear_window=False, window_t=(0.06, 0.72), quarter_m=0.14, trim_m=0.08,
     ),
     Tag.TRUCK,
-    loads=(Load((-4.23, 0.9), (0.62, 3.0), 2.5, Material.PAINT),),
+    loads=(Load((-4.23, 0.9), (0.62, 3.0), 2.5),),
     beacons=((3.4, 2.9), (-4.05, 3.0)),
     shutters=((-4.0, -3.05, 0.85, 2.4), (-2.85, -1.45, 1.2, 2.4), (-1.25, -0.25, 0.85, 2.4), (-0.1, 0.72, 0.85, 2.4)),
     stripes_z=((2.52, 2.66),),
@@ -186,7 +186,7 @@ CYBERTRUCK = HeavyStyle(
     Livery(
         pillars=(0.2, -0.86), doors=(1.15, 0.16, -0.9), panels=((-3.0, -1.0),), head=(0.02, 0.97, 0.90, 0.95),
         tail=(0.02, 1.0, 1.06, 1.12), grille=(0.0, 0.4, 0.5), plate_z=(0.6, 0.78), window_t=(0.1, 0.84),
-        wrap_m=(0.3, 0.12), trim_m=0.1, intake=(0.8, 0.42, 0.52), rear_window=False, quarter_m=0.3,
+        wrap_m=(0.3, 0.12), trim_m=0.1, intake=(0.8, 0.42, 0.52), quarter_m=0.3,
     ),
     Tag.TRUCK,
     mirror=(1.2, 1.2, 0.08),

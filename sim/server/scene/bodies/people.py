@@ -64,7 +64,7 @@ FIGURES = (
     Figure("woman_coat", WOMAN, female=True, hair="long", coat_m=0.32),
     Figure("woman_heavy", HEAVY_WOMAN, female=True, hair="short"),
     Figure("woman_backpack", WOMAN, female=True, hair="bun", sleeves="short", bag="backpack"),
-    Figure("police", ADULT, hat=True),
+    Figure("officer", ADULT, hat=True),
     Figure("boy", CHILD, sleeves="short", legs="shorts"),
     Figure("girl", CHILD, female=True, hair="long", legs="skirt"),
     Figure("small_child", SMALL_CHILD, sleeves="long"),

@@ -16,7 +16,7 @@ def car_wheel(radius_m: float, width_m: float, detail: int, spokes: int = 5) -> 
     n, w, r = SEGMENTS[detail], width_m / 2, radius_m
     if detail > 0:
         tyre = lathe([(r, -w), (r, w)], n, Material.TYRE, axis=1)
-        return Part.join([tyre, disc(r * 0.6, w + 0.006, n, Material.RIM)])
+        return Part.join([tyre, disc(r * 0.5, w + 0.006, n, Material.RIM)])
     shoulder = 0.12 * r
     profile = [(r * 0.66, -w), (r - shoulder, -w), (r, -w + shoulder), (r, w - shoulder), (r - shoulder, w),
                (r * 0.68, w), (r * 0.66, w - 0.015)]  # fmt: skip

@@ -251,6 +251,11 @@ def test_every_walker_and_prop_has_a_model(models: ModelLibrary) -> None:
         assert choice.size_m == PROPS[name][1:]
 
 
+def test_no_vehicle_shares_a_name_with_a_person_in_some_pose(models: ModelLibrary) -> None:
+    bases = {name.partition("@")[0] for name in models.names if "@" in name}
+    assert not bases & set(models.names)
+
+
 def test_unknown_ids_are_named_in_the_error() -> None:
     for type_id in ("vehicle.acme.rocket", "sensor.camera.rgb", "walker.robot"):
         with pytest.raises(KeyError, match=type_id.replace(".", r"\.")):
