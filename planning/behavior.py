@@ -39,10 +39,12 @@ class BehaviorConfig:
     sign_speed_mps: float = 0.1  # the driving score's full stop
     sign_reach_m: float = 4.0  # ... and its distance to the line
     sign_dwell_s: float = 0.5
-    kerb_m: float = 1.0  # a walker this close outside a crosswalk belongs to it
+    kerb_m: float = 1.8  # a walker this close outside a crosswalk belongs to it
     walk_side_m: float = 7.0  # from the ego's path; further ones arrive after the ego has gone
     walk_lead_s: float = 2.0  # pass in front of a walker only with this much time to spare
     walk_least_mps: float = 0.25  # slower is standing
+    walk_wait_mps: float = 5.5  # past people who stand at a crosswalk: stops within 5 m at 3 m/s2
+    walk_wait_m: float = 6.0  # ... no further than this from the ego's path
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Stop:
 @dataclass(frozen=True)
 class Situation:
     """What is known when deciding: ego arc length and speed, the allowed speeds along the reference, others along it,
-    the lanes that other vehicles are on, the lights by signal id, the time."""
+    the lanes that other vehicles are on, the lights by signal id, the lanes of the route near the ego, the time."""
 
     s_m: float
     speed_mps: float
@@ -66,6 +68,7 @@ class Situation:
     places: dict[int, list[LanePosition]]
     lights: dict[str, TrafficLightView]
     tracks: Tracks  # the rows of ``obstacles``
+    own_lanes: frozenset[int]
     time_s: float
 
 
@@ -115,6 +118,25 @@ class Behavior:
         stops += self._give_way(now, ahead, front)
         stops += [stop for walk in ahead.crosswalks for stop in self._crosswalk(walk, now, ahead, front)]
         return stops
+
+    def slow_zones(self, now: Situation, ahead: Features) -> list[tuple[float, float, float]]:
+        """(from, to, speed) where to drive slowly: past crosswalks at which people stand who might begin to cross."""
+        o, front = now.obstacles, now.s_m + self.half_m
+        zones = []
+        standing = np.flatnonzero((o.classes == ObjectClass.PEDESTRIAN) & (o.speed_mps < 0.5))
+        for walk in ahead.crosswalks if len(standing) else ():
+            if not front - 1.0 < walk.from_s_m < front + 50.0:
+                continue
+            near = np.abs(o.d_m[standing, 0, 0]) < self.config.walk_wait_m
+            if near.any() and in_polygon(now.tracks.boxes_world_m[standing[near], :2], self._grown(walk)).any():
+                zones.append((walk.from_s_m - self.half_m - 3.0, walk.from_s_m - self.half_m, self.config.walk_wait_mps))
+        return zones
+
+    def _grown(self, walk: CrosswalkAhead) -> FloatArray:
+        """The crosswalk's polygon with ``kerb_m`` around its corners."""
+        center = walk.polygon_m.mean(0)
+        out = walk.polygon_m - center
+        return center + out * (1.0 + self.config.kerb_m / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1.0))
 
     def light(self, signal_id: str, now: Situation) -> LightState:
         """The state to act on: UNKNOWN where the view is missing, doubtful or too old."""
@@ -186,7 +208,8 @@ class Behavior:
             if now.speed_mps**2 > 2.0 * max(room + 0.5, 0.1) * 4.5:
                 continue  # past the point of no return
             row = self.yielding.must_wait(
-                conflict, now.tracks, now.places, now.limits_mps, now.s_m, now.speed_mps, green, waited
+                conflict, now.tracks, now.places, now.limits_mps, now.s_m, now.speed_mps, green, waited,
+                now.own_lanes,
             )
             if row >= 0:
                 stops.append(Stop(stop_s - self.half_m, "yield", str(int(now.obstacles.ids[row]))))
@@ -220,11 +243,7 @@ class Behavior:
             now.limits_mps, now.s_m, now.speed_mps, np.array([walk.to_s_m + self.half_m]), self.speed
         )[0]
         corridor = 0.5 * self.vehicle.width_m + 0.8
-        center = walk.polygon_m.mean(0)
-        grown = center + (walk.polygon_m - center) * (1.0 + config.kerb_m / np.maximum(
-            np.linalg.norm(walk.polygon_m - center, axis=1, keepdims=True), 1.0
-        ))  # fmt: skip
-        inside = in_polygon(now.tracks.boxes_world_m[people, :2], grown)
+        inside = in_polygon(now.tracks.boxes_world_m[people, :2], self._grown(walk))
         for row in people[inside]:
             d, v = float(o.d_m[row, 0, 0]), float(o.v_d_mps[row, 0, 0])
             if abs(d) > config.walk_side_m:

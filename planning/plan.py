@@ -34,7 +34,7 @@ from planning.prediction.constant_turn import ConstantTurn, PredictionConfig
 from planning.records import Forecasts, Plan
 from planning.reference import Reference, ReferenceConfig, build_reference, default_change_starts
 from planning.route import Route, RouteConfig, find_route
-from planning.speed import PLAN_STEP_S, Motion, SpeedConfig, limit_profile, roll_out
+from planning.speed import PLAN_STEP_S, Motion, SpeedConfig, limit_profile, lowered, roll_out
 from planning.yielding import YieldConfig, Yielding
 
 
@@ -143,10 +143,11 @@ class Planning:
         now = Situation(
             s_m=s, speed_mps=speed, limits_mps=self.limits_mps, obstacles=obstacles,
             places=places, lights={view.signal_id: view for view in tracks.lights},
-            tracks=believed, time_s=tracks.t_us * 1e-6,
+            tracks=believed, own_lanes=self._own_lanes(s), time_s=tracks.t_us * 1e-6,
         )  # fmt: skip
         stops = [*self.behavior.decide(now, self.features, self.reference.goal_s_m), *waits]
-        plan = self._best(tracks, forecasts, obstacles, stops, start, pose, d)
+        limits = lowered(self.limits_mps, self.behavior.slow_zones(now, self.features), self.config.speed)
+        plan = self._best(tracks, forecasts, obstacles, stops, limits, start, pose, d)
         self._last = plan
         return forecasts, plan
 
@@ -191,6 +192,11 @@ class Planning:
         wait_s = float(np.interp(decision.wait_station_m, self.reference.station_m, self.reference.s_m))
         return [Stop(wait_s - 1.0, "yield", decision.target)]
 
+    def _own_lanes(self, s: float) -> frozenset[int]:
+        """Lanes of the route from 40 m behind to 40 m ahead."""
+        first, last = self.reference.index(s - 40.0), self.reference.index(s + 40.0)
+        return frozenset(np.unique(self.reference.lane[first : last + 1]).tolist())
+
     def _start(self, tracks: Tracks, s: float, speed: float) -> tuple[float, float, float]:
         """Arc length, speed and acceleration to plan from: the last plan's own where the car is close to it."""
         last = self._last
@@ -209,10 +215,10 @@ class Planning:
         return s, max(planned, 0.0), float(last.acceleration_mps2[before])
 
     def _best(
-        self, tracks: Tracks, forecasts: Forecasts, obstacles: Obstacles, stops: list[Stop],
+        self, tracks: Tracks, forecasts: Forecasts, obstacles: Obstacles, stops: list[Stop], limits_mps: FloatArray,
         start: tuple[float, float, float], pose: FloatArray, d: float,
     ) -> Plan:  # fmt: skip
-        tried = self._candidates(obstacles, stops, start, pose, d)
+        tried = self._candidates(obstacles, stops, limits_mps, start, pose, d)
         poses = np.stack([one.poses for one in tried])
         speeds = np.stack([one.motion.speed_mps for one in tried])
         times = np.arange(poses.shape[1]) * PLAN_STEP_S
@@ -252,14 +258,15 @@ class Planning:
         )  # fmt: skip
 
     def _candidates(
-        self, obstacles: Obstacles, stops: list[Stop], start: tuple[float, float, float], pose: FloatArray, d: float
-    ) -> list[_Chosen]:
+        self, obstacles: Obstacles, stops: list[Stop], limits_mps: FloatArray, start: tuple[float, float, float],
+        pose: FloatArray, d: float,
+    ) -> list[_Chosen]:  # fmt: skip
         config, speed = self.config, self.config.speed
         s, v, _ = start
         lateral_start = self._lateral_start(s, d, pose)
         stops_m = np.array([stop.s_m for stop in stops])
         none = np.zeros((0, 0))
-        free = roll_out(start, self.limits_mps, stops_m, none, none, math.inf, speed)
+        free = roll_out(start, limits_mps, stops_m, none, none, math.inf, speed)
         every = int(round(config.prediction.step_s / PLAN_STEP_S))
         length = max(v * config.candidates.shift_s, config.candidates.shift_min_m)
         width = float(self.reference.width_m[self.reference.index(s)])
@@ -271,7 +278,7 @@ class Planning:
             )  # fmt: skip
             ways = blocks(obstacles, free.s_m[::every], path.at(free.s_m[::every])[0], self.vehicle, config.obstacles)
             caps = config.candidates.caps_mps2
-            motions = [roll_out(start, self.limits_mps, stops_m, ways.s_m, ways.speed_mps, cap, speed) for cap in caps]
+            motions = [roll_out(start, limits_mps, stops_m, ways.s_m, ways.speed_mps, cap, speed) for cap in caps]
             poses, curvature = lateral.to_world(
                 self.reference, np.stack([motion.s_m for motion in motions]), path, self.vehicle
             )

@@ -57,6 +57,19 @@ def _backward(allowed: FloatArray, brake: float) -> FloatArray:
     return out
 
 
+def lowered(
+    limits_mps: FloatArray, zones: list[tuple[float, float, float]], config: SpeedConfig
+) -> FloatArray:
+    """The profile with lower speeds in ``zones`` (from, to, speed), braking for them in time; itself without zones."""
+    if not zones:
+        return limits_mps
+    allowed = limits_mps.copy()
+    for from_s, to_s, speed in zones:
+        first, last = max(int(from_s / REFERENCE_STEP_M), 0), max(int(to_s / REFERENCE_STEP_M) + 1, 0)
+        allowed[first:last] = np.minimum(allowed[first:last], speed)
+    return _backward(allowed, config.curve_brake_mps2)
+
+
 def travel_time(
     limits_mps: FloatArray, s_m: float, speed_mps: float, to_s_m: FloatArray, config: SpeedConfig
 ) -> FloatArray:
@@ -166,7 +179,8 @@ def _roll_out(
         down = jerk
         if want < -1.5 * brake:
             down = jerk_hard if want < -2.2 * brake else 2.0 * jerk
-        a = max(want, a - down * PLAN_STEP_S) if want < a else min(a + jerk * PLAN_STEP_S, want)
+        up = jerk if a > -1.0 else 2.5 * jerk  # a brake may be let go faster than the throttle is pressed
+        a = max(want, a - down * PLAN_STEP_S) if want < a else min(a + up * PLAN_STEP_S, want)
         if a > 0.0 and want <= 0.0:
             a = max(want, a - 3.0 * jerk * PLAN_STEP_S)
         if v + a * PLAN_STEP_S < 0.0:

@@ -77,8 +77,13 @@ class Yielding:
         speed_mps: float,
         own_green: bool,
         waited_s: float,
+        own_lanes: frozenset[int],
     ) -> int:
-        """Row of the track to give way to at this conflict, -1 for none."""
+        """Row of the track to give way to at this conflict, -1 for none. Who drives on ``own_lanes``, ahead or behind, is
+        followed or follows; lanes that part from the same one are no crossing."""
+        entered = self.network.lane(ahead.conflict.a).predecessors
+        if set(entered) & set(self.network.lane(ahead.conflict.b).predecessors):
+            return -1
         half = 0.5 * self.vehicle.length_m
         own = travel_time(
             limits_mps, s_m, speed_mps, np.array([ahead.from_s_m - half, ahead.to_s_m + half]), self.speed
@@ -88,6 +93,8 @@ class Yielding:
         for row, lanes in places.items():
             if math.hypot(*tracks.velocity_world_mps[row]) < self.config.still_mps:
                 continue  # waits itself
+            if lanes and lanes[0].lane in own_lanes:
+                continue
             for place in lanes:
                 arrival = self._arrival(ahead, tracks, row, place, own_green)
                 if arrival is None:
