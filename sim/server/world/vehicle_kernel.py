@@ -36,8 +36,9 @@ LENGTHWISE_GRIP = 0.6
 """Friction lengthwise, of that sideways: the friction circle is an ellipse. Sideways the vehicles need more than real
 tyres have, since the client's traffic manager takes bends at up to 1.4 g; braking and traction stay those of real ones,
 dry and wet."""
-SIDE_GRIP_LEFT = 0.25
-"""Share of the side force that stays under full braking: wheels are braked by an anti-lock system..."""
+FIRST_LENGTHWISE = 0.5
+"""Share of the lengthwise friction that brakes and engine may claim before the side force; what is left of the ellipse
+after the side force is theirs again. That is what anti-lock and stability control do: the car stays steerable..."""
 SIDE_GRIP_LOCKED = 0.1
 """... but not by the hand brake."""
 SIDE_STOP_SHARE = 0.9
@@ -181,8 +182,10 @@ def _load_wheels(b: Any, friction_scale: float) -> None:
 def _side_force(b: Any, k: int, along: float, aside: float, used: float, locked: bool, dt: float) -> float:
     """Side force of wheel k, wheel frame, from its velocity and the longitudinal force ``used``."""
     limit = b.wheel_grip[k] * b.wheel_load[k]
-    least = (SIDE_GRIP_LOCKED if locked else SIDE_GRIP_LEFT) * limit
-    used /= LENGTHWISE_GRIP
+    used = abs(used) / LENGTHWISE_GRIP
+    if not locked:
+        used = min(used, FIRST_LENGTHWISE * limit)
+    least = SIDE_GRIP_LOCKED * limit
     left = math.sqrt(max(limit * limit - used * used, least * least))
     slope = aside / max(abs(along), SLIP_SPEED_MPS)
     b.wheel_slip_angle[k] = math.atan(slope)
@@ -244,6 +247,9 @@ def _tyre_forces(
         along, aside = cos * at_x + sin * at_y, cos * at_y - sin * at_x
         hand = b.hand_brake and b.wheel_hand_brake[k] > 0.0
         side = _side_force(b, k, along, aside, long, hand, dt)
+        if not hand:
+            rest = math.sqrt(max((limit / LENGTHWISE_GRIP) ** 2 - side * side, 0.0)) * LENGTHWISE_GRIP
+            long = min(max(long, -rest), rest)
         fx, fy = cos * long - sin * side, sin * long + cos * side
         force_x += fx
         force_y += fy
