@@ -57,21 +57,25 @@ class StreamConnection:
 class Network:
     """Both ports of the server.
 
-    on_request answers one request with the bytes of its reply; may_run tells whether it can be run yet (a
-    request that may not, and those behind it, wait). on_subscribe is told of every new (stream id) subscriber and
-    returns a frame to send to it at once, or None.
+    on_request answers one request with the bytes of its reply and the seconds to hold them back; may_run tells
+    whether it can be run yet (a request that may not, and those behind it, wait); overtakes whether a
+    request may be answered before the one that came just before it. on_subscribe is told of every new
+    subscriber's stream id and returns a frame to send to it at once, or None.
     """
 
     def __init__(
         self,
         host: str,
         port: int,
-        on_request: Callable[[Request], bytes],
+        on_request: Callable[[Request], tuple[bytes, float]],
         may_run: Callable[[Request], bool],
+        overtakes: Callable[[Request, Request], bool],
         on_subscribe: Callable[[int], bytes | None],
     ) -> None:
         """Take port and port + 1 (0: any two free ports); ``open`` them later. Raises OSError where one is taken."""
-        self._on_request, self._may_run, self._on_subscribe = on_request, may_run, on_subscribe
+        self._on_request, self._may_run = on_request, may_run
+        self._overtakes, self._on_subscribe = overtakes, on_subscribe
+        self._held: list[tuple[float, RpcConnection, bytes]] = []  # replies by the time they are due
         self._selector = selectors.DefaultSelector()
         self._rpc_listener = _bind(host, port)
         self.port: int = self._rpc_listener.getsockname()[1]
@@ -130,8 +134,8 @@ class Network:
     def poll(self, timeout_s: float) -> None:
         """Serve what is ready, waiting at most timeout_s for the first event."""
         waiting = [c for c in self._rpc.values() if c.requests]
-        if waiting:
-            timeout_s = min(timeout_s, 0.001)  # a request waits for a subscriber: look again soon
+        if waiting or self._held:
+            timeout_s = min(timeout_s, 0.001)  # a request waits for a subscriber, a reply for its time: look again soon
         for key, events in self._selector.select(max(0.0, timeout_s)):
             sock = key.fileobj
             assert isinstance(sock, socket.socket)
@@ -148,6 +152,7 @@ class Network:
         for connection in waiting:
             if connection.sock in self._rpc:
                 self._run_requests(connection)
+        self._release()
 
     def close(self) -> None:
         """Close every socket."""
@@ -200,17 +205,47 @@ class Network:
     def _run_requests(self, connection: RpcConnection) -> None:
         while connection.requests and len(connection.out) <= MAX_REPLY_BACKLOG_BYTES:
             request = connection.requests[0]
-            if isinstance(request, Malformed):
-                log.warning("client %s: %s", connection.peer, request.reason)
-                connection.out += rpc_error(request.message_id, request.reason)
-            elif self._may_run(request):
-                connection.out += self._on_request(request)
-            else:
+            if isinstance(request, Request) and not self._may_run(request):
                 break
+            self._let_overtake(connection)
+            if not connection.requests:  # the client has gone meanwhile
+                return
             connection.requests.popleft()
-            if len(connection.requests) == 0 or len(connection.out) > READ_BYTES:
-                self._flush_rpc(connection)
+            self._reply(connection, request)
+            self._flush_rpc(connection)  # at once: the next request may be a tick, which takes its time
         self._flush_rpc(connection)
+
+    def _let_overtake(self, connection: RpcConnection) -> None:
+        """Answer what stands right behind the first request and may overtake it."""
+        while len(connection.requests) > 1:
+            first, second = connection.requests[0], connection.requests[1]
+            if isinstance(first, Malformed) or isinstance(second, Malformed) or not self._overtakes(second, first):
+                return
+            del connection.requests[1]
+            self._reply(connection, second)
+            self._flush_rpc(connection)
+
+    def _reply(self, connection: RpcConnection, request: Request | Malformed) -> None:
+        if isinstance(request, Malformed):
+            log.warning("client %s: %s", connection.peer, request.reason)
+            connection.out += rpc_error(request.message_id, request.reason)
+            return
+        answer, hold_s = self._on_request(request)
+        if hold_s > 0.0:
+            self._held.append((time.monotonic() + hold_s, connection, answer))
+        else:
+            connection.out += answer
+
+    def _release(self) -> None:
+        """Send the replies that were held back long enough."""
+        if not self._held:
+            return
+        now = time.monotonic()
+        due = [held for held in self._held if held[0] <= now]
+        self._held = [held for held in self._held if held[0] > now]
+        for _, connection, answer in due:
+            connection.out += answer
+            self._flush_rpc(connection)
 
     def _flush_rpc(self, connection: RpcConnection) -> None:
         if connection.sock not in self._rpc:

@@ -33,6 +33,11 @@ IDLE_HZ = 10.0
 SYNC_POLL_S = 0.5
 
 
+SETTINGS = "get_episode_settings"
+APART_S = 0.001
+"""Keeps the two wake-ups of a traffic manager apart: a scheduler's slice is some milliseconds, a wake-up 0.05 ms."""
+
+
 class ServerError(RuntimeError):
     """The server cannot start; the message says why and what to do."""
 
@@ -55,7 +60,7 @@ class Server:
         progress is told what a first start has to compile. Raises ServerError: port taken, map unknown or broken.
         """
         try:
-            self._network = Network(host, port, self._answer, self._may_run, self._first_frame)
+            self._network = Network(host, port, self._answer, self._may_run, _overtakes, self._first_frame)
         except OSError as error:
             raise ServerError(_port_taken(host, port, error)) from None
         self.host, self.port, self.streaming_port = host, self._network.port, self._network.streaming_port
@@ -133,14 +138,35 @@ class Server:
         except Exception:  # the next frame may work; clients see the world stand still meanwhile
             log.exception("frame %d failed", self.session.world.frame)
 
-    def _answer(self, request: Request) -> bytes:
-        return dispatch.answer(self.session, request)
+    def _answer(self, request: Request) -> tuple[bytes, float]:
+        return dispatch.answer(self.session, request), self._hold_s(request)
+
+    def _hold_s(self, request: Request) -> float:
+        """How long to hold back the settings that a traffic manager asks for after each of its steps.
+
+        Its two threads wake each other without a lock. If the settings reach the one while the snapshot reaches
+        the other, a wake-up is sometimes lost and the client hangs for good; so they keep apart from the
+        snapshot: answered before a tick (``_overtakes``) or well after it. In asynchronous mode the traffic
+        manager asks in a tight loop, which the same delay slows down.
+        """
+        if request.name != SETTINGS:
+            return 0.0
+        soon = time.monotonic() - self.session.ticked_s < APART_S
+        return APART_S if soon or (not self.session.settings.synchronous_mode and self._has_manager()) else 0.0
+
+    def _has_manager(self) -> bool:
+        return bool(self.session.traffic_managers)
 
     def _may_run(self, request: Request) -> bool:
         return not dispatch.ticks(request) or self._network.settled()
 
     def _first_frame(self, stream_id: int) -> bytes | None:
         return self.session.snapshot() if stream_id == WORLD_STREAM else None
+
+
+def _overtakes(request: Request, ahead: Request) -> bool:
+    """Settings do not change by a tick, so they need not wait for one."""
+    return request.name == SETTINGS and dispatch.ticks(ahead)
 
 
 def _port_taken(host: str, port: int, error: OSError) -> str:

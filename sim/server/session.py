@@ -44,6 +44,7 @@ class Session:
         self._episodes = 0
         self._flags = 0
         self._last_tick_s = time.monotonic()
+        self.ticked_s = 0.0  # when the last tick was done, monotonic clock
         self.imu_gravity = 9.81
         self.world = self._new_world(0, WORLD_STREAM + 1)
 
@@ -79,6 +80,7 @@ class Session:
             self.publish(message.stream_id, head + message.body, lossless)
         self.publish(WORLD_STREAM, self.snapshot(), lossless)
         self._flags = 0
+        self.ticked_s = time.monotonic()
         return world.frame
 
     def snapshot(self) -> bytes:

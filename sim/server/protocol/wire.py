@@ -57,8 +57,8 @@ class RpcReader:
             max_str_len=max_bytes,
             max_bin_len=max_bytes,
             max_array_len=MAX_ARRAY_ITEMS,
-            max_map_len=1024,  # the protocol has no maps
-            max_ext_len=1024,
+            max_map_len=0,  # the protocol has neither maps nor extensions
+            max_ext_len=0,
         )
 
     def feed(self, data: bytes) -> Iterator[Request | Malformed]:

@@ -274,7 +274,7 @@ class World:
             if actor.sensor is None:
                 messages += self._collisions(actor)
                 continue
-            since_s = dt_s if actor.measured_s is None else self.elapsed_s - actor.measured_s
+            since_s = dt_s if actor.measured_s is None else round(self.elapsed_s - actor.measured_s, 9)
             if actor.measured_s is not None and since_s < actor.sensor_tick_s - TICK_SLACK_S:
                 continue
             actor.measured_s = self.elapsed_s

@@ -117,7 +117,6 @@ def test_request_in_single_bytes_and_many_in_one_packet(peer: Peer) -> None:
         ([0, 3, "version", []], "first parameter must be Metadata"),
         ([0, 3, "version", 5], "expected a name (str) and parameters (array)"),
         ([2, 3], "expected a request"),
-        ({"a": 1}, "expected a request"),
         (5, "expected a request"),
     ],
 )
@@ -132,7 +131,7 @@ def test_what_is_no_call_gets_an_rpc_error_and_a_log_line(
     assert peer.value("version") == "0.9.16"
 
 
-@pytest.mark.parametrize("rubbish", [b"\xc1", b"\xdd\xff\xff\xff\xff", b"\x94\x00\x01\xc1"])
+@pytest.mark.parametrize("rubbish", [b"\xc1", b"\xdd\xff\xff\xff\xff", b"\x94\x00\x01\xc1", b"\x81\x90\x00"])
 def test_bytes_that_are_no_msgpack_end_that_connection_only(server: Running, peer: Peer, rubbish: bytes) -> None:
     bad = Peer(server.port)
     bad.sock.sendall(rubbish)
