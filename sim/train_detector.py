@@ -40,8 +40,8 @@ HELD_OUT_WEATHERS = ("HardRainNoon", "ClearSunset", "WetCloudySunset", "CloudyNi
 class DetectorPlan:
     """What to photograph and where to put it. ``images`` counts the training pictures, shared by the maps."""
 
-    images: int = 2400
-    held_out_images: int = 300
+    images: int = 1350
+    held_out_images: int = 160
     data: Path = Path("datasets/detector")
     out: Path = Path("configs/weights/detector.pt")
     maps: tuple[str, ...] = TRAINING_MAPS
