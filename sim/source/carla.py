@@ -104,6 +104,8 @@ class CarlaSource:
         settings.no_rendering_mode = False
         settings.fixed_delta_seconds = self.step_s / self._scenario.sim.substeps
         self._world.apply_settings(settings)
+        # the world's clock, its lights and its random numbers have run on since the server started: begin them anew
+        self._world = self._client.reload_world(False)
         self._world.set_weather(carla.WeatherParameters(**resolve_weather(self._scenario.weather).as_dict()))
         self._map = self._world.get_map()
         self.lane_graph, from_map = lane_graph(self._map)
