@@ -4,10 +4,17 @@ Kernels are plain ``nogil`` functions over contiguous arrays; many arrays travel
 is off (``_nrt=False``): two threads that count the references of the same forty arrays fight for the counters'
 cache lines and gain nothing over one. A kernel therefore must not allocate; small functions that they call are
 compiled the same way. Literals are double precision, storage is single.
+
+Numba's disk cache looks only at the file of the kernel itself, not at the functions and constants that it takes
+from other files: an edited helper would go on running its old code. Here every entry carries the digest of all
+files that kernels are made of.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +31,34 @@ Tables = Any  # a tuple of arrays; mypy cannot follow numba's tuples
 
 _OPTIONS: dict[str, Any] = {"fastmath": True, "cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
 
-kernel: Any = njit(**_OPTIONS)
-"""Decorator of every kernel and of the functions kernels call."""
 
-inline: Any = njit(inline="always", **_OPTIONS)
-"""For the few-line functions inside the innermost loops."""
+def source_digest() -> str:
+    """Digest of every file that kernels take code or constants from."""
+    here = Path(__file__).parent
+    digest = hashlib.sha256((here.parent / "scene" / "mesh.py").read_bytes())
+    for path in sorted(here.glob("*.py")):
+        text = path.read_bytes()
+        if path.name in ("kernel.py", "columns.py") or b"sensors.kernel import" in text:
+            digest.update(text)
+    return digest.hexdigest()
+
+
+_DIGEST = source_digest()
+
+
+def _compiled(function: Callable[..., Any], **more: Any) -> Any:
+    dispatcher = njit(**_OPTIONS, **more)(function)
+    index = getattr(dispatcher._cache, "_cache_file", None)  # absent where numba's JIT or cache is switched off
+    if index is not None:
+        index._source_stamp = _DIGEST
+    return dispatcher
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Decorator of every kernel and of the functions kernels call."""
+    return _compiled(function)
+
+
+def inline(function: Callable[..., Any]) -> Any:
+    """For the few-line functions inside the innermost loops."""
+    return _compiled(function, inline="always")

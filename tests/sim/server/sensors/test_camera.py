@@ -11,8 +11,12 @@ import pytest
 from sim.server.scene.mesh import Material
 from sim.server.sensors.camera import CameraSensor, encode_depth, encode_labels, intrinsics_of
 from sim.server.sensors.instances import View, Weather
+from sim.server.sensors.kernel import source_digest
+from sim.server.sensors.lamps import fill_cells
 from sim.server.sensors.pool import WorkerPool, threads_from_environment
+from sim.server.sensors.raster import rasterise
 from sim.server.sensors.renderer import SceneRenderer
+from sim.server.sensors.shade import shade_frame
 from sim.server.sensors.warm import box_library, box_mesh, boxes, small_scene
 
 
@@ -107,3 +111,9 @@ def test_the_pool_raises_what_a_worker_raised():
     pool.run(lambda worker, workers: done.append(worker))
     assert sorted(done) == [0, 1]
     pool.close()
+
+
+def test_compiled_kernels_are_cached_under_the_digest_of_all_their_sources():
+    # numba alone looks at the caller's file and would go on running a helper's old code
+    for function in (shade_frame, rasterise, fill_cells):
+        assert function._cache._cache_file._source_stamp == source_digest()
