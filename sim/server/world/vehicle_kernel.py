@@ -24,7 +24,7 @@ from sim.server.world.bodies import Bodies
 GRAVITY_MPS2 = 9.81
 STEER_RATE_RADPS = 4.0
 """Road-wheel speed of the steering: lock to lock in a third of a second, what the client's traffic manager expects."""
-RIDER_GRIP = 0.6
+RIDER_GRIP = 0.75
 """Share of the friction that the rider of a two-wheeler dares to use in a curve."""
 ROLLING_RESISTANCE = 0.012
 """Force per load of a passenger-car tyre on asphalt (Wong, Theory of Ground Vehicles)."""
@@ -50,6 +50,8 @@ PITCH_PER_MPS2 = 0.003
 """Body pitch under acceleration: 1.7 degrees at 1 g."""
 ROLL_PER_MPS2 = 0.007
 """Body roll in a curve: 4 degrees at 1 g."""
+MAX_LEAN_RAD = 0.65
+"""37 degrees: beyond, a motorcycle grounds and its rider hangs off instead."""
 SLIP_SPEED_MPS = 0.1
 """Least speed in the slip angle; below, the side slip is stopped outright."""
 STILL_MPS = 0.02
@@ -283,7 +285,8 @@ def _tilt(b: Any, push_long: float, push_lat: float, dt: float) -> None:
     b.push_lat += (push_lat - b.push_lat) * min(dt / PUSH_LAG_S, 1.0)
     part = min(dt / TILT_LAG_S, 1.0)
     if b.leans:
-        b.body_roll += (math.atan(b.push_lat / GRAVITY_MPS2) - b.body_roll) * part
+        lean = math.atan(b.push_lat / GRAVITY_MPS2)
+        b.body_roll += (min(max(lean, -MAX_LEAN_RAD), MAX_LEAN_RAD) - b.body_roll) * part
     else:
         b.body_roll += (-ROLL_PER_MPS2 * b.push_lat - b.body_roll) * part
     b.body_pitch += (PITCH_PER_MPS2 * b.push_long - b.body_pitch) * part

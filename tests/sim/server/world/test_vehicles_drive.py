@@ -219,11 +219,11 @@ def test_grass_grips_less_than_road(place) -> None:
 
 
 def test_a_motorcycle_leans_into_the_curve_and_stays_up(place) -> None:
-    world = start(place(), VEHICLES["vehicle.yamaha.yzf"], speed=10.0, steer=0.5, throttle=0.2)
+    world = start(place(), VEHICLES["vehicle.yamaha.yzf"], speed=10.0, steer=0.12, throttle=0.1)
     world.run(1.5)
     acceleration = world.speed() * world.dynamics.angular_velocity_radps[0, 2]
     assert world.rotation()[2] == pytest.approx(math.atan(acceleration / G), abs=0.08)
-    assert 0.2 < world.rotation()[2] < 0.74  # 0.6 of friction 1.5: at most 42 degrees
+    assert 0.2 < world.rotation()[2] < 0.65  # it grounds at 37 degrees
     world.dynamics.set_vehicle_control(1, VehicleControl(brake=0.5))
     world.run(4.0)
     assert abs(world.rotation()[2]) < 0.01
