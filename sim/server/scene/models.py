@@ -22,14 +22,16 @@ class ModelLibrary:
     ranges (n, LODS, 4): first vertex, vertex count, first face, face count.
     uv (v, 2) position 0..1 in the chart of the face, only meaningful on PAINT faces, baked per vertex.
     chart (f,) which of the model's charts a PAINT face reads.
-    atlas (k,) flat uint8: texels of 4 weights (paint, glass, lamp, dark trim), chart by chart with its mips;
+    atlas (k,) flat uint8: texels of 4 weights (paint, glass, lamp, dark trim), chart by chart with its mips; what is
+    missing to 255 is bright trim (plates, chrome); row 0 is v = 0;
     mip_offset (n, CHARTS, MIPS) first byte, mip_shape (n, CHARTS, MIPS, 2) height, width; n models share rows
     where they share charts; -1 where a model has none.
     wheel (f,) 0 = body, 1.. = index of the wheel that the face turns with (0 on people).
     wheels_m (n, 4, 4) centre x y z and radius of up to four wheels (radius 0 = none): FL, FR, BL, BR.
     lamps_m (n, 8, 4): x y z and kind (1 head, 2 tail, 3 left blinker, 4 right blinker, 5 reverse, 6 beacon; 0 none).
     size_m (n, 3): length, width, height. tag (n,): semantic tag of the body. rider (f,): face belongs to a rider.
-    pose (n,): index of the walk phase of a person model (models ``NAME@0`` .. ``NAME@7``), 0 elsewhere.
+    pose (n,): index of the walk phase of a person model (models ``NAME@0`` .. ``NAME@7``), 0 elsewhere. People have
+    ``NAME@stand`` next to them; bicycles have the eight positions of the cranks as ``NAME@0`` .. ``NAME@7``.
     """
 
     names: tuple[str, ...]

@@ -20,7 +20,7 @@ from sim.server.scene.bodies.wheels import hoop
 from sim.server.scene.mesh import Material, Tag
 
 Point = tuple[float, float, float]
-PAINT, METAL, PLASTIC = Material.PAINT, Material.METAL, Material.PLASTIC
+PAINT, METAL, PLASTIC = Material.PAINT, Material.RIM, Material.PLASTIC  # RIM: bare metal whatever the paint
 TUBE = (7, 5, 4)  # points around a frame tube
 BLOB = (14, 8, 8)  # points around a tank or a seat
 
