@@ -23,6 +23,8 @@ from sim.server.scene.models import ModelLibrary
 
 log = logging.getLogger(__name__)
 
+KEPT_LIBRARIES = 3  # of different sources: more than one checkout may be in use
+
 
 def load_library(cache_dir: Path | None = None) -> ModelLibrary:
     """The library, from the cache if there is a sound copy, else built and cached.
@@ -64,9 +66,17 @@ def _write(path: Path, library: ModelLibrary) -> None:
         with os.fdopen(handle, "wb") as stream:
             np.savez(stream, names=np.array(library.names), **arrays)
         os.replace(temporary, path)
+        _forget_old(path.parent)
     except BaseException:
-        os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove all but the newest libraries; each takes some 80 MB."""
+    newest_first = sorted(folder.glob("models-*.npz"), key=lambda p: p.stat().st_mtime, reverse=True)
+    for stale in newest_first[KEPT_LIBRARIES:]:
+        stale.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> ModelLibrary:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -294,6 +295,19 @@ def test_a_damaged_cache_is_built_again(
     load_library(tmp_path)
     assert len(built) == 2
     assert list(tmp_path.glob("*.tmp")) == []
+
+
+def test_old_libraries_are_forgotten(tmp_path: Path, models: ModelLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library_module, "assemble", lambda bodies: models)
+    monkeypatch.setattr(library_module, "build_bodies", list)
+    for age in range(1, 6):
+        old = tmp_path / f"models-{age}.npz"
+        old.touch()
+        os.utime(old, (1e9 - age, 1e9 - age))
+    load_library(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        [f"models-{source_key()}.npz", "models-1.npz", "models-2.npz"]
+    )
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(
