@@ -26,6 +26,7 @@ class GroundConfig:
     max_range_m: float = 90.0
     height_m: float = 0.22  # above the profile; kerbs (0.14 m) stay ground, a lying child does not
     max_slope: float = 0.2  # steeper than any public road (Baldwin Street: 0.35 is the exception)
+    max_step_m: float = 0.35  # however far the last ground return was: higher is the side of something
     start_tolerance_m: float = 0.5  # how far the ground beside the car may differ from the wheels' plane
 
 
@@ -37,6 +38,7 @@ def _segment(
     rings: int,
     height_m: float,
     max_slope: float,
+    max_step_m: float,
     start_tolerance_m: float,
 ) -> tuple[npt.NDArray[np.bool_], Float32Array]:
     n = len(points)
@@ -62,7 +64,8 @@ def _segment(
             if np.isfinite(z):
                 run = (ring - last) * ring_m
                 allowed = max_slope * run + (start_tolerance_m if last < 0 else 0.05)
-                if abs(z - height) <= allowed:
+                highest = allowed if last < 0 else min(allowed, max_step_m)
+                if -allowed <= z - height <= highest:
                     height, last = z, ring
             profile[k] = height
     ground = np.zeros(n, np.bool_)
@@ -87,6 +90,7 @@ def ground_mask(points_ego_m: Float32Array, config: GroundConfig) -> tuple[npt.N
         rings,
         config.height_m,
         config.max_slope,
+        config.max_step_m,
         config.start_tolerance_m,
     )
     return mask, above
