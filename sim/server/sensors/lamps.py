@@ -34,8 +34,8 @@ MEMBERS = 200_000  # room for lamps in cells; lamps beyond it are left out of th
 HEAD, TAIL = 1, 2  # kinds in ModelLibrary.lamps_m
 PAIR_APART_M = 30.0  # head lamps of a vehicle further away are one lamp of double power
 # power, range m, softening m2, RGB, cosine outer, cosine inner
-STREET = (42.0, 18.0, 1.0, (1.0, 0.78, 0.50), 0.20, 0.75)
-HEADLAMP = (70.0, 40.0, 25.0, (1.0, 0.95, 0.86), 0.88, 0.985)
+STREET = (36.0, 18.0, 1.0, (1.0, 0.78, 0.50), 0.20, 0.75)
+HEADLAMP = (44.0, 40.0, 40.0, (1.0, 0.95, 0.86), 0.88, 0.985)
 TAILLAMP = (0.5, 6.0, 1.0, (1.0, 0.05, 0.03), 0.0, 0.6)
 BRAKE_GAIN = 1.2
 HEADLAMP_DIP = 0.07  # dipped beam: slope below the vehicle's forward axis
