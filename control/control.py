@@ -54,7 +54,7 @@ class Control:
             return self._safe_stop(t_us, dt, trouble)
         age = max(age, 0.0)
         throttle, brake, acceleration, terms = self.longitudinal.step(plan, age, speed, dt)
-        wheel, curvature, lateral_terms = self.lateral.step(plan, age, place, abs(speed), dt)
+        wheel, curvature, lateral_terms = self.lateral.step(plan, age, place, abs(speed), ego.yaw_rate_radps, dt)
         bounded = self.limits.curvature(curvature, speed)
         if bounded != curvature:
             wheel *= bounded / curvature

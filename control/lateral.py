@@ -28,7 +28,42 @@ class LateralConfig:
     integral_p: float = 0.15  # 1/s share of e / L^2 that is integrated: takes out a bent steering or a cross slope
     integral_most_pm: float = 0.008  # 1/m, 2 % of full lock
     error_most_m: float = 1.5  # further off the approach angle stays that of 1.5 m
-    understeer_s2pm: float = 0.0012  # rad per m/s2 of lateral acceleration / gravity share: steer = L k + K v^2 k
+    understeer_s2pm: float = 0.002  # rad per m/s2 of lateral acceleration: steer = atan(L k) + K v^2 k
+    response_lag_s: float = 0.2  # steering actuator and yaw inertia together: command and yaw rate are compared so late
+    response_memory_s: float = 15.0  # of turning: the steering's response changes with speed and tyres
+    response_prior_pm2: float = 0.004  # 1/m2 s: outweighed by half a second on a radius of 11 m
+    response_least: float = 0.5  # some cars turn their wheels half as far as told when fast (CARLA's steering curve)
+    response_most: float = 1.8
+    response_speed_mps: float = 2.0  # slower, the yaw rate is mostly noise
+
+
+class SteeringResponse:
+    """How much of the commanded curvature the car really drives: regression of the measured on the commanded curvature
+    through the origin, with a prior at 1 and exponential forgetting (by time spent turning)."""
+
+    def __init__(self, config: LateralConfig) -> None:
+        self.config = config
+        self._commanded = 0.0
+        self._weight = config.response_prior_pm2
+        self._product = config.response_prior_pm2
+
+    @property
+    def ratio(self) -> float:
+        """Driven over commanded curvature, within its bounds."""
+        return min(max(self._product / self._weight, self.config.response_least), self.config.response_most)
+
+    def observe(self, commanded_pm: float, yaw_rate_radps: float, speed_mps: float, dt_s: float) -> None:
+        """Take the last command and the yaw rate measured now."""
+        config = self.config
+        self._commanded += (commanded_pm - self._commanded) * min(dt_s / config.response_lag_s, 1.0)
+        if speed_mps < config.response_speed_mps or not math.isfinite(yaw_rate_radps):
+            return
+        square = self._commanded**2
+        forget = math.exp(-dt_s / config.response_memory_s * min(square / 0.0025, 1.0))
+        prior = config.response_prior_pm2
+        self._weight = prior + (self._weight - prior) * forget + square * dt_s
+        measured = yaw_rate_radps / speed_mps
+        self._product = prior + (self._product - prior) * forget + self._commanded * measured * dt_s
 
 
 class Lateral:
@@ -38,12 +73,16 @@ class Lateral:
         self.vehicle = vehicle
         self.config = config
         self._integral_pm = 0.0
+        self._commanded_pm = 0.0
+        self.response = SteeringResponse(config)
 
     def step(
-        self, plan: Plan, age_s: float, pose: tuple[float, float, float], speed_mps: float, dt_s: float
-    ) -> tuple[float, float, dict[str, float]]:
+        self, plan: Plan, age_s: float, pose: tuple[float, float, float], speed_mps: float, yaw_rate_radps: float,
+        dt_s: float,
+    ) -> tuple[float, float, dict[str, float]]:  # fmt: skip
         """(road-wheel angle rad, path curvature 1/m, terms) for the ego origin at ``pose`` = x, y, yaw."""
         config, vehicle = self.config, self.vehicle
+        self.response.observe(self._commanded_pm, yaw_rate_radps, speed_mps, dt_s)
         x, y, yaw = (float(np.interp(age_s, plan.times_s, np.unwrap(plan.points_world_m[:, k]) if k == 2 else
                                      plan.points_world_m[:, k])) for k in range(3))  # fmt: skip
         here = float(np.interp(age_s, plan.times_s, plan.curvature_pm))
@@ -59,12 +98,15 @@ class Lateral:
             self._integral_pm += config.integral_p * from_error * dt_s
             self._integral_pm = min(max(self._integral_pm, -config.integral_most_pm), config.integral_most_pm)
         curvature = ahead + from_error + from_heading + self._integral_pm
-        rear = curvature / math.sqrt(max(1.0 - (vehicle.rear_axle_to_center_m * curvature) ** 2, 0.3))
-        steer = math.atan(vehicle.wheelbase_m * rear) + config.understeer_s2pm * speed_mps**2 * curvature
+        ratio = self.response.ratio
+        self._commanded_pm = curvature / ratio
+        rear = self._commanded_pm / math.sqrt(max(1.0 - (vehicle.rear_axle_to_center_m * self._commanded_pm) ** 2, 0.3))
+        steer = math.atan(vehicle.wheelbase_m * rear) + config.understeer_s2pm * speed_mps**2 * self._commanded_pm
         terms = {
             "lateral_error_m": error, "heading_error_rad": heading, "curvature_feed_forward_pm": ahead,
             "curvature_error_pm": from_error, "curvature_heading_pm": from_heading,
             "curvature_integral_pm": self._integral_pm, "approach_length_m": length,
+            "steering_response": ratio,
         }  # fmt: skip
         return steer, curvature, terms
 

@@ -1,7 +1,7 @@
 """Pedal map: which throttle or brake gives an acceleration at a speed.
 
-Defaults fit a saloon such as CARLA's lincoln.mkz: 3.5 m/s2 at full throttle when slow, less when fast, 8.5 m/s2 at full
-brake. A speed controller with feedback corrects what the map gets wrong (tested to +-30 %).
+Defaults lie between what CARLA's saloons do (lincoln.mkz_2020, measured on flat road) and an ordinary car. A speed
+controller with feedback corrects what the map gets wrong (tested to +-30 %).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class PedalConfig:
     """Measured behaviour of car, engine and brakes."""
 
     speeds_mps: tuple[float, ...] = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0)
-    full_throttle_mps2: tuple[float, ...] = (3.6, 3.6, 3.4, 3.0, 2.5, 1.6, 0.9)  # minus drag at that speed
-    coast_mps2: tuple[float, ...] = (-0.1, -0.25, -0.35, -0.45, -0.6, -0.9, -1.3)  # no pedal: drag, rolling, engine
-    full_brake_mps2: float = 8.5
+    full_throttle_mps2: tuple[float, ...] = (5.0, 5.2, 5.0, 4.6, 4.0, 2.8, 1.5)  # drag at that speed taken off
+    coast_mps2: tuple[float, ...] = (-0.1, -0.4, -0.65, -0.8, -0.9, -1.2, -1.6)  # no pedal: drag, rolling, engine
+    full_brake_mps2: float = 9.5
     deadband_mps2: float = 0.12  # between throttle and brake: no pedal flutter
 
 

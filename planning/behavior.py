@@ -34,7 +34,9 @@ class BehaviorConfig:
     red_brake_mps2: float = 6.5  # a red cannot be obeyed when stopping would need more
     confidence: float = 0.4  # a light's state believed less than this is unknown
     green_hold_s: float = 4.0  # a green that left the field of view when the car stood at the line
-    red_hold_s: float = 30.0
+    red_hold_s: float = 30.0  # a red that went out of view: it has surely changed by then
+    recommit_s: float = 4.0  # standing so long, a decision to go through is void
+    yellow_s: float = 3.0  # a yellow not seen for so long has become red
     unknown_patience_s: float = 15.0  # standing at a light that nobody sees: go on as if it were off
     sign_speed_mps: float = 0.1  # the driving score's full stop
     sign_reach_m: float = 4.0  # ... and its distance to the line
@@ -81,6 +83,7 @@ class Memory:
     sign_done: set[str] = field(default_factory=set)
     unknown_since: dict[str, float] = field(default_factory=dict)
     standing_since: float = math.inf
+    lights: dict[str, tuple[LightState, float]] = field(default_factory=dict)  # last known state, and when
 
 
 class Behavior:
@@ -112,7 +115,10 @@ class Behavior:
             if line.s_m > front + self.config.look_m:
                 break
             if line.kind == StopKind.LIGHT and self._stop_at_light(line, key, now, line.s_m - front):
-                stops.append(Stop(line.s_m - self.config.light_gap_m - self.half_m, "stop_light", line.signal_id))
+                # in full view of the light, but no harder than for a yellow
+                feasible = line.s_m - front - now.speed_mps**2 / (2.0 * self.config.yellow_brake_mps2)
+                gap = max(min(line.view_gap_m, feasible), self.config.light_gap_m)
+                stops.append(Stop(line.s_m - gap - self.half_m, "stop_light", line.signal_id))
             if line.kind == StopKind.STOP_SIGN and self._stop_at_sign(key, now, line.s_m - front):
                 stops.append(Stop(line.s_m - self.config.sign_gap_m - self.half_m, "stop_sign", line.signal_id))
         stops += self._give_way(now, ahead, front)
@@ -129,7 +135,9 @@ class Behavior:
                 continue
             near = np.abs(o.d_m[standing, 0, 0]) < self.config.walk_wait_m
             if near.any() and in_polygon(now.tracks.boxes_world_m[standing[near], :2], self._grown(walk)).any():
-                zones.append((walk.from_s_m - self.half_m - 3.0, walk.from_s_m - self.half_m, self.config.walk_wait_mps))
+                zones.append(
+                    (walk.from_s_m - self.half_m - 3.0, walk.from_s_m - self.half_m, self.config.walk_wait_mps)
+                )
         return zones
 
     def _grown(self, walk: CrosswalkAhead) -> FloatArray:
@@ -139,19 +147,28 @@ class Behavior:
         return center + out * (1.0 + self.config.kerb_m / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1.0))
 
     def light(self, signal_id: str, now: Situation) -> LightState:
-        """The state to act on: UNKNOWN where the view is missing, doubtful or too old."""
+        """The state to act on: the one seen, or remembered for a while; UNKNOWN where neither is to be had."""
         view = now.lights.get(signal_id)
-        if view is None or not view.confidence >= self.config.confidence:
-            return LightState.UNKNOWN
-        hold = self.config.green_hold_s if view.state == LightState.GREEN else self.config.red_hold_s
-        return view.state if view.age_s <= hold else LightState.UNKNOWN
+        known = view is not None and view.state != LightState.UNKNOWN and view.confidence >= self.config.confidence
+        if view is not None and known:
+            self.memory.lights[signal_id] = (view.state, now.time_s - view.age_s)
+        state, since = self.memory.lights.get(signal_id, (LightState.UNKNOWN, -math.inf))
+        if state == LightState.YELLOW and now.time_s - since > self.config.yellow_s:
+            state = LightState.RED
+        hold = self.config.green_hold_s if state == LightState.GREEN else self.config.red_hold_s
+        return state if now.time_s - since <= hold else LightState.UNKNOWN
 
     def _stop_at_light(self, line: LineAhead, key: str, now: Situation, distance_m: float) -> bool:
         config, memory = self.config, self.memory
         state = self.light(line.signal_id, now)
+        if memory.standing_since < now.time_s - config.recommit_s and key not in memory.unknown_since:
+            memory.committed.discard(key)  # waits before the line after all: look again
         if state in (LightState.GREEN, LightState.OFF):
             memory.unknown_since.pop(key, None)
-            memory.committed.discard(key)
+            if distance_m < line.view_gap_m and now.speed_mps > 0.5:
+                memory.committed.add(key)  # the light leaves the view now: go through
+            else:
+                memory.committed.discard(key)
             return False
         room = max(distance_m - now.speed_mps * self.speed.reaction_s, 0.05)
         needed = now.speed_mps**2 / (2.0 * room)
@@ -168,7 +185,7 @@ class Behavior:
                 memory.committed.add(key)
                 return False
             return True
-        if now.speed_mps < 0.3 and distance_m < 6.0:
+        if now.speed_mps < 0.3 and distance_m < max(line.view_gap_m, config.light_gap_m) + 5.0:
             since = memory.unknown_since.setdefault(key, now.time_s)
             if now.time_s - since > config.unknown_patience_s:
                 memory.committed.add(key)
@@ -208,7 +225,14 @@ class Behavior:
             if now.speed_mps**2 > 2.0 * max(room + 0.5, 0.1) * 4.5:
                 continue  # past the point of no return
             row = self.yielding.must_wait(
-                conflict, now.tracks, now.places, now.limits_mps, now.s_m, now.speed_mps, green, waited,
+                conflict,
+                now.tracks,
+                now.places,
+                now.limits_mps,
+                now.s_m,
+                now.speed_mps,
+                green,
+                waited,
                 now.own_lanes,
             )
             if row >= 0:

@@ -27,8 +27,8 @@ class CandidateConfig:
     caps_mps2: tuple[float, ...] = (math.inf, -1.0, -2.5, -4.5, -8.0)  # nominal, then harder brakings
     shift_s: float = 3.0  # a sideways shift of 0.7 m in 3 s stays below 0.5 m/s2
     shift_min_m: float = 8.0
-    weight_offset: float = 2.0  # per m2
-    weight_change: float = 1.5  # per m of offset away from the one last chosen: no dithering
+    weight_offset: float = 2.5  # per m
+    weight_change: float = 1.0  # per m away from the offset last chosen: no dithering, yet back in the end
     weight_progress: float = 0.5  # per metre lost in the horizon against free driving
     weight_acceleration: float = 0.15  # per (m/s2)2, mean
     weight_brake: float = 1.0  # per m/s2 of the hardest braking beyond comfort
@@ -102,7 +102,7 @@ def cost_terms(
     acceleration = motion.acceleration_mps2
     horizon = 6.0
     return {
-        "offset": config.weight_offset * lateral.to_m**2,
+        "offset": config.weight_offset * abs(lateral.to_m),
         "change": config.weight_change * abs(lateral.to_m - last_offset_m),
         "progress": config.weight_progress * max(free_end_m - float(motion.s_m[-1]), 0.0),
         "acceleration": config.weight_acceleration * float(np.mean(acceleration**2)),

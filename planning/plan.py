@@ -14,18 +14,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from perception.frame import FloatArray, VehicleModel
-from perception.objects import ObjectClass, Tracks
+from perception.objects import MapLight, ObjectClass, Tracks
 from planning import candidates as lateral
 from planning.behavior import Behavior, BehaviorConfig, Situation, Stop
 from planning.candidates import CandidateConfig, Shift
 from planning.collision import CollisionConfig, first_collisions
 from planning.fallback import brake_on_curve
-from planning.features import Features, features
+from planning.features import EyeConfig, Features, features
 from planning.lane_change import LaneChangeConfig, decide_changes
 from planning.lanes import LaneGraph
 from planning.network import LanePosition, Network, PlanningError, wrap
@@ -52,6 +53,7 @@ class PlanningConfig:
     candidates: CandidateConfig = field(default_factory=CandidateConfig)
     collision: CollisionConfig = field(default_factory=CollisionConfig)
     lane_change: LaneChangeConfig = field(default_factory=LaneChangeConfig)
+    eye: EyeConfig = field(default_factory=EyeConfig)
     off_route_m: float = 4.5  # further beside the reference than a lane's width: find a new route
     goal_m: float = 2.0  # so close to the goal the route is done
     speed_trust_mps: float = 1.0  # the plan goes on from its own speed while the car is this close to it
@@ -76,7 +78,15 @@ class _Chosen:
 class Planning:
     """Plans for one vehicle on one map. Call ``set_route`` once, then ``plan`` at every frame."""
 
-    def __init__(self, graph: LaneGraph, vehicle: VehicleModel, config: PlanningConfig | None = None) -> None:
+    def __init__(
+        self,
+        graph: LaneGraph,
+        vehicle: VehicleModel,
+        config: PlanningConfig | None = None,
+        lights: Sequence[MapLight] = (),
+    ) -> None:
+        """``lights``: where the map's lights are, so that the car stops where it can still see them."""
+        self._lights = {light.signal_id: light for light in lights}
         self.config = config or PlanningConfig()
         self.network = Network(graph)
         self.vehicle = vehicle
@@ -119,7 +129,7 @@ class Planning:
     def _draw(self, route: Route) -> None:
         """The reference along the route with the lane changes where they are now, and what depends on it."""
         self.reference: Reference = build_reference(self.network, route, self._change_starts, self.config.reference)
-        self.features: Features = features(self.network, self.reference)
+        self.features: Features = features(self.network, self.reference, self._lights, self.vehicle, self.config.eye)
         self.limits_mps: FloatArray = limit_profile(self.reference, self.config.speed)
 
     def plan(self, tracks: Tracks) -> tuple[Forecasts, Plan]:
@@ -267,7 +277,7 @@ class Planning:
         stops_m = np.array([stop.s_m for stop in stops])
         none = np.zeros((0, 0))
         free = roll_out(start, limits_mps, stops_m, none, none, math.inf, speed)
-        every = int(round(config.prediction.step_s / PLAN_STEP_S))
+        every = round(config.prediction.step_s / PLAN_STEP_S)
         length = max(v * config.candidates.shift_s, config.candidates.shift_min_m)
         width = float(self.reference.width_m[self.reference.index(s)])
         out: list[_Chosen] = []
@@ -282,9 +292,7 @@ class Planning:
             poses, curvature = lateral.to_world(
                 self.reference, np.stack([motion.s_m for motion in motions]), path, self.vehicle
             )
-            out += [
-                _Chosen(motion, path, poses[k], curvature[k], ways, caps[k]) for k, motion in enumerate(motions)
-            ]
+            out += [_Chosen(motion, path, poses[k], curvature[k], ways, caps[k]) for k, motion in enumerate(motions)]
         return out
 
     def _shift_state(self, s: float) -> tuple[float, float, float]:

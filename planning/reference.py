@@ -204,7 +204,7 @@ def _draw(
     lanes = [network.lane(lane) for lane in section.lanes]
     span = section.to_fraction - section.from_fraction
     length = float(np.mean([lane.length_m for lane in lanes])) * span
-    k = max(int(math.ceil(length / REFERENCE_STEP_M)) + 1, 2)
+    k = max(math.ceil(length / REFERENCE_STEP_M) + 1, 2)
     fraction = np.linspace(section.from_fraction, section.to_fraction, k)
     rows = np.zeros((k, 8))
     rows[:, _FRACTION] = fraction
@@ -246,7 +246,7 @@ def _smooth(rows: FloatArray, goal_row: int, config: ReferenceConfig) -> Referen
     even = np.arange(0.0, max(s[-1], 2 * REFERENCE_STEP_M), REFERENCE_STEP_M)
     xy = np.stack([np.interp(even, s, rows[:, _X]), np.interp(even, s, rows[:, _Y])], -1)
     sigma = config.smoothing_m / REFERENCE_STEP_M
-    half = min(int(math.ceil(3.0 * sigma)), len(xy) - 1)
+    half = min(math.ceil(3.0 * sigma), len(xy) - 1)
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
     kernel /= kernel.sum()
     padded = np.pad(xy, ((half, half), (0, 0)), mode="reflect", reflect_type="odd")

@@ -57,9 +57,7 @@ def _backward(allowed: FloatArray, brake: float) -> FloatArray:
     return out
 
 
-def lowered(
-    limits_mps: FloatArray, zones: list[tuple[float, float, float]], config: SpeedConfig
-) -> FloatArray:
+def lowered(limits_mps: FloatArray, zones: list[tuple[float, float, float]], config: SpeedConfig) -> FloatArray:
     """The profile with lower speeds in ``zones`` (from, to, speed), braking for them in time; itself without zones."""
     if not zones:
         return limits_mps
@@ -118,7 +116,7 @@ def roll_out(
     ego origin must stay behind at each time, and how fast it moves; inf where there is nothing. cap_mps2: upper bound
     on the acceleration (to brake harder than the law asks).
     """
-    h = int(round(config.horizon_s / PLAN_STEP_S)) + 1
+    h = round(config.horizon_s / PLAN_STEP_S) + 1
     out = np.empty((3, h))
     binding = _roll_out(
         out, start[0], start[1], start[2], limits_mps, stops_m, block_s_m, block_speed_mps, cap_mps2,
@@ -135,7 +133,9 @@ def _approach(distance: float, speed: float, relative: float, brake: float, tau:
     """Lowest acceleration that keeps to the approach curve; ``relative`` is the speed of what is approached."""
     closing = speed - relative
     if distance <= 0.0:
-        return min(1.2 * (relative + 0.4 * distance - speed), 0.0) if relative > 0.5 else -1.2 * closing - 0.5
+        return (
+            min(1.2 * (relative - min(-0.4 * distance, 1.5) - speed), 0.0) if relative > 0.5 else -1.2 * closing - 0.5
+        )
     if closing > 0.0:  # above the comfortable curve: take the steeper one through here
         brake = min(max(brake, closing * closing / (2.0 * max(distance - tau * closing, 0.1))), 8.0)
     root = math.sqrt(tau * tau + 2.0 * distance / brake)

@@ -55,7 +55,7 @@ class Pipeline:
         vehicle: VehicleModel,
     ) -> None:
         self._perception = Perception(config.perception, detector, map_lights)
-        self.planning = Planning(graph, vehicle, config.planning)
+        self.planning = Planning(graph, vehicle, config.planning, map_lights)
         self._control = Control(vehicle, config.control)
 
     def step(self, frame: Frame) -> Step:

@@ -39,7 +39,8 @@ class PredictionConfig:
     std_speed_share: float = 0.12  # along-track growth per second, share of the speed
     std_growth_mps: float = 0.15  # growth per second of everything that moves
     std_still_mps: float = 0.02  # ... and of what stands (parked cars stay where they are)
-    still_mps: float = 0.5  # slower vehicles stand
+    still_mps: float = 0.7  # slower vehicles stand: a tracker's noise on a parked car reaches half a metre a second
+    still_walker_mps: float = 0.25
     std_start_m: float = 0.15
     walker_std_growth_mps: float = 0.3  # walkers turn on the spot
     max_path_m: float = 160.0
@@ -85,7 +86,9 @@ class ConstantTurn:
         config, t = self.config, self.times_s
         velocity = tracks.velocity_world_mps
         speed = np.hypot(velocity[:, 0], velocity[:, 1])
-        turns = (tracks.classes != ObjectClass.PEDESTRIAN) & (speed > config.min_turn_speed_mps)
+        walker = tracks.classes == ObjectClass.PEDESTRIAN
+        speed = np.where(speed > np.where(walker, config.still_walker_mps, config.still_mps), speed, 0.0)
+        turns = ~walker & (speed > config.min_turn_speed_mps)
         limit = config.max_turn_rate_radps
         rate = np.where(turns, np.clip(np.nan_to_num(tracks.yaw_rate_radps), -limit, limit), 0.0)
         tau = config.turn_decay_s
@@ -111,7 +114,7 @@ class ConstantTurn:
         speed = np.hypot(velocity[:, 0], velocity[:, 1])
         drives = np.isin(tracks.classes, [ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BUS, ObjectClass.MOTORCYCLE])
         drives |= (tracks.classes != ObjectClass.PEDESTRIAN) & (speed > 3.0)
-        rows = np.flatnonzero(drives & (speed > 0.3))
+        rows = np.flatnonzero(drives & (speed > config.still_mps))
         if places is None:
             course = np.arctan2(velocity[rows, 1], velocity[rows, 0])
             xy = tracks.boxes_world_m[rows, :2]
@@ -180,4 +183,3 @@ def _follow(
         out[k, 1] = xy[row, 1] + u * (xy[row + 1, 1] - xy[row, 1]) + math.cos(heading) * left
         out[k, 2] = heading
     return out
-

@@ -67,9 +67,7 @@ def test_a_leader_that_brakes_hard_is_not_hit() -> None:
         brake = min(max(t - 5.0, 0.0), 12.0 / 6.0)
         return 40 + 12 * min(t, 5.0) + 12 * brake - 3.0 * brake**2, 0.0, 0.0, 12.0 - 6.0 * brake
 
-    run = drive(
-        straight(), (10, 0, 0), (280, 0), actors=[Actor(3, ObjectClass.CAR, state)], speed=12.0, seconds=25
-    )
+    run = drive(straight(), (10, 0, 0), (280, 0), actors=[Actor(3, ObjectClass.CAR, state)], speed=12.0, seconds=25)
     assert run.collided < 0
     assert run.speed[-1] < 0.05
 
@@ -223,9 +221,7 @@ def test_emergency_brake_for_a_cut_in() -> None:
         y = 3.5 * (1 - u**2 * (3 - 2 * u))
         return 42.0 + 6.0 * t, y, -0.25 if 0 < u < 1 else 0.0, 6.0
 
-    run = drive(
-        straight(500), (20, 0, 0), (480, 0), actors=[Actor(9, ObjectClass.CAR, state)], speed=13.0, seconds=25
-    )
+    run = drive(straight(500), (20, 0, 0), (480, 0), actors=[Actor(9, ObjectClass.CAR, state)], speed=13.0, seconds=25)
     assert run.collided < 0
     assert run.acceleration.min() < -2.5
     assert abs(run.speed[-1] - 6.0) < 0.5
@@ -272,7 +268,9 @@ def test_motorway_curve_is_tracked() -> None:
     roads = Roads()
     a = roads.add(line((0, 0), (100, 0)), limit=30.0)
     roads.add(arc(100, 0, 0, 500.0, 1.2, step=1.0), after=(a,), limit=30.0)
-    run = drive(roads.graph(), (5, 0, 0), (100 + 500 * math.sin(1.1), 500 * (1 - math.cos(1.1))), speed=28.0, seconds=40)
+    run = drive(
+        roads.graph(), (5, 0, 0), (100 + 500 * math.sin(1.1), 500 * (1 - math.cos(1.1))), speed=28.0, seconds=40
+    )
     assert run.done
     assert abs(run.lateral_error).max() < 0.2
 

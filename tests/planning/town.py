@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from perception.objects import LightState, ObjectClass, TrafficLightView, Tracks
+from perception.objects import LightState, ObjectClass, Tracks, TrafficLightView
 from planning.lanes import LaneGraph, StopKind
 from tests.planning.world import Actor, Car, tracks_of, walker
 
@@ -85,9 +85,7 @@ class Town:
             k = int(np.argmin(np.hypot(*sides.T)))
             ends = np.array([polygon[k] + 0.5 * sides[k], polygon[(k + 2) % 4] + 0.5 * sides[(k + 2) % 4]])
             out = (ends[1] - ends[0]) / np.hypot(*(ends[1] - ends[0]))
-            self.strollers.append(
-                Stroller(ends + np.array([-out, out]) * 1.5, 0.0, 1, float(self.rng.uniform(0, 20)))
-            )
+            self.strollers.append(Stroller(ends + np.array([-out, out]) * 1.5, 0.0, 1, float(self.rng.uniform(0, 20))))
 
     def _next(self, lane: int) -> int:
         successors = self.graph.lanes[lane].successors

@@ -15,7 +15,7 @@ import numpy as np
 
 from control.control import Control
 from perception.frame import Frame
-from perception.objects import EgoEstimate, LightState, ObjectClass, TrafficLightView, Tracks
+from perception.objects import EgoEstimate, LightState, ObjectClass, Tracks, TrafficLightView
 from planning.plan import Planning
 from sim.scenario import RouteSpec, Scenario, SensorsSpec, SimSpec, TrafficSpec, TruthSpec
 from sim.source.carla import CarlaSource
@@ -25,7 +25,15 @@ SIGHT_M = 60.0
 LIGHT_SIGHT_M = 45.0
 
 
-def tracks_from_truth(truth: Truth, frame: Frame, before: Truth | None, lines: dict[str, np.ndarray]) -> Tracks:
+def in_view(heads_m: np.ndarray, pose: np.ndarray) -> bool:
+    """Whether the front camera of the default rig would show one of the heads."""
+    eye = pose @ np.array([0.6, 0.0, 1.6, 1.0])
+    rel = (heads_m - eye[:3]) @ pose[:3, :3]
+    x = np.maximum(rel[:, 0], 1e-3)
+    return bool(((x < LIGHT_SIGHT_M) & (np.abs(rel[:, 1]) < 0.9 * x) & (rel[:, 2] + 0.3 < 0.75 * x) & (x > 1.0)).any())
+
+
+def tracks_from_truth(truth: Truth, frame: Frame, before: Truth | None, heads: dict[str, np.ndarray]) -> Tracks:
     """What a perfect perception within ``SIGHT_M`` would say; lights are known within ``LIGHT_SIGHT_M``."""
     pose = truth.world_from_ego
     dt = (truth.t_us - before.t_us) * 1e-6 if before is not None else 0.1
@@ -44,7 +52,7 @@ def tracks_from_truth(truth: Truth, frame: Frame, before: Truth | None, lines: d
     views = tuple(
         TrafficLightView(name, LightState(state), 0.95, 0.0)
         for name, state in truth.lights.items()
-        if name in lines and np.linalg.norm(lines[name] - pose[:2, 3], axis=1).min() < LIGHT_SIGHT_M
+        if name in heads and in_view(heads[name], pose)
     )
     return Tracks(
         frame.index, frame.t_us, ego, truth.actor_id[rows].astype(np.int64), truth.boxes_world_m[rows],
@@ -80,12 +88,9 @@ def main() -> None:
 
 
 def run(source: CarlaSource, asked: argparse.Namespace) -> None:
-    planning, control = Planning(source.lane_graph, source.vehicle), Control(source.vehicle)
-    lines: dict[str, np.ndarray] = {}
-    for stop in source.lane_graph.stop_lines:
-        lane = source.lane_graph.lanes[stop.lane]
-        point = [np.interp(stop.s_m, lane.s_m, lane.center_m[:, axis]) for axis in (0, 1)]
-        lines[stop.signal_id] = np.vstack([lines.get(stop.signal_id, np.zeros((0, 2))), point])
+    planning = Planning(source.lane_graph, source.vehicle, None, source.map_lights)
+    control = Control(source.vehicle)
+    heads = {light.signal_id: light.heads_world_m for light in source.map_lights}
     print("vehicle", source.vehicle)
     planning.set_route(
         np.array(source.route.start_world), np.array(source.route.goal_world),
@@ -100,7 +105,7 @@ def run(source: CarlaSource, asked: argparse.Namespace) -> None:
     first_us = frame.t_us
     while (frame.t_us - first_us) * 1e-6 < asked.seconds:
         assert truth is not None
-        tracks = tracks_from_truth(truth, frame, before, lines)
+        tracks = tracks_from_truth(truth, frame, before, heads)
         began = time.process_time()
         _, plan = planning.plan(tracks)
         command = control.control(plan, tracks.ego, frame.steer_rad, frame.t_us)
@@ -116,7 +121,15 @@ def run(source: CarlaSource, asked: argparse.Namespace) -> None:
         behaviors[plan.behavior] += 1
         for event in truth.events:
             events.append((round(t, 1), dict(event)))
-            print("EVENT", round(t, 1), dict(event), "at", truth.world_from_ego[:2, 3].round(1), plan.behavior, round(v, 1))
+            print(
+                "EVENT",
+                round(t, 1),
+                dict(event),
+                "at",
+                truth.world_from_ego[:2, 3].round(1),
+                plan.behavior,
+                round(v, 1),
+            )
         if asked.verbose and (plan.behavior != behavior or len(rows) % 20 == 0):
             print(f"{t:6.1f} s={plan.route_progress_m:6.1f}/{plan.route_length_m:.0f} v={v:5.2f} a={rows[-1][2]:5.2f} "
                   f"d={d[0]:5.2f} {plan.behavior} {plan.target} thr={command.throttle:.2f} br={command.brake:.2f} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ LANE_M = 3.5
 def line(*points: tuple[float, float], step: float = 1.0) -> np.ndarray:
     """Samples (k, 2) along straight pieces."""
     out = [np.array(points[:1], float)]
-    for a, b in zip(points[:-1], points[1:], strict=True):
+    for a, b in itertools.pairwise(points):
         k = max(int(math.hypot(b[0] - a[0], b[1] - a[1]) / step), 1)
         out.append(np.linspace(a, b, k + 1)[1:])
     return np.concatenate(out)
@@ -50,8 +51,8 @@ class Roads:
 
     def add(self, xy: np.ndarray, *, after: tuple[int, ...] = (), limit: float = 13.9, junction: int = -1,
             turn: int = 0, width: float = LANE_M) -> int:  # fmt: skip
-        self.lanes.append(dict(xy=np.asarray(xy, float), after=set(after), limit=limit, junction=junction, turn=turn,
-                               width=width, left=-1, right=-1))  # fmt: skip
+        self.lanes.append({"xy": np.asarray(xy, float), "after": set(after), "limit": limit, "junction": junction, "turn": turn,
+                               "width": width, "left": -1, "right": -1})  # fmt: skip
         return len(self.lanes) - 1
 
     def beside(self, left: int, right: int) -> None:
@@ -170,7 +171,7 @@ def tracks_of(
     boxes[:, 2] = 0.5 * boxes[:, 5]
     velocity = states[:, 3:4] * np.stack([np.cos(states[:, 2]), np.sin(states[:, 2])], -1)
     return Tracks(
-        index, int(round(t * 1e6)), ego, np.array([a.id for a in actors], np.int64), boxes, velocity, np.zeros(n),
+        index, round(t * 1e6), ego, np.array([a.id for a in actors], np.int64), boxes, velocity, np.zeros(n),
         np.ones(n), np.array([int(a.kind) for a in actors], np.int64), np.full(n, index + 5, np.int64),
         np.zeros(n, np.int64), np.tile(np.eye(4) * 0.01, (n, 1, 1)), lights,
     )  # fmt: skip
@@ -236,7 +237,7 @@ def drive(
             tracks = disturb(k, tracks)
         _, plan = stage.plan(tracks)
         command = controller.control(plan, tracks.ego, car.steer, tracks.t_us)
-        s, d = stage.reference.project(
+        _s, d = stage.reference.project(
             np.array([[car.x, car.y]]), plan.route_progress_m - 20, plan.route_progress_m + 20
         )
         rows.append((t, car.x, car.y, car.yaw, car.speed, car.acceleration, d[0], plan.route_progress_m))
