@@ -26,6 +26,9 @@ MAX_STREAM_BACKLOG_BYTES = 64 << 20
 EXPECT_S = 1.0
 """How long a tick waits for the stream connection of a client that has just asked for its address. It comes within
 milliseconds; a client that asks and stays away costs this much once."""
+ANNOUNCE_S = 0.5
+"""How long the subscribers of an old episode wait for the first frame of the new one. The client that loaded it
+takes some milliseconds to close its old subscription, and can crash if a frame of the new episode comes first."""
 BACKLOG = 64
 """Connections waiting to be accepted: a client opens one per sensor at once."""
 _SIZE = struct.Struct("<I")
@@ -52,6 +55,7 @@ class StreamConnection:
         self.out: deque[memoryview] = deque()
         self.backlog_bytes = 0
         self.dropped = 0
+        self.held_until_s = 0.0  # monotonic clock: frames wait for it
 
 
 class Network:
@@ -91,6 +95,7 @@ class Network:
         self._streams: dict[socket.socket, StreamConnection] = {}
         self.subscribers: dict[int, list[StreamConnection]] = {}
         self._expected: dict[int, float] = {}
+        self._holding: list[StreamConnection] = []
 
     def open(self) -> None:
         """Let clients in. A client that comes earlier is refused, rather than kept waiting for its first answer."""
@@ -131,11 +136,19 @@ class Network:
                 continue
             self._send_frame(connection, message)
 
+    def announce(self, stream_id: int, message: bytes) -> None:
+        """Send a frame to the present subscribers of a stream ``ANNOUNCE_S`` from now, and what follows after it."""
+        until = time.monotonic() + ANNOUNCE_S
+        for connection in list(self.subscribers.get(stream_id, ())):
+            connection.held_until_s = until
+            self._holding.append(connection)
+            self._send_frame(connection, message)
+
     def poll(self, timeout_s: float) -> None:
         """Serve what is ready, waiting at most timeout_s for the first event."""
         waiting = [c for c in self._rpc.values() if c.requests]
-        if waiting or self._held:
-            timeout_s = min(timeout_s, 0.001)  # a request waits for a subscriber, a reply for its time: look again soon
+        if waiting or self._held or self._holding:
+            timeout_s = min(timeout_s, 0.001)  # something waits for a subscriber or for its time: look again soon
         for key, events in self._selector.select(max(0.0, timeout_s)):
             sock = key.fileobj
             assert isinstance(sock, socket.socket)
@@ -145,14 +158,13 @@ class Network:
                 self._accept(sock, self._add_stream)
             elif sock is self._wake_receiver:
                 sock.recv(4096)
-            elif sock in self._rpc:
-                self._serve_rpc(self._rpc[sock], events)
-            elif sock in self._streams:
-                self._serve_stream(self._streams[sock], events)
+            else:
+                self._serve(sock, events)
         for connection in waiting:
             if connection.sock in self._rpc:
                 self._run_requests(connection)
         self._release()
+        self._resume()
 
     def close(self) -> None:
         """Close every socket."""
@@ -161,6 +173,20 @@ class Network:
         self._wake_receiver.close()
         self._wake_sender.close()
         self._selector.close()
+
+    def _serve(self, sock: socket.socket, events: int) -> None:
+        """Serve one connection; a fault in doing so ends that connection, not the server."""
+        try:
+            if sock in self._rpc:
+                self._serve_rpc(self._rpc[sock], events)
+            elif sock in self._streams:
+                self._serve_stream(self._streams[sock], events)
+        except Exception:
+            log.exception("connection closed after a fault of the server")
+            if sock in self._rpc:
+                self._drop_rpc(self._rpc[sock])
+            elif sock in self._streams:
+                self._drop_stream(self._streams[sock])
 
     # --- RPC ------------------------------------------------------------------------------------------------
 
@@ -310,7 +336,18 @@ class Network:
         if len(connection.out) == 1:
             self._flush_stream(connection)
 
+    def _resume(self) -> None:
+        """Let the frames go that were held back long enough."""
+        now = time.monotonic()
+        over = [connection for connection in self._holding if connection.held_until_s <= now]
+        self._holding = [connection for connection in self._holding if connection.held_until_s > now]
+        for connection in over:
+            if connection.sock in self._streams:
+                self._flush_stream(connection)
+
     def _flush_stream(self, connection: StreamConnection) -> None:
+        if connection.held_until_s > time.monotonic():
+            return
         try:
             while connection.out:
                 frame = connection.out[0]

@@ -75,6 +75,7 @@ class Server:
                 seed=seed,
                 scene=catalogue.scene(name),
                 publish=self._network.publish,
+                announce=self._network.announce,
                 listened=self._network.subscribers,
                 expect=self._network.expect,
                 port=self.streaming_port,

@@ -34,6 +34,7 @@ class Session:
     seed: int
     scene: StaticScene
     publish: Publish
+    announce: Callable[[int, bytes], None]  # to those who knew the episode before
     listened: Container[int]
     expect: Callable[[int], None]
     port: int  # of the streams
@@ -42,7 +43,6 @@ class Session:
 
     def __post_init__(self) -> None:
         self._episodes = 0
-        self._flags = 0
         self._last_tick_s = time.monotonic()
         self.ticked_s = 0.0  # when the last tick was done, monotonic clock
         self.imu_gravity = 9.81
@@ -59,7 +59,7 @@ class Session:
         if reset_settings:
             self.settings = EpisodeSettings()
         self.world = self._new_world(self.world.frame + 1, self.world.next_stream)
-        self._flags = snapshot.MAP_CHANGE
+        self.announce(WORLD_STREAM, self.snapshot(snapshot.MAP_CHANGE))
         log.info("episode %d on %s", self.world.episode_id, self.scene.name)
 
     def step_s(self) -> float:
@@ -79,11 +79,10 @@ class Session:
             )
             self.publish(message.stream_id, head + message.body, lossless)
         self.publish(WORLD_STREAM, self.snapshot(), lossless)
-        self._flags = 0
         self.ticked_s = time.monotonic()
         return world.frame
 
-    def snapshot(self) -> bytes:
+    def snapshot(self, flags: int = 0) -> bytes:
         """The world as it is now, under the number of the last frame."""
         world = self.world
         return snapshot.snapshot(
@@ -92,6 +91,6 @@ class Session:
             world.episode_id,
             time.monotonic(),
             world.delta_s,
-            self._flags,
+            flags,
             world.records(),
         )

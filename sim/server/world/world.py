@@ -72,6 +72,7 @@ class World:
         """Start an episode: first_frame is the number before its first tick, port the one in stream tokens."""
         self.scene, self.seed, self.episode_id, self.port = scene, seed, episode_id, port
         self.frame, self.elapsed_s, self.delta_s = first_frame, 0.0, 0.0
+        self._first_frame = first_frame
         self.next_stream = first_stream
         self.actors = ActorTable()
         self.dynamics = parts.make_dynamics(scene, np.random.default_rng([seed, 0]))
@@ -293,7 +294,7 @@ class World:
         """What sensors see of this tick."""
         self.travel.follow(self.dynamics.actor_id)
         return View(
-            frame=self.frame,
+            frame=self.frame - self._first_frame,  # noise follows it, and an episode must repeat to the byte
             elapsed_s=self.elapsed_s,
             instances=self._instances.refresh(self),
             signal_state=self.lights.state.copy(),

@@ -65,6 +65,8 @@ def running_server(parts: str = "fake", map_name: str = "straight", seed: int = 
         assert process.stdout is not None
         try:
             line = process.stdout.readline()
+            while line.startswith("roadlab serve: "):  # a first start tells what it compiles
+                line = process.stdout.readline()
             assert line.startswith("ready: "), log_file.read_text()
             yield Running(int(line.split(" on 127.0.0.1:")[1].split(",")[0]), process, log_file)
         finally:

@@ -252,7 +252,7 @@ def test_every_tick_brings_one_frame_of_every_sensor_and_none_is_lost(world: car
     frames = [world.tick() for _ in range(20)]
     image = got["sensor.camera.rgb"].get(timeout=5.0)
     assert (image.frame, image.width, image.height, image.fov) == (frames[0], 64, 32, 70.0)
-    assert image.raw_data[0] == frames[0] % 256
+    assert len(image.raw_data) == 64 * 32 * 4
     assert image.timestamp == pytest.approx(world.get_snapshot().timestamp.elapsed_seconds - 19 * STEP_S)
     rest = [got["sensor.camera.rgb"].get(timeout=5.0).frame for _ in range(19)]
     assert rest == frames[1:]

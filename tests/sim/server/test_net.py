@@ -260,6 +260,21 @@ def test_frames_of_a_client_that_left_are_dropped(peer: Peer) -> None:
     assert [peer.value("tick_cue") for _ in range(30)] == list(range(first + 1, first + 31))
 
 
+def test_a_new_episode_is_announced_to_those_who_saw_the_old_one(peer: Peer) -> None:
+    flags = 48 + 32  # offset of the simulation state in a snapshot
+    with peer.subscribe(1) as old:
+        (episode,) = struct.unpack_from("<Q", read_frame(old), 48)
+        assert peer.call("load_new_episode", "", False, 0xFFFF) == (None, [[False]])
+        with peer.subscribe(1) as new:
+            first = read_frame(new)
+            ticked = peer.value("tick_cue")
+            assert frame_number(read_frame(new)) == ticked
+        announced, second = read_frame(old), read_frame(old)
+    assert struct.unpack_from("<Q", announced, 48)[0] == struct.unpack_from("<Q", first, 48)[0] != episode
+    assert [struct.unpack_from("<i", f, flags)[0] for f in (first, announced, second)] == [0, 1, 0]
+    assert frame_number(second) == ticked
+
+
 def test_traffic_manager_registry(peer: Peer) -> None:
     assert not peer.value("is_traffic_manager_running", 8123)
     assert peer.value("get_traffic_manager_running", 8123) == ["", 0]

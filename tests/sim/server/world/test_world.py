@@ -35,8 +35,8 @@ class Recorded:
         maps = MapCatalogue(FAKE_PARTS.build_scene, seed)
         self.session = Session(
             FAKE_PARTS, maps, seed, fake_scene("straight", OPENDRIVE, seed),
-            lambda stream, message, lossless: self.frames.append((stream, message)), range(1, 100),
-            lambda stream: None, 2001, EpisodeSettings(True, False, 0.05),
+            lambda stream, message, lossless: self.frames.append((stream, message)), lambda stream, message: None,
+            range(1, 100), lambda stream: None, 2001, EpisodeSettings(True, False, 0.05),
         )  # fmt: skip
         self.world: Any = self.session.world
 
