@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from perception.objects import Tracks
-from sim.log.options import LogConfig
 from sim.log.codec import decode, encode
+from sim.log.options import LogConfig
 from sim.log.reader import LogReader, LogReadError
 from sim.log.writer import LogWriter
 from sim.loop import Tick
