@@ -45,7 +45,7 @@ def brake_on_curve(
     points = np.stack([x + chord * np.cos(middle), y + chord * np.sin(middle), heading], -1)
     return Plan(
         t_us=t_us,
-        times_s=np.arange(steps) * PLAN_STEP_S,
+        times_s=np.arange(steps, dtype=np.float64) * PLAN_STEP_S,
         points_world_m=points,
         speed_mps=speed,
         acceleration_mps2=acceleration,

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from perception.frame import FloatArray, VehicleModel
-from perception.objects import MapLight, ObjectClass, Tracks
+from perception.objects import EgoEstimate, MapLight, ObjectClass, Tracks
 from planning import candidates as lateral
-from planning.behavior import Behavior, BehaviorConfig, Situation, Stop
+from planning.behavior import Behavior, BehaviorConfig, Memory, Situation, Stop
 from planning.candidates import CandidateConfig, Shift
 from planning.collision import CollisionConfig, first_collisions
 from planning.fallback import brake_on_curve
@@ -104,8 +104,32 @@ class Planning:
         goals = [self._locate(place, "goal", self.config.route.start_radius_m) for place in (*via, goal_world)]
         self._goals = tuple(goal[0] for goal in goals)
         self._driven_m = 0.0
-        self.behavior.memory = type(self.behavior.memory)()
-        return self._follow(find_route(self.network, start, self._goals, self.config.route))
+        route = find_route(self.network, start, self._goals, self.config.route)
+        self._follow(route)
+        self._warm_up()
+        self.behavior.memory = Memory()
+        return self._follow(route)
+
+    def _warm_up(self) -> None:
+        """One plan with a car and a walker ahead, so that every kernel is compiled before the car moves."""
+        xy, yaw, _ = self.reference.at(np.array([0.0, 15.0, 25.0]))
+        pose = np.eye(4)
+        c, s = math.cos(yaw[0]), math.sin(yaw[0])
+        pose[:2, :2], pose[:2, 3] = [[c, -s], [s, c]], xy[0]
+        ego = EgoEstimate(pose, np.array([5.0, 0.0]), 0.0, 0.0, np.zeros((3, 3)))
+        boxes = np.zeros((2, 7))
+        boxes[:, :2], boxes[:, 3:6], boxes[:, 6] = xy[1:], [[4.5, 1.9, 1.5], [0.5, 0.5, 1.8]], yaw[1:]
+        velocity = 3.0 * np.stack([np.cos(yaw[1:]), np.sin(yaw[1:])], -1)
+        classes = np.array([ObjectClass.CAR, ObjectClass.PEDESTRIAN], np.int64)
+        frames = np.full(2, 10, np.int64)
+        none = np.zeros(2)
+        for index in range(2):
+            self.plan(
+                Tracks(
+                    index, index * 100_000, ego, np.arange(2), boxes, velocity, none, none + 1.0, classes, frames,
+                    np.zeros(2, np.int64), np.zeros((2, 4, 4)),
+                )
+            )  # fmt: skip
 
     def _locate(self, place: FloatArray, what: str, radius_m: float) -> list[LanePosition]:
         yaw = float(place[2]) if len(place) > 2 else None
@@ -231,7 +255,7 @@ class Planning:
         tried = self._candidates(obstacles, stops, limits_mps, start, pose, d)
         poses = np.stack([one.poses for one in tried])
         speeds = np.stack([one.motion.speed_mps for one in tried])
-        times = np.arange(poses.shape[1]) * PLAN_STEP_S
+        times: FloatArray = np.arange(poses.shape[1], dtype=np.float64) * PLAN_STEP_S
         ours = self._ours_to_avoid(obstacles, start[0])
         hit_s, hit_row = first_collisions(
             poses, speeds, times, forecasts, obstacles.counts * ours[:, None, None], self.vehicle, self.config.collision
