@@ -108,6 +108,25 @@ def serve(
     raise typer.Exit(run_server(map_name, host, port, seed, None if maps is None else str(maps)))
 
 
+@train_app.command(name="detector")
+@expected_errors
+def train_detector(
+    images: Annotated[int, typer.Option(min=1, help="training pictures to photograph")] = 2400,
+    epochs: Annotated[int, typer.Option(min=1, help="passes over the pictures")] = 8,
+    held_out: Annotated[list[str] | None, typer.Option(help="further maps or .xodr files to judge on only")] = None,
+    data: Annotated[Path, typer.Option(help="folder of the data set")] = Path("datasets/detector"),
+    out: Annotated[Path, typer.Option(help="weights file to write")] = Path("configs/weights/detector.pt"),
+    seed: Annotated[int, typer.Option(help="seed of pictures and training")] = 0,
+) -> None:
+    """Photograph streets on the embedded server and train the camera detector on them, from scratch; resumable."""
+    from perception.training.detector import TrainingConfig
+    from sim.train_detector import HELD_OUT_MAPS, DetectorPlan
+    from sim.train_detector import train_detector as train
+
+    plan = DetectorPlan(images=images, data=data, out=out, seed=seed, held_out_maps=(*HELD_OUT_MAPS, *(held_out or ())))
+    train(plan, TrainingConfig(epochs=epochs), Console())
+
+
 @app.command()
 def doctor() -> None:
     """Check the installation, and say how to mend what is wrong."""

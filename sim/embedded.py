@@ -11,11 +11,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-START_TIMEOUT_S = 120.0
-"""A first start on a slow machine compiles kernels; later ones take seconds."""
+START_TIMEOUT_S = 900.0
+"""A first start on a slow machine compiles kernels and builds the models, and says so; later ones take seconds."""
 
 STOP_TIMEOUT_S = 5.0
 
@@ -37,10 +37,12 @@ def free_port_pair(host: str = "127.0.0.1") -> int:
 
 
 @contextlib.contextmanager
-def embedded_server(map_name: str, seed: int, log_file: Path, host: str = "127.0.0.1") -> Iterator[int]:
+def embedded_server(
+    map_name: str, seed: int, log_file: Path, host: str = "127.0.0.1", say: Callable[[str], None] | None = None
+) -> Iterator[int]:
     """A server with a map loaded, listening when the block begins; yields its port.
 
-    Its output goes to ``log_file``. Raises ServerStartError with the last lines where it does not come up.
+    Its output goes to ``log_file``, and ``say`` is told what it prints until it is ready. Raises ServerStartError with the last lines where it does not come up.
     """
     port = free_port_pair(host)
     command = [sys.executable, "-m", "sim.cli", "serve", "--map", map_name, "--host", host]
@@ -58,7 +60,7 @@ def embedded_server(map_name: str, seed: int, log_file: Path, host: str = "127.0
         reader = threading.Thread(target=_copy, args=(process, output, lines), name="server-output", daemon=True)
         reader.start()
         try:
-            _wait_until_ready(process, lines, host, port)
+            _wait_until_ready(process, lines, host, port, say or (lambda line: None))
             yield port
         finally:
             _stop(process)
@@ -75,13 +77,16 @@ def _copy(process: subprocess.Popen[str], output: object, lines: queue.Queue[str
     lines.put(None)
 
 
-def _wait_until_ready(process: subprocess.Popen[str], lines: queue.Queue[str | None], host: str, port: int) -> None:
+def _wait_until_ready(
+    process: subprocess.Popen[str], lines: queue.Queue[str | None], host: str, port: int, say: Callable[[str], None]
+) -> None:
     said: list[str] = []
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         with contextlib.suppress(queue.Empty):
             while (line := lines.get_nowait()) is not None:
                 said.append(line)
+                say(line.rstrip())
         if process.poll() is not None:
             raise ServerStartError("the embedded server ended at once:\n" + "".join(said[-15:]))
         with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=0.2):

@@ -51,12 +51,12 @@ def parse_address(text: str) -> tuple[str, int]:
 
 
 @contextlib.contextmanager
-def _server(config: RunConfig, carla: str | None, folder: Path) -> Iterator[tuple[str, int]]:
+def _server(config: RunConfig, carla: str | None, folder: Path, console: Console) -> Iterator[tuple[str, int]]:
     """Address of the server to drive on: the given one, or an embedded one for the length of the block."""
     if carla is not None:
         yield parse_address(carla)
         return
-    with embedded_server(config.map, config.seed, folder / "server.log") as port:
+    with embedded_server(config.map, config.seed, folder / "server.log", say=console.print) as port:
         yield "127.0.0.1", port
 
 
@@ -67,7 +67,7 @@ def run(config: RunConfig, root: Path, carla: str | None, console: Console) -> R
         parse_address(carla)
     folder = new_run_folder(root, config)
     console.print(f"run folder: {folder}")
-    with _server(config, carla, folder) as (host, port):
+    with _server(config, carla, folder, console) as (host, port):
         detector = YoloDetector(config.perception.detector, config.device)
         console.print(f"connecting to {host}:{port}, map {config.map}, {config.traffic.vehicles} vehicles")
         plain = CarlaSource(host, port, config)
