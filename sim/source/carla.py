@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from control.command import Command
-from perception.frame import Frame, Image, Sweep, VehicleModel
+from perception.frame import Frame, Image, Sweep
 from sim.scenario import Scenario
 from sim.source import conversion
 from sim.source.base import Route, SourceLost
@@ -30,6 +30,7 @@ from sim.source.rig import GNSS, IMU, mounts
 from sim.source.synchronizer import Synchronizer
 from sim.source.traffic import Vehicles, Walkers
 from sim.source.truth_world import TruthReader
+from sim.source.vehicle import vehicle_model
 from sim.truth import Truth
 from sim.weather import resolve_weather
 
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-TYPICAL_WHEELBASE = 0.6
-"""Wheelbase over length, for a server that does not tell where the wheels are."""
 SPAWN_LIFT_M = 0.3
 """A vehicle is spawned this far above the road, so that it touches nothing; it settles during the warm-up."""
 KNOCK_S = 5.0
@@ -120,7 +119,7 @@ class CarlaSource:
         self._collisions_lock = threading.Lock()
         self._spawn_ego()
         self._world.tick()  # poses and lights are known from the first snapshot on
-        self.vehicle = self._measure_vehicle()
+        self.vehicle = vehicle_model(self._ego)
         self._truth = TruthReader(self._world, self._ego.id, from_map, self._mounts)
         self.map_lights = self._truth.map_lights
 
@@ -178,19 +177,6 @@ class CarlaSource:
         waypoint = self._map.get_waypoint(near[0] if near else location)
         location.z = waypoint.transform.location.z + SPAWN_LIFT_M
         return carla.Transform(location, carla.Rotation(waypoint.transform.rotation.pitch, -math.degrees(yaw), 0.0))
-
-    def _measure_vehicle(self) -> VehicleModel:
-        box = self._ego.bounding_box
-        length, width, height = (2.0 * float(e) for e in (box.extent.x, box.extent.y, box.extent.z))
-        physics = self._ego.get_physics_control()
-        ego_from_world = np.linalg.inv(conversion.matrix(self._ego.get_transform()))
-        centimetres = [conversion.vector(wheel.position) for wheel in physics.wheels]
-        along = sorted(float((ego_from_world @ [*(0.01 * p), 1.0])[0]) for p in centimetres)
-        wheelbase, rear = TYPICAL_WHEELBASE * length, 0.5 * TYPICAL_WHEELBASE * length
-        if len(along) >= 2 and 0.3 * length < along[-1] - along[0] < length:
-            wheelbase, rear = along[-1] - along[0], -along[0]
-        steer = max((float(wheel.max_steer_angle) for wheel in physics.wheels), default=70.0)
-        return VehicleModel(length, width, height, wheelbase, rear, math.radians(steer))
 
     def _spawn_sensors(self) -> None:
         import carla
