@@ -42,7 +42,8 @@ def embedded_server(
 ) -> Iterator[int]:
     """A server with a map loaded, listening when the block begins; yields its port.
 
-    Its output goes to ``log_file``, and ``say`` is told what it prints until it is ready. Raises ServerStartError with the last lines where it does not come up.
+    Its output goes to ``log_file``, and ``say`` is told what it prints until it is ready. Raises ServerStartError with
+    the last lines where it does not come up.
     """
     port = free_port_pair(host)
     command = [sys.executable, "-m", "sim.cli", "serve", "--map", map_name, "--host", host]
