@@ -92,7 +92,7 @@ def drive(client: carla.Client) -> tuple[str, Any]:
         image, scan, inertial = (q.get(timeout=20.0) for q in queues)
         assert image.frame == scan.frame == inertial.frame == frame
         digest.update(bytes(image.raw_data) + bytes(scan.raw_data))
-        digest.update(str((inertial.accelerometer, inertial.compass, car.get_transform())).encode())
+        digest.update(f"{inertial.accelerometer} {inertial.compass} {car.get_transform()}".encode())
     assert car.get_velocity().length() > 0.5
     for sensor in sensors:
         sensor.stop()
