@@ -73,7 +73,7 @@ class MapCatalogue:
         known = by_case.get(short.lower(), known)
         if known is None:
             near = difflib.get_close_matches(short.lower(), by_case, 1, 0.3)
-            hint = f"; did you mean {by_case[near[0]]}?" if near else ""
+            hint = f"; did you mean {by_case[near[0]]}?" if near else "."
             raise UnknownMapError(f"Map '{name}' not found{hint} Maps: {', '.join(self.names()) or 'none'}")
         try:
             opendrive = self._files[known].read_text(encoding="utf-8")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sim.server.calls.actors import find
 from sim.server.calls.table import Answer, Arguments, Method, unsupported, value, void
 from sim.server.protocol import structs
@@ -11,12 +13,50 @@ from sim.server.session import Session
 from sim.server.world.blueprints import Kind
 
 ANY_TAG = 255
+MAX_RAY_HITS = 64
+"""Surfaces along one ray: a tree crown has dozens, more tell nobody anything."""
+PAST_SURFACE_M = 0.01
+"""A ray goes on this far behind a surface, so that it does not meet it again."""
 
 
 def _level_boxes(session: Session, arguments: Arguments) -> list[Any]:
     tag = structs.integer(arguments[0], "tag", 0, 255)
     boxes = (box for box in session.scene.obstacles if tag in (ANY_TAG, box.tag))
     return [structs.box_value(box.centre_m, box.half_m, (0.0, box.yaw_rad, 0.0)) for box in boxes]
+
+
+def _cast_ray(session: Session, arguments: Arguments) -> list[Any]:
+    """Everything that the segment between two places passes through, in order."""
+    start = np.array(structs.vector(arguments[0], "from"))
+    way = np.array(structs.vector(arguments[1], "to")) - start
+    length = float(np.linalg.norm(way))
+    if length == 0.0:
+        return []
+    direction, reached, instances = way / length, 0.0, session.world.view().instances
+    points: list[Any] = []
+    while reached < length and len(points) < MAX_RAY_HITS:
+        hit = session.world.bench.first_hit(start + direction * reached, direction, length - reached, instances)
+        if hit is None:
+            break
+        distance, tag = hit
+        points.append([(start + direction * (reached + distance)).tolist(), tag])
+        reached += distance + PAST_SURFACE_M
+    return points
+
+
+def _project_point(session: Session, arguments: Arguments) -> list[Any]:
+    """The first thing in a direction within a distance."""
+    start = np.array(structs.vector(arguments[0], "location"))
+    way = np.array(structs.vector(arguments[1], "direction"))
+    reach = structs.number(arguments[2], "distance")
+    length = float(np.linalg.norm(way))
+    hit = None
+    if length > 0.0 and reach > 0.0:
+        instances = session.world.view().instances
+        hit = session.world.bench.first_hit(start, way / length, min(reach, structs.MAX_COORDINATE), instances)
+    if hit is None:
+        return [False, [[0.0, 0.0, 0.0], 0]]
+    return [True, [(start + way / length * hit[0]).tolist(), hit[1]]]
 
 
 def _check_sensor(session: Session, arguments: Arguments) -> None:
@@ -36,15 +76,14 @@ def _gbuffers(session: Session, arguments: Arguments) -> bool:
     return False
 
 
-_NO_RAYS = "rays are not answered over RPC; use a LiDAR"
 _NO_RECORDER = "the recorder is not built in; record with the client"
 _NO_GBUFFER = "no G-buffer in a software renderer"
 
 METHODS: dict[str, Method] = {
     "get_all_level_BBs": value(1, _level_boxes),
     "enable_environment_objects": void(2, _nothing),
-    "cast_ray": unsupported(Answer.VALUE, "cast_ray", _NO_RAYS),
-    "project_point": unsupported(Answer.VALUE, "project_point", _NO_RAYS),
+    "cast_ray": value(2, _cast_ray),
+    "project_point": value(3, _project_point),
     "draw_debug_shape": void(1, _nothing),
     "clear_debug_shape": void(0, _nothing),
     "clear_debug_string": void(0, _nothing),

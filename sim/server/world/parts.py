@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from sim.server.protocol.payloads import ActorValue
 from sim.server.scene.models import ModelLibrary
 from sim.server.scene.static import StaticScene
 from sim.server.sensors.base import Sensor
+from sim.server.sensors.instances import Instances
 
 if TYPE_CHECKING:
     from sim.server.scene.catalogue import ModelChoice
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 
 Describe = Callable[[int, int], ActorValue]
 """(actor id, semantic tag) -> the actor as the wire has it; id 0 is static scenery of that tag."""
+
+
+Array = npt.NDArray[np.float64]
+Hit = tuple[float, int]
+"""Distance in metres and semantic tag."""
 
 
 class Bench(Protocol):
@@ -39,6 +46,10 @@ class Bench(Protocol):
 
     def choose(self, type_id: str, attributes: Mapping[str, str]) -> ModelChoice:
         """The model that stands for an actor."""
+        ...
+
+    def first_hit(self, start_m: Array, direction: Array, reach_m: float, instances: Instances) -> Hit | None:
+        """What a ray from start_m (3,) along the unit vector direction (3,) meets first."""
         ...
 
 
@@ -68,6 +79,12 @@ class _SensorBench:
         from sim.server.scene.library import model_for
 
         return model_for(type_id, attributes)
+
+    def first_hit(self, start_m: Array, direction: Array, reach_m: float, instances: Instances) -> Hit | None:
+        caster = self._shared.caster
+        ray = np.concatenate([start_m, direction]).astype(np.float32)[None]
+        hits = caster.cast_rays(ray, reach_m, caster.bodies(instances))
+        return (float(hits.range_m[0]), int(hits.tag[0])) if np.isfinite(hits.range_m[0]) else None
 
     def create(self, type_id: str, attributes: Mapping[str, str]) -> Sensor:
         from sim.server.sensors.create import create_sensor

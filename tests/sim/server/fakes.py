@@ -135,6 +135,11 @@ class FakeModels:
 
 
 class FakeBench:
+    def first_hit(self, start: Any, direction: Any, reach_m: float, instances: Any) -> Any:
+        """The ground z = 0, a road."""
+        distance = -start[2] / direction[2] if direction[2] != 0.0 else -1.0
+        return (float(distance), int(Tag.ROADS)) if 0.0 <= distance <= reach_m else None
+
     def library(self) -> Any:
         return FakeModels()
 

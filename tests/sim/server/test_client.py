@@ -318,12 +318,20 @@ def test_weather_and_spectator_keep_what_they_are_given(world: carla.World) -> N
     assert spectator.get_transform().rotation.pitch == pytest.approx(-20.0, abs=1e-3)
 
 
-def test_physics_control_and_lists_come_back(world: carla.World) -> None:
+def test_lists_come_back_and_what_is_missing_says_so(client: carla.Client, world: carla.World) -> None:
     actors = world.get_actors()
     assert {a.type_id for a in actors} >= {"spectator", "traffic.traffic_light"}
     assert world.get_level_bbs(carla.CityObjectLabel.Buildings) == []
-    with pytest.raises(RuntimeError, match="cast_ray is not available"):
-        world.cast_ray(carla.Location(), carla.Location(1.0, 0.0, 0.0))
+    with pytest.raises(RuntimeError, match="start_recorder is not available"):
+        client.start_recorder("x.log")
+
+
+def test_rays_meet_the_ground(world: carla.World) -> None:
+    (hit,) = world.cast_ray(carla.Location(1.0, 2.0, 3.0), carla.Location(1.0, 2.0, -5.0))
+    assert close(hit.location, carla.Location(1.0, 2.0, 0.0))
+    assert hit.label == carla.CityObjectLabel.Roads
+    assert close(world.ground_projection(carla.Location(4.0, 5.0, 6.0), 10.0).location, carla.Location(4.0, 5.0, 0.0))
+    assert world.ground_projection(carla.Location(4.0, 5.0, 6.0), 2.0) is None
 
 
 def test_load_world_starts_a_new_episode(client: carla.Client, world: carla.World) -> None:

@@ -156,7 +156,8 @@ def test_bytes_that_are_no_msgpack_end_that_connection_only(server: Running, pee
         (("spawn_actor", [1, "vehicle.audi.tt", []], [[0, 0], [0, 0, 0]]), "location: expected 3 fields, got 2"),
         (("spawn_actor", [1, "vehicle.audi.tt", []], [[0, float("nan"), 0], [0, 0, 0]]), "expected a finite number"),
         (("spawn_actor", [1, "vehicle.audi.tt", []], [[0, 1e30, 0], [0, 0, 0]]), "components must be within"),
-        (("cast_ray", [0, 0, 0], [1, 1, 1]), "not available"),
+        (("cast_ray", [0, 0, 0], [1, 1]), "to: expected 3 fields"),
+        (("get_wheel_steer_angle", 3, 0), "not available"),
         (("get_group_traffic_lights", 2), "needs a light"),
     ],
 )  # fmt: skip

@@ -142,3 +142,11 @@ def test_broken_file_is_refused(tmp_path: Any) -> None:
     (tmp_path / "Broken.xodr").write_text("<OpenDRIVE><road></OpenDRIVE>")
     with pytest.raises(ServerError, match="map Broken cannot be built"):
         Server(str(tmp_path / "Broken.xodr"), port=0, parts=FAKE_PARTS)
+
+
+def test_ground_below_a_spawn_point_is_road(client: carla.Client) -> None:
+    world = client.get_world()
+    point = world.get_map().get_spawn_points()[5].location
+    hit = world.ground_projection(point + carla.Location(0.0, 0.0, 1.0), 10.0)
+    assert hit.label in (carla.CityObjectLabel.Roads, carla.CityObjectLabel.RoadLines)
+    assert hit.location.z == pytest.approx(point.z - 0.5, abs=0.1)
