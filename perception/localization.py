@@ -38,10 +38,12 @@ class LocalizationConfig:
 
 
 class Localization:
-    """The filter. ``update(frame)`` once per frame, in order."""
+    """The filter. ``update(frame)`` once per frame, in order. ``rear_axle_to_center_m``: the rear wheels roll straight,
+    so the ego origin, that far ahead of them, swings sideways in a turn."""
 
-    def __init__(self, config: LocalizationConfig) -> None:
+    def __init__(self, config: LocalizationConfig, rear_axle_to_center_m: float = 0.0) -> None:
         self.config = config
+        self._lever_m = rear_axle_to_center_m
         self._x: FloatArray | None = None
         self._p = np.eye(5)
         self._t_us = 0
@@ -99,7 +101,10 @@ class Localization:
         rate = gyro - bias if math.isfinite(gyro) else self._yaw_rate
         middle = yaw + rate * dt / 2.0
         c, s = math.cos(middle), math.sin(middle)
-        self._x = np.array([x + v * dt * c, y + v * dt * s, float(wrap_angle(yaw + rate * dt)), v, bias])
+        side = self._lever_m * rate * dt
+        self._x = np.array(
+            [x + v * dt * c - side * s, y + v * dt * s + side * c, float(wrap_angle(yaw + rate * dt)), v, bias]
+        )
         F = np.eye(5)
         F[0, 2], F[1, 2] = -v * dt * s, v * dt * c
         F[0, 3], F[1, 3] = dt * c, dt * s
@@ -153,5 +158,9 @@ class Localization:
         x, y, yaw, v, _ = (float(value) for value in self._x)
         world_from_ego = pose(rotation_from_euler(0.0, self._pitch_rad, yaw), (x, y, self._z_m))
         return EgoEstimate(
-            world_from_ego, np.array([v, 0.0]), self._yaw_rate, self._acceleration, self._p[:3, :3].copy()
+            world_from_ego,
+            np.array([v, self._lever_m * self._yaw_rate]),
+            self._yaw_rate,
+            self._acceleration,
+            self._p[:3, :3].copy(),
         )

@@ -22,7 +22,7 @@ import numpy as np
 
 from perception.camera.detector import Detector, DetectorConfig
 from perception.camera.lights import LightConfig, TrafficLights
-from perception.frame import Float32Array, FloatArray, Frame, Image, Sweep
+from perception.frame import Float32Array, FloatArray, Frame, Image, Sweep, VehicleModel
 from perception.fusion import Cloud, FusionConfig, fuse
 from perception.geometry import euler_from_rotation, transform_points, wrap_angle
 from perception.lidar.boxes import BoxConfig
@@ -74,11 +74,13 @@ class Perceived:
 class Perception:
     """The stage. ``perceive`` once per frame, in order; ``detector`` is made by the caller (it may own a GPU)."""
 
-    def __init__(self, config: PerceptionConfig, detector: Detector, map_lights: Sequence[MapLight]) -> None:
+    def __init__(
+        self, config: PerceptionConfig, detector: Detector, map_lights: Sequence[MapLight], vehicle: VehicleModel
+    ) -> None:
         self.config = config
         self._detector = detector
         self._lights = TrafficLights(map_lights, config.lights)
-        self._localization = Localization(config.localization)
+        self._localization = Localization(config.localization, vehicle.rear_axle_to_center_m)
         self._tracker = Tracker(config.tracking)
 
     def perceive(self, frame: Frame) -> Perceived:

@@ -54,7 +54,7 @@ class Pipeline:
         map_lights: Sequence[MapLight],
         vehicle: VehicleModel,
     ) -> None:
-        self._perception = Perception(config.perception, detector, map_lights)
+        self._perception = Perception(config.perception, detector, map_lights, vehicle)
         self.planning = Planning(graph, vehicle, config.planning, map_lights)
         self._control = Control(vehicle, config.control)
 

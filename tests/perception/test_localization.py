@@ -72,3 +72,17 @@ def test_nothing_is_known_before_the_first_fix_and_nan_is_no_fix() -> None:
     broken = Frame(1, 100_000, gnss=Gnss(np.full(3, np.nan), 0.0, 0.0, 0.0))
     assert filter_.update(broken) is None
     assert filter_.update(frame(2, 1.0, 2.0, 0.5, 3.0, 0.0)) is not None
+
+
+def test_the_car_swings_about_its_rear_axle_in_a_turn() -> None:
+    """Rear axle on a circle of 6 m at 5 m/s; the ego origin 1.4 m ahead of it; fixes only in the beginning."""
+    radius, speed, lever = 6.0, 5.0, 1.4
+    filter_ = Localization(LocalizationConfig(), lever)
+    for k in range(80):
+        yaw = speed / radius * 0.1 * k
+        x = radius * math.sin(yaw) + lever * math.cos(yaw)
+        y = radius * (1 - math.cos(yaw)) + lever * math.sin(yaw)
+        estimate = filter_.update(frame(k, x, y, wrapped(yaw), speed, speed / radius, gnss=k < 30))
+    assert estimate is not None
+    assert math.hypot(estimate.world_from_ego[0, 3] - x, estimate.world_from_ego[1, 3] - y) < 0.4
+    assert estimate.velocity_ego_mps == pytest.approx([speed, lever * speed / radius], abs=0.1)
