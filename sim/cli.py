@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
+import threading
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 app = typer.Typer(
@@ -31,11 +35,18 @@ def expected_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
+        except typer.Exit:  # a RuntimeError too, but a decision
+            raise
         except (ValueError, OSError, RuntimeError) as error:
-            Console(stderr=True).print(f"[bold red]roadlab:[/] {error}", highlight=False)
+            _complain(str(error))
             raise typer.Exit(1) from error
 
     return guarded
+
+
+def _complain(message: str) -> None:
+    """One line on standard error."""
+    Console(stderr=True, soft_wrap=True).print(f"[bold red]roadlab:[/] {escape(message)}", highlight=False)
 
 
 @app.command()
@@ -58,7 +69,8 @@ def run(
         words.append("log.video=false")
     result = run_scenario(load_config(scenario, words), out, carla, Console())
     _print_summary(result.metrics)
-    if result.ending.reason in ("source lost", "interrupted"):
+    if not result.ending.complete:
+        _complain(f"{result.ending.reason} {result.ending.message}".rstrip())
         raise typer.Exit(1)
 
 
@@ -88,6 +100,10 @@ def evaluate(
     from sim.log.reader import find_log
 
     metrics = evaluate_log(find_log(log))
+    if not metrics["frames"]:
+        raise ValueError(f"{log}: the log holds no whole frame; it was cut off before the drive began")
+    if metrics["truncated"]:
+        Console().print("the log is truncated: scored are the frames that are whole", highlight=False)
     if output is not None:
         output.write_text(json.dumps(metrics, indent=1, sort_keys=True), encoding="utf-8")
     _print_summary(metrics)
@@ -101,10 +117,13 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65534, help="RPC port; streaming is on the next one")] = 2000,
     seed: Annotated[int, typer.Option(help="seed of the world")] = 0,
     maps: Annotated[Path | None, typer.Option(help="folder with further OpenDRIVE maps")] = None,
+    until_stdin_ends: Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)] = False,
 ) -> None:
     """Be a CARLA 0.9.16 server, headless, on the CPU."""
     from sim.server.serve import run_server
 
+    if until_stdin_ends:  # whoever started this server is gone then, however it ended
+        threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
     raise typer.Exit(run_server(map_name, host, port, seed, None if maps is None else str(maps)))
 
 
@@ -128,6 +147,30 @@ def train_detector(
 
 
 @app.command()
+@expected_errors
+def bench(
+    families: Annotated[
+        list[str] | None, typer.Argument(help="server, camera, lidar, stack, run; default: all")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--json", help="write the numbers here too")] = None,
+    quick: Annotated[bool, typer.Option(help="a fifth of the samples: to see that it works")] = False,
+    seed: Annotated[int, typer.Option(help="seed of worlds and traffic")] = 0,
+) -> None:
+    """Measure this machine: server, sensors, stack and a whole run, each against a baseline beside it."""
+    from sim.bench.bench import bench as measure
+    from sim.bench.options import BenchOptions
+
+    results = measure(families or [], BenchOptions(quick, seed), Console(), output)
+    if any(result.fault for result in results):
+        raise typer.Exit(1)
+
+
+def _end_with_stdin() -> None:
+    sys.stdin.buffer.read()
+    signal.raise_signal(signal.SIGTERM)
+
+
+@app.command()
 def doctor() -> None:
     """Check the installation, and say how to mend what is wrong."""
     from sim.doctor import examine
@@ -146,7 +189,7 @@ def _print_summary(metrics: dict[str, Any]) -> None:
     """The numbers that matter most, as a table."""
     table = Table(show_header=False, box=None)
     for name, value in metrics.get("summary", {}).items():
-        table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
+        table.add_row(escape(name), f"{value:.3f}" if isinstance(value, float) else str(value))
     Console().print(table)
 
 
