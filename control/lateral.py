@@ -25,10 +25,11 @@ class LateralConfig:
     length_min_m: float = 3.5  # about a wheelbase: sharper asks for full lock at 0.5 m of error
     damping: float = 1.0
     delay_s: float = 0.12  # steering actuator and half a control period: the curvature is taken so far ahead
-    integral_p: float = 0.15  # 1/s share of e / L^2 that is integrated: takes out a bent steering or a cross slope
-    integral_most_pm: float = 0.008  # 1/m, 2 % of full lock
+    integral_p: float = 0.3  # 1/s share of e / L^2 that is integrated: takes out a bent steering or a cross slope
+    integral_most_pm: float = 0.002  # 1/m: 0.3 degrees at the wheels
+    integral_curvature_pm: float = 0.01  # only on straights; in curves the error has other reasons
     error_most_m: float = 1.5  # further off the approach angle stays that of 1.5 m
-    understeer_s2pm: float = 0.002  # rad per m/s2 of lateral acceleration: steer = atan(L k) + K v^2 k
+    understeer_s2pm: float = 0.004  # rad per m/s2 of lateral acceleration: steer = atan(L k) + K v^2 k
     response_lag_s: float = 0.2  # steering actuator and yaw inertia together: command and yaw rate are compared so late
     response_memory_s: float = 15.0  # of turning: the steering's response changes with speed and tyres
     response_prior_pm2: float = 0.004  # 1/m2 s: outweighed by half a second on a radius of 11 m
@@ -94,7 +95,7 @@ class Lateral:
         bounded = min(max(error, -config.error_most_m), config.error_most_m)
         from_error = -bounded / length**2
         from_heading = -2.0 * config.damping * math.sin(heading) / length
-        if speed_mps > 1.0 and abs(error) < 0.5:
+        if speed_mps > 3.0 and abs(error) < 0.5 and abs(ahead) < config.integral_curvature_pm:
             self._integral_pm += config.integral_p * from_error * dt_s
             self._integral_pm = min(max(self._integral_pm, -config.integral_most_pm), config.integral_most_pm)
         curvature = ahead + from_error + from_heading + self._integral_pm

@@ -32,7 +32,7 @@ class CandidateConfig:
     weight_progress: float = 0.5  # per metre lost in the horizon against free driving
     weight_acceleration: float = 0.15  # per (m/s2)2, mean
     weight_brake: float = 1.0  # per m/s2 of the hardest braking beyond comfort
-    weight_collision: float = 8.0  # per second that a collision comes before the horizon's end (late ones only)
+    weight_caution: float = 3.0  # braking harder than the situation asks: only where all else collides
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,16 @@ def to_world(
 
 
 def cost_terms(
-    motion: Motion, free_end_m: float, lateral: Shift, last_offset_m: float, collision_s: float, config: CandidateConfig
+    motion: Motion, free_end_m: float, lateral: Shift, last_offset_m: float, asked: bool, config: CandidateConfig
 ) -> dict[str, float]:
-    """The weighted terms of one candidate; their sum is its cost. ``collision_s``: inf for none."""
+    """The weighted terms of one candidate; their sum is its cost. ``asked``: the motion is what the situation asks for,
+    not a harder braking."""
     acceleration = motion.acceleration_mps2
-    horizon = 6.0
     return {
         "offset": config.weight_offset * abs(lateral.to_m),
         "change": config.weight_change * abs(lateral.to_m - last_offset_m),
         "progress": config.weight_progress * max(free_end_m - float(motion.s_m[-1]), 0.0),
         "acceleration": config.weight_acceleration * float(np.mean(acceleration**2)),
         "brake": config.weight_brake * max(-float(acceleration.min()) - 2.5, 0.0),
-        "collision": config.weight_collision * max(horizon - collision_s, 0.0),
+        "caution": 0.0 if asked else config.weight_caution,
     }

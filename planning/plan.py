@@ -263,7 +263,9 @@ class Planning:
         last_offset = self._shift.to_m if self._shift is not None else 0.0
         free_end = max(float(one.motion.s_m[-1]) for one in tried)
         terms = [
-            lateral.cost_terms(one.motion, free_end, one.shift, last_offset, math.inf, self.config.candidates)
+            lateral.cost_terms(
+                one.motion, free_end, one.shift, last_offset, math.isinf(one.cap), self.config.candidates
+            )
             for one in tried
         ]
         rejected: Counter[str] = Counter()

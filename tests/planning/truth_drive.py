@@ -134,6 +134,11 @@ def run(source: CarlaSource, asked: argparse.Namespace) -> None:
             print(f"{t:6.1f} s={plan.route_progress_m:6.1f}/{plan.route_length_m:.0f} v={v:5.2f} a={rows[-1][2]:5.2f} "
                   f"d={d[0]:5.2f} {plan.behavior} {plan.target} thr={command.throttle:.2f} br={command.brake:.2f} "
                   f"plan a={plan.acceleration_mps2[0]:.2f} v={plan.speed_mps[0]:.2f} {plan.rejected}")  # fmt: skip
+            if plan.behavior in ("emergency", "obstacle", "follow") and plan.target.isdigit():
+                row = int(np.flatnonzero(tracks.ids == int(plan.target))[0])
+                rel = truth.world_from_ego[:2, :2].T @ (tracks.boxes_world_m[row, :2] - truth.world_from_ego[:2, 3])
+                vel = truth.world_from_ego[:2, :2].T @ tracks.velocity_world_mps[row]
+                print(f"        {ObjectClass(int(tracks.classes[row])).name} at {rel.round(1)} velocity {vel.round(1)}")
         behavior = plan.behavior
         if plan.done:
             break
