@@ -35,6 +35,7 @@ class TrafficSpec:
     leading_distance_m: float = 3.0
     ignore_lights_percent: float = 0.0
     two_wheelers: bool = True
+    radius_m: float = 250.0  # around the start: traffic at the other end of the town would never be met
 
 
 @dataclass(frozen=True)

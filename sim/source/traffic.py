@@ -31,6 +31,8 @@ CROSSWALK_REACH_M = 25.0
 STROLL_M = 20.0
 TOO_LONG = ("vehicle.carlamotors.european_hgv",)
 """Left out of the traffic: longer than the turning lanes of most towns."""
+SHARES = {"car": 0.74, "van": 0.08, "truck": 0.06, "bus": 0.03, "motorcycle": 0.05, "bicycle": 0.04}
+"""Of the traffic by a blueprint's ``base_type``: about what a European town has on its roads by day."""
 
 
 class Vehicles:
@@ -61,15 +63,15 @@ class Vehicles:
             for p in self._world.get_map().get_spawn_points()
             if np.linalg.norm(vector(p.location)[:2] - ego_xy_m) > EGO_CLEARANCE_M
         ]
-        order = self._rng.permutation(len(points))[: self._spec.vehicles]
+        order = _nearby_first(points, ego_xy_m, self._spec.radius_m, self._rng)[: self._spec.vehicles]
         if len(order) < self._spec.vehicles:
             log.warning("%d vehicles asked, the map has room for %d", self._spec.vehicles, len(order))
-        choices = self._blueprints()
+        choices, share = self._blueprints()
         drive = carla.command.SetAutopilot(carla.command.FutureActor, True, port)
         commands = [
-            carla.command.SpawnActor(self._dressed(choices[int(self._rng.integers(len(choices)))]), points[k]).then(
-                drive
-            )
+            carla.command.SpawnActor(
+                self._dressed(choices[int(self._rng.choice(len(choices), p=share))]), points[k]
+            ).then(drive)
             for k in order
         ]
         answers = self._client.apply_batch_sync(commands, True)
@@ -78,14 +80,18 @@ class Vehicles:
             for actor in self._world.get_actors(self.ids):
                 self._manager.ignore_lights_percentage(actor, self._spec.ignore_lights_percent)
 
-    def _blueprints(self) -> list[Any]:
+    def _blueprints(self) -> tuple[list[Any], FloatArray]:
+        """Vehicles that may drive here and the share of each; the kinds have the shares of real traffic."""
         everything = sorted(self._world.get_blueprint_library().filter("vehicle.*"), key=lambda b: str(b.id))
-        return [
+        chosen = [
             b
             for b in everything
             if b.id not in TOO_LONG
             and (self._spec.two_wheelers or int(b.get_attribute("number_of_wheels").as_int()) == 4)
         ]
+        kinds = [b.get_attribute("base_type").as_str().lower() if b.has_attribute("base_type") else "" for b in chosen]
+        share = np.array([SHARES.get(kind, 0.01) / kinds.count(kind) for kind in kinds])
+        return chosen, share / share.sum()
 
     def _dressed(self, blueprint: Any) -> Any:
         blueprint.set_attribute("role_name", "autopilot")
@@ -102,6 +108,14 @@ class Vehicles:
             self._manager.set_synchronous_mode(False)
             self._manager.shut_down()
             self._manager = None
+
+
+def _nearby_first(points: list[Any], ego_xy_m: FloatArray, radius_m: float, rng: np.random.Generator) -> list[int]:
+    """Every index of ``points``: those within the radius in random order, then the others by distance."""
+    distance = np.array([np.linalg.norm(vector(p.location)[:2] - ego_xy_m) for p in points])
+    near = np.flatnonzero(distance < radius_m)
+    far = np.flatnonzero(distance >= radius_m)
+    return [*(int(k) for k in rng.permutation(near)), *(int(k) for k in far[np.argsort(distance[far])])]
 
 
 @dataclass
@@ -142,7 +156,7 @@ class Walkers:
             if len(self._walkers) == self._spec.walkers:
                 break
             crosses = bool(self._crossings) and self._rng.random() < self._spec.walkers_crossing_share
-            waypoint = self._sidewalk(self._start(crosses))
+            waypoint = self._sidewalk(self._start(crosses, ego_xy_m))
             blueprint = blueprints[int(self._rng.integers(len(blueprints)))]
             runs = self._rng.random() < self._spec.walkers_running_share
             if waypoint is None or np.linalg.norm(vector(waypoint.transform.location)[:2] - ego_xy_m) < 5.0:
@@ -159,12 +173,15 @@ class Walkers:
         if len(self._walkers) < self._spec.walkers:
             log.warning("%d walkers asked, the sidewalks took %d", self._spec.walkers, len(self._walkers))
 
-    def _start(self, crosses: bool) -> FloatArray:
+    def _start(self, crosses: bool, ego_xy_m: FloatArray) -> FloatArray:
+        """A place near a crosswalk or beside a road, within the traffic's radius where there is one."""
         if crosses:
-            ends = self._crossings[int(self._rng.integers(len(self._crossings)))]
-            return ends[int(self._rng.integers(2))] + self._rng.normal(0.0, 4.0, 2)
-        points = self._map.get_spawn_points()
-        return vector(points[int(self._rng.integers(len(points)))].location)[:2] + self._rng.normal(0.0, 8.0, 2)
+            ends = [e for e in self._crossings if np.linalg.norm(e[0] - ego_xy_m) < self._spec.radius_m]
+            chosen = (ends or self._crossings)[int(self._rng.integers(len(ends or self._crossings)))]
+            return chosen[int(self._rng.integers(2))] + self._rng.normal(0.0, 4.0, 2)
+        points = [vector(p.location)[:2] for p in self._map.get_spawn_points()]
+        near = [p for p in points if np.linalg.norm(p - ego_xy_m) < self._spec.radius_m] or points
+        return near[int(self._rng.integers(len(near)))] + self._rng.normal(0.0, 8.0, 2)
 
     def step(self) -> None:
         """Steer every walker to the next point of its way. Called before each step of the world."""
