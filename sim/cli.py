@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -167,7 +168,7 @@ def bench(
 
 def _end_with_stdin() -> None:
     sys.stdin.buffer.read()
-    signal.raise_signal(signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @app.command()
@@ -195,6 +196,7 @@ def _print_summary(metrics: dict[str, Any]) -> None:
 
 def main() -> None:
     """Entry point of the ``roadlab`` script."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is asked to end does it as after Ctrl-C
     app()
 
 

@@ -21,7 +21,7 @@ STOP_TIMEOUT_S = 5.0
 
 
 class ServerStartError(RuntimeError):
-    """The embedded server did not come up; the message ends with what it printed."""
+    """The embedded server did not come up; the message ends with the last line it printed."""
 
 
 def free_port_pair(host: str = "127.0.0.1") -> int:
@@ -43,14 +43,15 @@ def embedded_server(
     """A server with a map loaded, listening when the block begins; yields its port.
 
     Its output goes to ``log_file``, and ``say`` is told what it prints until it is ready. Raises ServerStartError with
-    the last lines where it does not come up.
+    its last line where it does not come up.
     """
     port = free_port_pair(host)
     command = [sys.executable, "-m", "sim.cli", "serve", "--map", map_name, "--host", host]
-    command += ["--port", str(port), "--seed", str(seed)]
+    command += ["--port", str(port), "--seed", str(seed), "--until-stdin-ends"]
     with log_file.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             command,
+            stdin=subprocess.PIPE,  # closed by the system if this process is killed: then the server ends by itself
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -61,7 +62,7 @@ def embedded_server(
         reader = threading.Thread(target=_copy, args=(process, output, lines), name="server-output", daemon=True)
         reader.start()
         try:
-            _wait_until_ready(process, lines, host, port, say or (lambda line: None))
+            _wait_until_ready(lines, host, port, say or (lambda line: None))
             yield port
         finally:
             _stop(process)
@@ -78,25 +79,27 @@ def _copy(process: subprocess.Popen[str], output: object, lines: queue.Queue[str
     lines.put(None)
 
 
-def _wait_until_ready(
-    process: subprocess.Popen[str], lines: queue.Queue[str | None], host: str, port: int, say: Callable[[str], None]
-) -> None:
-    said: list[str] = []
+def _wait_until_ready(lines: queue.Queue[str | None], host: str, port: int, say: Callable[[str], None]) -> None:
+    last = "it said nothing"
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
+        line: str | None = ""
         with contextlib.suppress(queue.Empty):
-            while (line := lines.get_nowait()) is not None:
-                said.append(line)
-                say(line.rstrip())
-        if process.poll() is not None:
-            raise ServerStartError("the embedded server ended at once:\n" + "".join(said[-15:]))
+            line = lines.get(timeout=0.05)
+        if line is None:  # it closed its output: it is over
+            raise ServerStartError(f"the embedded server did not start: {last}")
+        if line.strip():
+            last = line.strip()
+            say(last)
+            continue
         with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=0.2):
             return
-        time.sleep(0.05)
-    raise ServerStartError(f"the embedded server did not answer within {START_TIMEOUT_S:g} s:\n" + "".join(said[-15:]))
+    raise ServerStartError(f"the embedded server did not answer within {START_TIMEOUT_S:g} s; its last words: {last}")
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:

@@ -16,7 +16,7 @@ RECORDED_PACKAGES = ("roadlab", "carla", "numpy", "numba", "torch", "ultralytics
 
 
 def new_run_folder(root: Path, config: RunConfig) -> Path:
-    """A fresh folder under ``root`` with the resolved configuration in it; ``root/latest`` points to it."""
+    """A fresh folder under ``root`` with the resolved configuration in it."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     for attempt in range(100):
         suffix = f"-{attempt}" if attempt else ""
@@ -29,12 +29,16 @@ def new_run_folder(root: Path, config: RunConfig) -> Path:
     else:
         raise FileExistsError(f"{root}: a hundred runs in one second; choose another --out")
     (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
-    link = root / "latest"
+    return folder
+
+
+def point_latest(folder: Path) -> None:
+    """Let ``latest`` beside a run's folder point to it: to be called once there is a log to look at."""
+    link = folder.parent / "latest"
     with contextlib.suppress(OSError):  # a file system without links is no reason not to drive
         if link.is_symlink() or not link.exists():
             link.unlink(missing_ok=True)
             link.symlink_to(folder.name)
-    return folder
 
 
 def provenance(config: RunConfig, server: str) -> dict[str, str]:

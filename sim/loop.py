@@ -43,6 +43,11 @@ class Ending:
     simulated_s: float
     wall_s: float
 
+    @property
+    def complete(self) -> bool:
+        """Whether the drive came to the end that was meant."""
+        return self.reason not in ("source lost", "interrupted")
+
 
 def drive(source: FrameSource, pipeline: Pipeline, sinks: Sequence[Sink], duration_s: float) -> Ending:
     """Drive until the plan is done, the time is up, or the source ends; every tick goes to every sink.

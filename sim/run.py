@@ -12,18 +12,19 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from perception.camera.detector import Detector, YoloDetector
+from perception.camera.detector import YoloDetector
 from sim.config import RunConfig
 from sim.display import Display
 from sim.embedded import embedded_server
-from sim.evaluation.evaluate import evaluate_log
+from sim.evaluation.evaluate import evaluate_ticks
 from sim.faults import FaultySource
-from sim.folder import new_run_folder, provenance
+from sim.folder import new_run_folder, point_latest, provenance
+from sim.log.reader import LogReader
 from sim.log.schema import World
 from sim.log.writer import LogWriter
 from sim.loop import Ending, drive
 from sim.pipeline import Pipeline
-from sim.report.page import write_report
+from sim.report.page import gallery_frames, write_report
 from sim.report.video import write_video
 from sim.source.base import FrameSource
 from sim.source.carla import CarlaSource
@@ -65,10 +66,10 @@ def run(config: RunConfig, root: Path, carla: str | None, console: Console) -> R
     every ending leaves a readable log and a report."""
     if carla is not None:
         parse_address(carla)
+    detector = YoloDetector(config.perception.detector, config.device)
     folder = new_run_folder(root, config)
-    console.print(f"run folder: {folder}")
+    console.print(f"run folder: {folder}", soft_wrap=True)
     with _server(config, carla, folder, console) as (host, port):
-        detector = YoloDetector(config.perception.detector, config.device)
         console.print(f"connecting to {host}:{port}, map {config.map}, {config.traffic.vehicles} vehicles")
         plain = CarlaSource(host, port, config)
         try:
@@ -100,15 +101,18 @@ def _drive(
         LogWriter(folder / "log.mcap", config.log, world, facts) as log,
         Display(console, config.duration_s) as display,
     ):
+        point_latest(folder)
         ending = drive(source, pipeline, [log, display], config.duration_s)
-    console.print(f"ended: {ending.reason} {ending.message}".rstrip())
+    console.print(f"ended: {ending.reason} after {ending.simulated_s:.1f} s, {ending.frames} frames", highlight=False)
     return ending
 
 
 def _finish(folder: Path, ending: Ending, config: RunConfig, console: Console) -> RunResult:
     """Score the record and show it."""
     console.print("scoring the log")
-    metrics = evaluate_log(folder / "log.mcap")
+    log = LogReader(folder / "log.mcap")
+    ticks = list(log.ticks(sensors=gallery_frames(ending.frames)))
+    metrics = evaluate_ticks(log, ticks)
     metrics["ending"] = {
         "reason": ending.reason,
         "message": ending.message,
@@ -121,17 +125,17 @@ def _finish(folder: Path, ending: Ending, config: RunConfig, console: Console) -
     if config.log.video:
         console.print("drawing the video")
         write_video(folder / "log.mcap", folder / "drive.mp4")
-    write_report(folder)
-    console.print(f"report: {folder / 'report.html'}")
+    write_report(folder, log, ticks, metrics)
+    console.print(f"report: {folder / 'report.html'}", soft_wrap=True)
     return RunResult(folder, ending, metrics)
 
 
 def replay(log: Path, config: RunConfig, root: Path, console: Console) -> RunResult:
     """Run the stack again over a recorded drive's sensors; leaves a run folder like a drive does."""
     source = ReplaySource(log)
+    detector = YoloDetector(config.perception.detector, config.device)
     folder = new_run_folder(root, config)
-    console.print(f"run folder: {folder}")
-    detector: Detector = YoloDetector(config.perception.detector, config.device)
+    console.print(f"run folder: {folder}", soft_wrap=True)
     pipeline = Pipeline(config, detector, source.lane_graph, source.map_lights, source.vehicle)
     _set_route(pipeline, source)
     facts = provenance(config, f"replay of {log}")

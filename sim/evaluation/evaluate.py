@@ -4,6 +4,7 @@ old drive can be scored by a new metric."""
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,14 @@ TRACK_MIN_POINTS = 5
 
 
 def evaluate_log(path: Path) -> dict[str, Any]:
-    """All metrics of a log. What a log has no truth for is absent, not zero. Raises LogReadError."""
+    """All metrics of a log. Raises LogReadError."""
     log = LogReader(path)
-    ticks = list(log.ticks(sensors=False))
+    return evaluate_ticks(log, list(log.ticks(sensors=False)))
+
+
+def evaluate_ticks(log: LogReader, ticks: Sequence[LoggedTick]) -> dict[str, Any]:
+    """All metrics of a log whose ticks were read (their sensor data is not needed). What a log has no truth for is
+    absent, not zero."""
     out: dict[str, Any] = {"frames": len(ticks), "truncated": log.truncated}
     if not ticks:
         return out | {"summary": {"frames": 0}}
@@ -132,7 +138,7 @@ def _lights(pairs: list[tuple[LoggedTick, Truth]]) -> dict[str, float]:
     return {"views": total, "accuracy": right / total} if total else {"views": 0}
 
 
-def _timing(ticks: list[LoggedTick]) -> dict[str, dict[str, float]]:
+def _timing(ticks: Sequence[LoggedTick]) -> dict[str, dict[str, float]]:
     """Mean, median and 95th percentile of each stage; ``source`` is the world's share (simulation and transport)."""
     columns: dict[str, list[float]] = defaultdict(list)
     for tick in ticks[1:]:  # the first frame carries start-up costs

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import struct
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +17,7 @@ from foxglove_schemas_protobuf.PointCloud_pb2 import PointCloud
 from mcap.exceptions import McapError
 from mcap.records import Attachment, Channel, Message, Metadata
 from mcap.stream_reader import StreamReader
+from zstandard import ZstdError
 
 from control.command import Command
 from perception.frame import CameraModel, FloatArray, Frame, Gnss, Image, Sweep
@@ -47,11 +49,6 @@ class LoggedTick:
     step: schema.StepHead
 
 
-@dataclass
-class _Parts:
-    raw: dict[str, bytes] = field(default_factory=dict)
-
-
 class LogReader:
     """An opened log: ``metadata``, ``world``, and the ticks. ``truncated`` is set once reading met a broken end."""
 
@@ -72,6 +69,8 @@ class LogReader:
                 break
         if self.metadata.get("format") != schema.FORMAT or world is None:
             found = self.metadata.get("format", "none")
+            if self.truncated and found in ("none", schema.FORMAT):
+                raise LogReadError(f"{path}: broken before its first frame; it is no log, or was cut off at its start")
             raise LogReadError(f"{path}: not a roadlab log (expected format {schema.FORMAT}, found {found})")
         self.world = decode(schema.World, world)
         self.truncated = False
@@ -79,35 +78,36 @@ class LogReader:
     def _records(self) -> Iterator[Any]:
         with self.path.open("rb") as file:
             try:
-                yield from StreamReader(file).records
-            except (McapError, EOFError, ValueError, OSError) as error:
-                if isinstance(error, OSError) and error.errno is not None:
-                    raise
+                yield from StreamReader(file, validate_crcs=True).records
+            except (McapError, ZstdError, EOFError, ValueError, struct.error):
                 self.truncated = True
 
-    def ticks(self, sensors: bool = True) -> Iterator[LoggedTick]:
-        """Whole ticks in order; ``sensors`` False leaves pictures and points undecoded."""
+    def ticks(self, sensors: bool | Container[int] = True) -> Iterator[LoggedTick]:
+        """Whole ticks in order. Pictures and points, by far the most of a log, are decoded for every tick, for none,
+        or for the frame indices in ``sensors``."""
         topics: dict[int, str] = {}
-        parts = _Parts()
+        raw: dict[str, bytes] = {}  # the messages since the last whole tick
         for record in self._records():
             if isinstance(record, Channel):
                 topics[record.id] = record.topic
             elif isinstance(record, Message):
                 topic = topics[record.channel_id]
-                parts.raw[topic] = record.data
+                raw[topic] = record.data
                 if topic == schema.FRAME_TOPIC:
-                    yield self._tick(parts.raw, sensors)
-                    parts = _Parts()
+                    yield self._tick(raw, sensors)
+                    raw = {}
 
-    def _tick(self, raw: dict[str, bytes], sensors: bool) -> LoggedTick:
+    def _tick(self, raw: dict[str, bytes], sensors: bool | Container[int]) -> LoggedTick:
         head = decode(schema.FrameHead, raw[schema.FRAME_TOPIC])
+        wanted = sensors if isinstance(sensors, bool) else head.index in sensors
+        self._calibrate(head, raw)
         kept: dict[str, Any] = {
             topic: decode(kind, raw[topic]) for topic, kind in schema.RECORD_TOPICS.items() if topic in raw
         }
         return LoggedTick(
             head.index,
             head.t_us,
-            self._frame(head, raw) if sensors else None,
+            self._frame(head, raw) if wanted else None,
             kept.get("/roadlab/truth"),
             kept["/roadlab/detections"],
             kept.get("/roadlab/tracks"),
@@ -137,11 +137,15 @@ class LogReader:
             head.missing,
         )
 
+    def _calibrate(self, head: schema.FrameHead, raw: dict[str, bytes]) -> None:
+        """Remember the calibrations in a tick: a camera's stands only with its first picture."""
+        for name in head.images:
+            topic = schema.CALIBRATION_TOPIC.format(name=name)
+            if topic in raw:
+                message = CameraCalibration.FromString(raw[topic])
+                self._calibration[name] = (message.width, message.height, np.array(message.K).reshape(3, 3))
+
     def _image(self, name: str, raw: dict[str, bytes], ego_from_camera: FloatArray) -> Image:
-        topic = schema.CALIBRATION_TOPIC.format(name=name)
-        if topic in raw:
-            message = CameraCalibration.FromString(raw[topic])
-            self._calibration[name] = (message.width, message.height, np.array(message.K).reshape(3, 3))
         width, height, intrinsics = self._calibration[name]
         data = CompressedImage.FromString(raw[schema.IMAGE_TOPIC.format(name=name)]).data
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)

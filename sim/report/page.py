@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from perception.frame import Frame
 from sim.evaluation.driving import route_path
 from sim.log.reader import LoggedTick, LogReader
 from sim.report import plots
@@ -19,11 +20,17 @@ GALLERY = 6
 """Pictures in the report, evenly over the drive."""
 
 
-def write_report(folder: Path) -> Path:
-    """Write ``report.html`` beside a run's ``log.mcap`` and ``metrics.json``; returns its path."""
-    log = LogReader(folder / "log.mcap")
-    metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    ticks = list(log.ticks(sensors=False))
+def gallery_frames(count: int) -> frozenset[int]:
+    """Indices of the frames that the report of a drive of ``count`` frames shows: their sensor data must be read."""
+    return frozenset(int((k + 0.5) * count / GALLERY) for k in range(GALLERY)) if count else frozenset()
+
+
+def write_report(folder: Path, log: LogReader, ticks: Sequence[LoggedTick], metrics: Mapping[str, Any]) -> Path:
+    """Write ``report.html`` into a run's folder; returns its path.
+
+    ``ticks`` are all of the log's; pictures are shown of those that carry sensor data, and ``drive.mp4`` if it is in
+    the folder.
+    """
     page = Environment(
         loader=PackageLoader("sim.report", "templates"), autoescape=select_autoescape(), trim_blocks=True
     ).get_template("report.html.j2")
@@ -39,7 +46,7 @@ def write_report(folder: Path) -> Path:
         truncated=log.truncated,
         events=metrics.get("driving", {}).get("events", []),
         sections=_sections(metrics),
-        gallery=_gallery(log, len(ticks)),
+        gallery=[(_caption(tick), _data_uri(log, tick.frame, tick)) for tick in ticks if tick.frame is not None],
         route_map=plots.route_map(log.world.lane_graph, ticks, path, metrics.get("driving", {}).get("events", []))
         if ticks
         else "",
@@ -47,14 +54,14 @@ def write_report(folder: Path) -> Path:
         timing=plots.timing_bars(metrics["timing_ms"], log.world.step_s * 1e3) if metrics.get("timing_ms") else "",
         ap2d=plots.class_bars(metrics.get("detection_2d", {}), "AP50", "2-D AP50 per class"),
         ap3d=plots.class_bars(metrics.get("detection_3d", {}), "AP", "3-D AP per class"),
-        video="drive.mp4" if (folder / "drive.webm").exists() else "",
+        video="drive.mp4" if (folder / "drive.mp4").exists() else "",
     )
     target = folder / "report.html"
     target.write_text(text, encoding="utf-8")
     return target
 
 
-def _sections(metrics: dict[str, Any]) -> dict[str, dict[str, str]]:
+def _sections(metrics: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """The scalar numbers of each family of metrics, formatted."""
     out = {}
     for name in ("driving", "detection_2d", "detection_3d", "tracking", "localization", "lights"):
@@ -73,23 +80,12 @@ def _format(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
-def _gallery(log: LogReader, count: int) -> list[tuple[str, str]]:
-    """(caption, data URI) of pictures evenly over the drive."""
-    wanted = {round((k + 0.5) * count / GALLERY) for k in range(GALLERY)}
-    out = []
-    for number, tick in enumerate(log.ticks()):
-        if number in wanted:
-            out.append((_caption(tick), _data_uri(log, tick)))
-    return out
-
-
 def _caption(tick: LoggedTick) -> str:
     behavior = tick.plan.behavior if tick.plan is not None else "no plan"
     return f"{tick.t_us * 1e-6:.1f} s, {behavior}"
 
 
-def _data_uri(log: LogReader, tick: LoggedTick) -> str:
-    assert tick.frame is not None
-    picture = composite(tick.frame, tick.detections, tick.tracks, tick.plan, log.world.lane_graph)
+def _data_uri(log: LogReader, frame: Frame, tick: LoggedTick) -> str:
+    picture = composite(frame, tick.detections, tick.tracks, tick.plan, log.world.lane_graph)
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
