@@ -302,7 +302,8 @@ def detect(network: nn.Module, split: Split, batch: int = 16, min_score: float =
         with torch.inference_mode():
             output = network(pictures)
         height, width = pictures.shape[2:]
-        for rows in non_max_suppression(output, min_score, 0.6, max_det=100):
+        # Ultralytics gives up after a time limit; a score must not depend on how busy the machine is
+        for rows in non_max_suppression(output, min_score, 0.6, max_det=100, max_time_img=math.inf):
             shares = rows[:, :6].numpy() / np.array([width, height, width, height, 1.0, 1.0])
             found.append(shares.astype(np.float32))
     return found
