@@ -171,14 +171,15 @@ def _table(result: Result) -> Table:
     title = f"[bold]{result.family}[/], baseline: {result.baseline}"
     table = Table(title=title, title_justify="left", title_style="", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("what", no_wrap=True)
-    for name in ("a second", "p10 ms", "median", "CPU ms", "x baseline"):
+    processes = list(result.measurements[0].cpu_ms) if result.measurements else []
+    cpu_title = "CPU ms" if len(processes) < 2 else "CPU ms " + "+".join(processes)
+    for name in ("a second", "p10 ms", "median", cpu_title, "x baseline"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in result.measurements:
-        several = len(row.cpu_ms) > 1
-        cpu = " + ".join(f"{ms:.2f} {name}" if several else f"{ms:.2f}" for name, ms in row.cpu_ms.items())
+        cpu = " + ".join(f"{ms:.2f}" for ms in row.cpu_ms.values())
         table.add_row(
-            row.name, f"{row.per_second:.1f} {row.unit}s", f"{row.p10_ms:.2f}", f"{row.median_ms:.2f}", cpu or "-",
-            f"{row.ratio:.2f} {row.baseline}",
+            row.name, f"{row.per_second:.4g} {row.unit}s", f"{row.p10_ms:.2f}", f"{row.median_ms:.2f}", cpu or "-",
+            f"{row.ratio:.3g} {row.baseline}",
         )  # fmt: skip
     return table
 

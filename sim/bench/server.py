@@ -26,7 +26,7 @@ QUICK_MEMORY_TICKS = (50, 200)
 MEMORY_VEHICLES = 10
 OTHER_MAP = "Roadlab02"
 MEGABYTE = 1e6
-EMPTY = "empty world"
+EMPTY = "empty"
 
 
 def run(options: BenchOptions, progress: Progress) -> Result:
@@ -46,9 +46,7 @@ def run(options: BenchOptions, progress: Progress) -> Result:
         progress("server: memory")
         quantities += _memory(client, server, options)
         client.end()
-    return Result(
-        "server", f"{EMPTY} (a second server, no actors); reference unit", tuple(measurements), tuple(quantities)
-    )
+    return Result("server", "a second server without actors; reference unit", tuple(measurements), tuple(quantities))
 
 
 @contextlib.contextmanager
@@ -96,7 +94,7 @@ def _traffic(
     clocks = Clocks(cpu_s={"server": lambda: _cpu_s(server), "client": time.process_time})
     laps = interleaved(works, ticks // TICKS_A_LAP, clocks)
     client.clear()
-    name = f"{there} vehicles"
+    name = f"{there} vehicles" if there != 1 else "1 vehicle"
     return [
         measurement(name, "tick", laps["traffic"], EMPTY, laps[EMPTY], TICKS_A_LAP),
         measurement(f"{name}, {TICKS_A_LAP} ticks", "lap", laps["traffic"], reference.NAME, laps[reference.NAME]),
