@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from perception.frame import FloatArray, VehicleModel
 from perception.objects import IntArray, ObjectClass, Tracks
@@ -18,6 +19,8 @@ from planning.network import wrap_array
 from planning.records import Forecasts
 from planning.reference import Reference
 from planning.speed import PLAN_STEP_S
+
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class ObstacleConfig:
     after_s: float = 0.5  # and behind it with this much
     crossing_rad: float = 0.7  # 40 degrees: less is a merge, more a crossing
     moving_mps: float = 0.5
+    walker_crossing_mps: float = 0.3  # across the line; less is walking along it
+    firm_s: float = 2.5  # a crossing further ahead in time is a reason for comfortable braking only
     far_m: float = 120.0
 
 
@@ -46,8 +51,8 @@ class Obstacles:
     """Forecasts along the reference: n tracks, m hypotheses, h times.
 
     ids, classes (n,); s_m, d_m (n, m, h) of the centre; half_s_m, half_d_m (n, m, h); v_s_mps, v_d_mps (n, m, h);
-    heading_rad (n, m, h) relative to the line; margin_m (n, m, h); counts (n, m) whether the hypothesis is considered
-    over the whole horizon.
+    heading_rad (n, m, h) relative to the line; margin_m (n, m, h); counts (n, m, h) 1 where a hypothesis is
+    considered at a time, else 0.
     """
 
     ids: IntArray
@@ -61,7 +66,7 @@ class Obstacles:
     v_d_mps: FloatArray
     heading_rad: FloatArray
     margin_m: FloatArray
-    counts: FloatArray  # (n, m, h) bool as float
+    counts: FloatArray
     times_s: FloatArray
 
 
@@ -124,71 +129,90 @@ def along_reference(
 
 @dataclass(frozen=True)
 class Blocks:
-    """Arc lengths (k, plan steps) that the ego origin must stay behind (inf: nothing), the speed of what is there, and
-    the row of the obstacle."""
+    """Arc lengths (k, plan steps) that the ego origin must stay behind (inf: nothing), the speed of what is there,
+    whether it is there at that time (1) or only will be soon (0), and the row of the obstacle."""
 
     s_m: FloatArray
     speed_mps: FloatArray
+    firm: FloatArray
     row: IntArray
 
 
 def blocks(
     obstacles: Obstacles, free_s_m: FloatArray, offset_m: FloatArray, vehicle: VehicleModel, config: ObstacleConfig
 ) -> Blocks:
-    """What blocks an ego that drives at ``offset_m`` (m, n-independent function of time is not needed: (h,) at the
-    forecast times) and would be at ``free_s_m`` (h,) at the forecast times if nothing were there."""
+    """What blocks an ego that would be at ``free_s_m`` (h,) and ``offset_m`` (h,) at the forecast times if nothing were
+    there."""
     half_l, half_w = 0.5 * vehicle.length_m, 0.5 * vehicle.width_m
     o, times = obstacles, obstacles.times_s
-    h = len(times)
     near, far = o.s_m - o.half_s_m, o.s_m + o.half_s_m  # (n, m, h)
     gap = np.abs(o.d_m - offset_m) - o.half_d_m - half_w - o.margin_m
-    rear = free_s_m[0] - half_l
     front = free_s_m[0] + half_l
-    hit = (gap < 0.0) & (o.counts > 0.0)
-    ahead = near[..., 0] > front - 0.5  # already beside or behind: not ours to avoid by braking
-    beside = (far[..., 0] > rear) & ~ahead & (gap[..., 0] > -0.2)
-    hit &= (ahead | (beside & (o.v_s_mps[..., 0] > 0.0)))[..., None]
-    hit &= far > rear
-    candidates = np.argwhere(hit.any(axis=2))
-    look = max(int(config.lookahead_s / (times[1] - times[0]) + 0.5), 1)
-    rows, starts, speeds = [], [], []
-    for i, j in candidates:
-        flags = hit[i, j]
-        first = int(np.argmax(flags))
-        last = h - 1 - int(np.argmax(flags[::-1]))
-        moving = o.speed_mps[i] > config.moving_mps
-        crossing = moving and abs(np.sin(o.heading_rad[i, j, first])) > np.sin(config.crossing_rad)
-        if o.classes[i] == ObjectClass.PEDESTRIAN:
-            crossing = moving and abs(o.v_d_mps[i, j, 0]) > 0.3
-        s = np.full(h, np.inf)
-        v = np.zeros(h)
-        if crossing:
-            stop = float(near[i, j, first : last + 1].min()) - half_l
-            passed = float(far[i, j, first : last + 1].max()) + half_l
-            through = np.searchsorted(free_s_m, passed)
-            t_through = times[through] if through < h else np.inf
-            if t_through + config.before_s < times[first] and first > 0:
-                continue
-            until = min(times[last] + config.after_s, times[-1]) if last < h - 1 else np.inf
-            s[times <= until] = stop
+    ahead = near[..., 0] > front - 0.5
+    # what is beside the ego may still cut in, if it is further ahead than the ego and moves along
+    beside = ~ahead & (o.s_m[..., 0] > free_s_m[0]) & (gap[..., 0] > -0.2) & (o.v_s_mps[..., 0] > 0.0)
+    hit = (gap < 0.0) & (o.counts > 0.0) & (ahead | beside)[..., None] & (far > free_s_m[0] - half_l)
+    rows: list[int] = []
+    found: list[FloatArray] = []
+    for i, j in np.argwhere(hit.any(axis=2)):
+        if _crosses(o, i, j, int(np.argmax(hit[i, j])), config):
+            block = _crossing_block(o, i, j, hit[i, j], near[i, j], far[i, j], free_s_m, half_l, config)
         else:
-            active = np.zeros(h, np.bool_)
-            for k in range(look + 1):
-                active[: h - k] |= flags[k:]
-            active[first : last + 1] |= o.v_s_mps[i, j, first : last + 1] > 1.0
-            s[active] = near[i, j, active] - half_l
-            v[active] = o.v_s_mps[i, j, active]
-        rows.append(i)
-        starts.append(s)
-        speeds.append(v)
+            block = _leading_block(o.v_s_mps[i, j], hit[i, j], near[i, j] - half_l, times, config)
+        if block is not None:
+            rows.append(int(i))
+            found.append(block)
     if not rows:
-        return Blocks(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0, np.int64))
-    return Blocks(*_on_plan_grid(np.array(starts), np.array(speeds), times), np.array(rows, np.int64))
+        nothing = np.zeros((0, 0))
+        return Blocks(nothing, nothing, nothing, np.zeros(0, np.int64))
+    return Blocks(*_on_plan_grid(np.array(found), times), np.array(rows, np.int64))
 
 
-def _on_plan_grid(s: FloatArray, v: FloatArray, times_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(k, h) on the forecast grid -> on the plan's grid; arc lengths move on with their speed between two samples."""
+def _crosses(o: Obstacles, i: int, j: int, first: int, config: ObstacleConfig) -> bool:
+    if o.speed_mps[i] <= config.moving_mps:
+        return False
+    if o.classes[i] == ObjectClass.PEDESTRIAN:
+        return bool(abs(o.v_d_mps[i, j, 0]) > config.walker_crossing_mps)
+    return bool(abs(np.sin(o.heading_rad[i, j, first])) > np.sin(config.crossing_rad))
+
+
+def _crossing_block(
+    o: Obstacles, i: int, j: int, flags: BoolArray, near: FloatArray, far: FloatArray, free_s_m: FloatArray,
+    half_l: float, config: ObstacleConfig,
+) -> FloatArray | None:  # fmt: skip
+    """(3, h) arc length, speed, firmness: wait before the crossing until it is free; None where the ego is through
+    before."""
+    times = o.times_s
+    h = len(times)
+    first, last = int(np.argmax(flags)), h - 1 - int(np.argmax(flags[::-1]))
+    through = int(np.searchsorted(free_s_m, float(far[first : last + 1].max()) + half_l))
+    if first > 0 and through < h and times[through] + config.before_s < times[first]:
+        return None
+    out = np.zeros((3, h))
+    until = times[last] + config.after_s if last < h - 1 else np.inf
+    out[0] = np.where(times <= until, float(near[first : last + 1].min()) - half_l, np.inf)
+    out[2] = float(times[first] <= config.firm_s)
+    return out
+
+
+def _leading_block(
+    v_s_mps: FloatArray, flags: BoolArray, s_m: FloatArray, times: FloatArray, config: ObstacleConfig
+) -> FloatArray:
+    """(3, h) arc length, speed, firmness: stay behind while it is in the corridor, and a little before it comes."""
+    h = len(times)
+    first, last = int(np.argmax(flags)), h - 1 - int(np.argmax(flags[::-1]))
+    there = flags.copy()
+    there[first : last + 1] |= v_s_mps[first : last + 1] > 1.0
+    active = there.copy()
+    for k in range(1, int(config.lookahead_s / (times[1] - times[0]) + 0.5) + 1):
+        active[: h - k] |= flags[k:]
+    return np.stack([np.where(active, s_m, np.inf), np.where(active, v_s_mps, 0.0), there.astype(np.float64)])
+
+
+def _on_plan_grid(found: FloatArray, times_s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """(k, 3, h) on the forecast grid -> each (k, steps) on the plan's; arc lengths move on between two samples."""
     grid = np.arange(0.0, times_s[-1] + 1e-9, PLAN_STEP_S)
     row = np.minimum((grid / (times_s[1] - times_s[0]) + 1e-6).astype(np.int64), len(times_s) - 1)
     rest = grid - times_s[row]
-    return np.ascontiguousarray(s[:, row] + v[:, row] * rest), np.ascontiguousarray(v[:, row])
+    s, v, firm = (np.ascontiguousarray(found[:, k, row]) for k in range(3))
+    return s + v * rest, v, firm

@@ -302,7 +302,7 @@ class Planning:
         lateral_start = self._lateral_start(s, d, pose)
         stops_m = np.array([stop.s_m for stop in stops])
         none = np.zeros((0, 0))
-        free = roll_out(start, limits_mps, stops_m, none, none, math.inf, speed)
+        free = roll_out(start, limits_mps, stops_m, none, none, none, math.inf, speed)
         every = round(config.prediction.step_s / PLAN_STEP_S)
         length = max(v * config.candidates.shift_s, config.candidates.shift_min_m)
         width = float(self.reference.width_m[self.reference.index(s)])
@@ -314,7 +314,9 @@ class Planning:
             )  # fmt: skip
             ways = blocks(obstacles, free.s_m[::every], path.at(free.s_m[::every])[0], self.vehicle, config.obstacles)
             caps = config.candidates.caps_mps2
-            motions = [roll_out(start, limits_mps, stops_m, ways.s_m, ways.speed_mps, cap, speed) for cap in caps]
+            motions = [
+                roll_out(start, limits_mps, stops_m, ways.s_m, ways.speed_mps, ways.firm, cap, speed) for cap in caps
+            ]
             poses, curvature = lateral.to_world(
                 self.reference, np.stack([motion.s_m for motion in motions]), path, self.vehicle
             )

@@ -107,19 +107,21 @@ def roll_out(
     stops_m: FloatArray,
     block_s_m: FloatArray,
     block_speed_mps: FloatArray,
+    block_firm: FloatArray,
     cap_mps2: float,
     config: SpeedConfig,
 ) -> Motion:
     """Roll the car out from ``start`` = (s, speed, acceleration).
 
     stops_m (k,): arc lengths at which the ego origin must stop. block_s_m, block_speed_mps (m, h): arc length that the
-    ego origin must stay behind at each time, and how fast it moves; inf where there is nothing. cap_mps2: upper bound
+    ego origin must stay behind at each time, and how fast it moves; inf where there is nothing; block_firm (m, h): 1 where it
+    is in the way at that time, 0 where it only soon will be: a reason for comfortable braking, no more. cap_mps2: upper bound
     on the acceleration (to brake harder than the law asks).
     """
     h = round(config.horizon_s / PLAN_STEP_S) + 1
     out = np.empty((3, h))
     binding = _roll_out(
-        out, start[0], start[1], start[2], limits_mps, stops_m, block_s_m, block_speed_mps, cap_mps2,
+        out, start[0], start[1], start[2], limits_mps, stops_m, block_s_m, block_speed_mps, block_firm, cap_mps2,
         np.array([
             config.accelerate_mps2, config.brake_mps2, config.brake_hard_mps2, config.jerk_mps3, config.jerk_hard_mps3,
             config.speed_gain_ps, config.stop_tau_s, config.headway_s, config.gap_m,
@@ -145,7 +147,7 @@ def _approach(distance: float, speed: float, relative: float, brake: float, tau:
 @njit(cache=True, nogil=True)
 def _roll_out(
     out: FloatArray, s: float, v: float, a: float, limits: FloatArray, stops: FloatArray, block_s: FloatArray,
-    block_v: FloatArray, cap: float, p: FloatArray,
+    block_v: FloatArray, firm: FloatArray, cap: float, p: FloatArray,
 ) -> int:  # fmt: skip
     accelerate, brake, hard, jerk, jerk_hard, gain, tau, headway, gap = p
     binding = -1
@@ -171,6 +173,8 @@ def _roll_out(
                     needed = closing * closing / (2.0 * max(space - 1.0, 0.2))
                     if needed > brake:
                         ask = min(ask, -needed)
+                if firm[k, t] <= 0.0:
+                    ask = max(ask, -brake)
                 if ask < want:
                     want, chosen = ask, len(stops) + k
         want = max(min(want, cap), -hard)
