@@ -102,7 +102,7 @@ def evaluate(
 
     metrics = evaluate_log(find_log(log))
     if not metrics["frames"]:
-        raise ValueError(f"{log}: the log holds no whole frame; it was cut off before the drive began")
+        raise ValueError(f"{log}: the log holds no whole frame: it ended before the drive began")
     if metrics["truncated"]:
         Console().print("the log is truncated: scored are the frames that are whole", highlight=False)
     if output is not None:
@@ -167,7 +167,8 @@ def bench(
 
 
 def _end_with_stdin() -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 4096):  # not stdin.read: that holds a lock which Python's end waits for
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -180,9 +181,9 @@ def doctor() -> None:
     findings = examine()
     for finding in findings:
         mark = "[green]ok  [/]" if finding.ok else "[red]FAIL[/]"
-        console.print(f"{mark} {finding.name}: {finding.found}", highlight=False)
+        console.print(f"{mark} {finding.name}: {escape(finding.found)}", highlight=False, soft_wrap=True)
         if not finding.ok:
-            console.print(f"     → {finding.remedy}", highlight=False)
+            console.print(f"     → {escape(finding.remedy)}", highlight=False, soft_wrap=True)
     raise typer.Exit(0 if all(f.ok for f in findings) else 1)
 
 

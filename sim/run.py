@@ -19,7 +19,7 @@ from sim.embedded import embedded_server
 from sim.evaluation.evaluate import evaluate_ticks
 from sim.faults import FaultySource
 from sim.folder import new_run_folder, point_latest, provenance
-from sim.log.reader import LogReader
+from sim.log.reader import LogReader, LogReadError
 from sim.log.schema import World
 from sim.log.writer import LogWriter
 from sim.loop import Ending, drive
@@ -131,8 +131,11 @@ def _finish(folder: Path, ending: Ending, config: RunConfig, console: Console) -
 
 
 def replay(log: Path, config: RunConfig, root: Path, console: Console) -> RunResult:
-    """Run the stack again over a recorded drive's sensors; leaves a run folder like a drive does."""
+    """Run the stack again over a recorded drive's sensors; leaves a run folder like a drive does. Raises LogReadError
+    for a log without a whole frame."""
     source = ReplaySource(log)
+    if next(source.log.ticks(sensors=False), None) is None:
+        raise LogReadError(f"{log}: the log holds no whole frame: it ended before the drive began")
     detector = YoloDetector(config.perception.detector, config.device)
     folder = new_run_folder(root, config)
     console.print(f"run folder: {folder}", soft_wrap=True)

@@ -1,0 +1,132 @@
+"""A run that does not come to its end: a killed server, Ctrl-C, a killed run. What was recorded stays, nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sim.embedded import ServerStartError, embedded_server, free_port_pair
+from sim.log.reader import LogReader
+from tests.sim.conftest import ROOT, TinyRun, command, roadlab
+from tests.sim.streams import streams
+from tests.sim.test_end_to_end import broken_references
+
+PATIENCE_S = 120.0
+
+
+@dataclass
+class Going:
+    """A run that drives, and the server it drives on."""
+
+    process: subprocess.Popen[str]
+    server: psutil.Process
+    folder: Path
+
+    def end(self) -> tuple[str, str]:
+        """What it said, once it is over."""
+        return self.process.communicate(timeout=PATIENCE_S)
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, f"{what}: did not happen"
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def going(run: TinyRun, out: Path) -> Iterator[Going]:
+    """The tiny scenario without an end in sight, some frames into the drive (a chunk of the log is on the disk)."""
+    process = subprocess.Popen(
+        command("run", run.scenario, "duration_s=600", "--out", out),
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    family: list[psutil.Process] = []
+    log = out / "latest" / "log.mcap"
+    try:
+        until(lambda: process.poll() is not None or (log.is_file() and log.stat().st_size > 1_500_000), "drive")
+        assert process.poll() is None, process.communicate()[1]
+        family = psutil.Process(process.pid).children()
+        (server,) = [child for child in family if "serve" in child.cmdline()]
+        yield Going(process, server, log.parent)
+    finally:
+        for left in (process, *family):
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+                left.kill()
+        process.wait()
+
+
+def check_record(folder: Path, original: Path) -> int:
+    """Assert that log, scores and report are there and the drive is the start of ``original``; frames in the log."""
+    log = LogReader(folder / "log.mcap")
+    times = [tick.t_us for tick in log.ticks(sensors=False)]
+    assert not log.truncated
+    assert times == [100_000 * k for k in range(len(times))]
+    assert len(times) > 3
+    last = min(times[-1], 2_000_000)
+    assert streams(folder / "log.mcap", last) == streams(original, last)
+    assert (folder / "metrics.json").is_file()
+    assert broken_references(folder / "report.html") == []
+    return len(times)
+
+
+def test_a_lost_server_ends_the_run_with_a_whole_record(tiny_run: TinyRun, tmp_path: Path) -> None:
+    with going(tiny_run, tmp_path) as run:
+        run.server.kill()
+        said, complaint = run.end()
+    assert run.process.returncode == 1
+    (line,) = [line for line in complaint.splitlines() if line.startswith("roadlab:")]
+    assert "source lost 127.0.0.1" in line
+    assert "Traceback" not in said + complaint
+    frames = check_record(run.folder, tiny_run.log)
+    assert f"{frames} frames" in said
+    scored = roadlab("eval", run.folder)
+    assert scored.returncode == 0, scored.stderr
+    assert str(frames) in scored.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_its_record_and_ends_its_server(
+    tiny_run: TinyRun, tmp_path: Path, number: signal.Signals
+) -> None:
+    with going(tiny_run, tmp_path) as run:
+        run.process.send_signal(number)
+        said, complaint = run.end()
+        until(lambda: not run.server.is_running(), "end of the server")
+    assert run.process.returncode == 1
+    assert "roadlab: interrupted" in complaint
+    assert "Traceback" not in said + complaint
+    check_record(run.folder, tiny_run.log)
+
+
+def test_a_killed_run_leaves_no_server_and_a_readable_log(tiny_run: TinyRun, tmp_path: Path) -> None:
+    with going(tiny_run, tmp_path) as run:
+        run.process.kill()
+        until(lambda: not run.server.is_running() or run.server.status() == psutil.STATUS_ZOMBIE, "end of the server")
+    log = LogReader(run.folder / "log.mcap")
+    times = [tick.t_us for tick in log.ticks()]
+    assert log.truncated
+    assert len(times) > 3
+    assert times == [100_000 * k for k in range(len(times))]
+
+
+def test_a_server_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ServerStartError, match=r"^the embedded server did not start: .*Roadlab01") as caught,
+        embedded_server("Roadlap01", 0, tmp_path / "server.log"),
+    ):
+        pass
+    assert "\n" not in str(caught.value)
+    assert "Roadlap01" in (tmp_path / "server.log").read_text()
+
+
+def test_ports_come_in_free_pairs() -> None:
+    assert len({free_port_pair() for _ in range(20)}) > 1
