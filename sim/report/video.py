@@ -30,7 +30,8 @@ def write_video(log: Path, path: Path) -> None:
                 assert tick.frame is not None
                 picture = composite(tick.frame, tick.detections, tick.tracks, tick.plan, reader.world.lane_graph)
                 picture = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]  # 4:2:0 wants even sizes
-                stream.height, stream.width = picture.shape[:2]
+                if not stream.codec_context.is_open:
+                    stream.height, stream.width = picture.shape[:2]
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
             container.mux(stream.encode(None))
     except (av.FFmpegError, OSError) as error:
