@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from perception.objects import LightState, ObjectClass
+from perception.objects import LightState, MapLight, ObjectClass
 from planning.lanes import Conflict, LaneGraph, StopKind, StopLine
 from tests.planning.world import (
     MKZ,
@@ -81,6 +81,23 @@ def test_stops_within_a_metre_and_a_half_before_a_red_light() -> None:
     assert run.plans[-1].behavior == "stop_light"
     assert run.plans[-1].target == "1"
     gentle(run)
+
+
+def test_stops_where_the_light_beside_the_line_stays_in_view() -> None:
+    """The head hangs 5 m high, 2.6 m to the right of the line's middle: a camera 1.6 m high that sees 32 degrees upwards
+    needs 6.05 m; it sits 1.85 m behind the front bumper. Once past that point, a green just seen is gone through."""
+    light = MapLight("1", np.array([[150.0, -2.6, 5.0]]), np.array([-1.0, 0.0]))
+    car = Car(5, 0, 0)
+
+    def seen(t: float) -> dict[str, LightState]:
+        in_view = 150.0 - (car.x + 0.6) > 4.7
+        return {"1": (RED if t < 25 else GREEN) if in_view else UNKNOWN}
+
+    run = drive(straight(light_at=150), (5, 0, 0), (280, 0), car=car, seconds=60, lights=seen, map_lights=(light,))
+    stood = (run.t > 23) & (run.t < 25)
+    assert (run.x[stood] + FRONT).max() == pytest.approx(150 - (3.75 / 0.62 - 1.85), abs=0.4)
+    assert run.done
+    assert run.speed[run.t > 27].min() > 1.5  # it never hesitates after the start
 
 
 def test_goes_on_green_without_delay() -> None:
@@ -225,6 +242,21 @@ def test_emergency_brake_for_a_cut_in() -> None:
     assert run.collided < 0
     assert run.acceleration.min() < -2.5
     assert abs(run.speed[-1] - 6.0) < 0.5
+
+
+def test_a_phantom_of_two_frames_is_not_braked_for_hard() -> None:
+    """A car in the next lane seems to swerve for 0.2 s, then drives straight on."""
+    swerves = {20, 21}
+
+    def disturb(k: int, tracks):  # type: ignore[no-untyped-def]
+        if k in swerves:
+            tracks.velocity_world_mps[0] = [9.0, -2.5]
+            tracks.yaw_rate_radps[0] = -0.3
+        return tracks
+
+    beside = Actor(4, ObjectClass.CAR, steady(25, 3.5, 0, 10.0))
+    run = drive(straight(500), (10, 0, 0), (480, 0), actors=[beside], speed=12.0, seconds=10, disturb=disturb)
+    gentle(run)
 
 
 def test_passes_a_parked_car_that_juts_into_the_lane() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from control.command import Command
 from control.control import Control, ControlConfig
 from perception.frame import VehicleModel
-from perception.objects import EgoEstimate, LightState, ObjectClass, Tracks, TrafficLightView
+from perception.objects import EgoEstimate, LightState, MapLight, ObjectClass, Tracks, TrafficLightView
 from planning.lanes import Conflict, Lane, LaneGraph, StopKind, StopLine
 from planning.plan import Planning, PlanningConfig
 from planning.records import Forecasts, Plan
@@ -217,11 +217,12 @@ def drive(
     control: ControlConfig | None = None,
     disturb: Callable[[int, Tracks], Tracks] | None = None,
     car: Car | None = None,
+    map_lights: tuple[MapLight, ...] = (),
 ) -> Drive:
     """Drive closed-loop until the goal, a collision or the time is up."""
     actors = actors or []
     car = car or Car(*start, speed=speed)
-    stage = Planning(graph, car.model, planning)
+    stage = Planning(graph, car.model, planning, map_lights)
     stage.set_route(np.array(start), np.array(goal))
     controller = Control(car.model, control)
     rows, plans, commands = [], [], []
