@@ -58,7 +58,7 @@ def test_a_truncated_log_gives_every_whole_frame_and_says_so(tmp_path: Path) -> 
 def test_what_is_no_log_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "log.mcap"
     path.write_bytes(b"not a recording")
-    with pytest.raises(LogReadError, match="not a roadlab log"):
+    with pytest.raises(LogReadError, match="it is no log"):
         LogReader(path)
     with pytest.raises(LogReadError, match="no such log"):
         LogReader(tmp_path / "other.mcap")
