@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import os
 import signal
 import sys
 import threading
@@ -197,6 +198,8 @@ def _print_summary(metrics: dict[str, Any]) -> None:
 
 def main() -> None:
     """Entry point of the ``roadlab`` script."""
+    # torch's threads would spin between layers and, beside the server's, take six times the CPU time for a picture
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is asked to end does it as after Ctrl-C
     app()
 

@@ -7,8 +7,9 @@ S = diag(1, -1, 1): points S p, matrices S M S, axial vectors (turn rates) -S w,
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -94,7 +95,7 @@ def camera_model(width: int, height: int, fov_rad: float, ego_from_sensor: Float
 def bgr(image: Any) -> npt.NDArray[np.uint8]:
     """Pixels ``(h, w, 3)`` of a CARLA image, copied: the client reuses its buffer."""
     pixels = np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4)
-    return np.ascontiguousarray(pixels[:, :, :3])
+    return cast(npt.NDArray[np.uint8], cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR))  # ten times as fast as a strided copy
 
 
 def sweep_points(measurement: Any) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

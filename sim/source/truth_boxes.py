@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -117,11 +118,17 @@ class PixelTable:
     count: npt.NDArray[np.int32]
     extent: npt.NDArray[np.int32]
 
+    @cached_property
+    def _present(self) -> list[tuple[IntArray, FloatArray]]:
+        """By tag: the numbers that have pixels, ascending, and their boxes ``(k, 4)``."""
+        tags, numbers = np.nonzero(self.count)
+        spans = self.extent[tags, numbers] + np.array([0.0, 0.0, 1.0, 1.0])
+        return [(numbers[tags == tag], spans[tags == tag]) for tag in range(TAG_COUNT)]
+
     def inside(self, kind: ObjectClass, full_px: FloatArray) -> dict[int, int]:
         """Numbers of a class whose pixels lie (by INSIDE_SHARE) in a projected box, with their pixel counts."""
         tag = TAGS[kind][0] - FIRST_TAG
-        present = np.flatnonzero(self.count[tag])
-        spans = self.extent[tag, present].astype(np.float64) + np.array([0.0, 0.0, 1.0, 1.0])
+        present, spans = self._present[tag]
         low, high = np.maximum(spans[:, :2], full_px[:2] - MARGIN_PX), np.minimum(spans[:, 2:], full_px[2:] + MARGIN_PX)
         share = np.prod(np.clip(high - low, 0.0, None), axis=1) / np.prod(spans[:, 2:] - spans[:, :2], axis=1)
         return {int(n): int(self.count[tag, n]) for n in present[share >= INSIDE_SHARE]}
@@ -195,8 +202,10 @@ def _project(corners: FloatArray, camera: CameraModel, camera_from_world: FloatA
     from shapely.geometry import MultiPoint, box
 
     outline = MultiPoint(uv).convex_hull
-    inside = float(outline.intersection(box(0.0, 0.0, *size)).area)
     whole = max(float(outline.area), 1e-9)
+    if (low >= 0.0).all() and (high <= size).all():
+        return _Hull(np.concatenate([low, high]), 0.0, whole)
+    inside = float(outline.intersection(box(0.0, 0.0, *size)).area)
     return _Hull(np.concatenate([cut_low, cut_high]), 1.0 - inside / whole, inside)
 
 
