@@ -28,8 +28,11 @@ class ObstacleConfig:
     """What counts as being in the way."""
 
     min_age: int = 2  # frames; a thing seen once may be noise
-    near_m: float = 12.0  # things so close count from the first frame
     max_misses: int = 8  # frames since it was last detected (0.8 s at 10 Hz)
+    sure_score: float = 0.25  # a track below this is believed only ...
+    weak_age: int = 6  # ... when it has been there for so many frames, or is near,
+    weak_misses: int = 1  # ... and was detected in this frame or the last
+    near_m: float = 12.0  # one second at town speed
     margin_m: float = 0.3  # free space beside the car
     walker_margin_m: float = 0.7  # people are given more room
     std_share: float = 0.5  # of the forecast's standard deviation, added to the margin ...
@@ -78,8 +81,10 @@ def select(tracks: Tracks, vehicle: VehicleModel, config: ObstacleConfig) -> Int
     inside = (np.abs(rel[:, 0]) < 0.4 * vehicle.length_m) & (np.abs(rel[:, 1]) < 0.4 * vehicle.width_m)
     with np.errstate(invalid="ignore"):
         distance = np.hypot(rel[:, 0], rel[:, 1])
-        seen = (tracks.age >= config.min_age) | (distance < config.near_m)
-        keep = finite & seen & ~inside & (tracks.misses <= config.max_misses) & (distance < config.far_m)
+        sure = (tracks.scores >= config.sure_score) & (tracks.misses <= config.max_misses)
+        grown = (tracks.age >= config.weak_age) | (distance < config.near_m)
+        weak = grown & (tracks.misses <= config.weak_misses)
+        keep = finite & ~inside & (tracks.age >= config.min_age) & (sure | weak) & (distance < config.far_m)
     return np.flatnonzero(keep)
 
 
