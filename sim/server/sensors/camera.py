@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -86,10 +87,7 @@ def encode(kind: str, buffers: Buffers) -> U8:
     """Pixels (h, w, 4), BGRA, of what the renderer made for ``kind``."""
     if kind == "rgb":
         assert buffers.bgr is not None
-        bgra = np.empty((*buffers.bgr.shape[:2], 4), np.uint8)
-        bgra[..., :3] = buffers.bgr
-        bgra[..., 3] = 255
-        return bgra
+        return np.asarray(cv2.cvtColor(buffers.bgr, cv2.COLOR_BGR2BGRA), np.uint8)
     if kind == "depth":
         assert buffers.depth_m is not None
         return encode_depth(buffers.depth_m)
@@ -101,21 +99,15 @@ def encode_depth(depth_m: F32) -> U8:
     """Depth 0..1000 m as 24 bits in BGRA: red is the low byte, blue the high one."""
     share = np.clip(depth_m.astype(np.float64) / DEPTH_RANGE_M, 0.0, 1.0)
     steps = np.rint(share * DEPTH_STEPS).astype(np.uint32)
-    bgra = np.empty((*depth_m.shape, 4), np.uint8)
-    bgra[..., 2] = steps & 0xFF
-    bgra[..., 1] = (steps >> 8) & 0xFF
-    bgra[..., 0] = steps >> 16
-    bgra[..., 3] = 255
-    return bgra
+    words = (steps << 8 | 0xFF).astype(">u4")  # blue, green, red, alpha from the high byte down
+    return words.view(np.uint8).reshape(*depth_m.shape, 4)
 
 
 def encode_labels(semantic: U8, instance: I32 | None) -> U8:
     """Red = tag; with ``instance`` also its lower 16 bits: green the low byte, blue the high one."""
-    bgra = np.zeros((*semantic.shape, 4), np.uint8)
-    bgra[..., 2] = semantic
-    if instance is not None:
-        number = instance.astype(np.uint32)
-        bgra[..., 1] = number & 0xFF
-        bgra[..., 0] = (number >> 8) & 0xFF
-    bgra[..., 3] = 255
-    return bgra
+    pairs = np.empty(
+        (*semantic.shape, 2), "<u2"
+    )  # blue and green, red and alpha: a byte at a time takes ten times as long
+    pairs[..., 0] = 0 if instance is None else instance.astype("<u2").byteswap()
+    pairs[..., 1] = semantic | np.uint16(0xFF00)
+    return pairs.view(np.uint8)

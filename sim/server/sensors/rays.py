@@ -187,7 +187,7 @@ class RayCaster:
         if len(bodies.actor_id) == 0:
             return ray_number, directions, self._merge(rays, max_range_m, None, None)
         around = (bodies.centre_m - position_m) @ world_from_sensor  # sensor frame: R^T d as a row vector
-        capacity = max(4096, len(ray_number))
+        capacity = max(4096, 2 * len(ray_number))  # rays that enter boxes, some several: seldom more
         while True:
             met = kernels.Candidates.empty(capacity)
             fan_arrays = (fan.elevation_rad, fan.azimuth_rad, fan.step_rad, fan.runs, slot, around)
