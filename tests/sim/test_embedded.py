@@ -15,6 +15,7 @@ import pytest
 
 from sim.embedded import ServerStartError, embedded_server, free_port_pair
 from sim.log.reader import LogReader
+from sim.log.writer import CHUNK_BYTES
 from tests.sim.conftest import ROOT, TinyRun, command, roadlab
 from tests.sim.streams import streams
 from tests.sim.test_end_to_end import broken_references
@@ -29,10 +30,12 @@ class Going:
     process: subprocess.Popen[str]
     server: psutil.Process
     folder: Path
+    said: Path
 
     def end(self) -> tuple[str, str]:
-        """What it said, once it is over."""
-        return self.process.communicate(timeout=PATIENCE_S)
+        """What it said, and what it complained about, once it is over."""
+        complaint = self.process.communicate(timeout=PATIENCE_S)[1]
+        return self.said.read_text(), complaint
 
 
 def until(true: Callable[[], bool], what: str) -> None:
@@ -45,18 +48,22 @@ def until(true: Callable[[], bool], what: str) -> None:
 @contextlib.contextmanager
 def going(run: TinyRun, out: Path) -> Iterator[Going]:
     """The tiny scenario without an end in sight, some frames into the drive (a chunk of the log is on the disk)."""
-    process = subprocess.Popen(
-        command("run", run.scenario, "duration_s=600", "--out", out),
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    family: list[psutil.Process] = []
+    said = out / "said"
+    with said.open("w") as stdout:
+        process = subprocess.Popen(
+            command("run", run.scenario, "duration_s=600", "sim.timeout_s=10", "--out", out),
+            cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
     log = out / "latest" / "log.mcap"
+    family: list[psutil.Process] = []
     try:
-        until(lambda: process.poll() is not None or (log.is_file() and log.stat().st_size > 1_500_000), "drive")
+        until(lambda: process.poll() is not None or "real-time factor" in said.read_text(), "first frame")
         assert process.poll() is None, process.communicate()[1]
         family = psutil.Process(process.pid).children()
         (server,) = [child for child in family if "serve" in child.cmdline()]
-        yield Going(process, server, log.parent)
+        before = log.stat().st_size
+        until(lambda: process.poll() is not None or log.stat().st_size > before + CHUNK_BYTES // 4, "log")
+        yield Going(process, server, log.parent, said)
     finally:
         for left in (process, *family):
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
