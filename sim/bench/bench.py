@@ -168,19 +168,21 @@ def show(where: Machine, options: BenchOptions, results: Sequence[Result], conso
 
 
 def _table(result: Result) -> Table:
-    title = f"[bold]{result.family}[/], baseline: {result.baseline}"
+    """One row a measurement, one column a baseline."""
+    rows = result.measurements
+    processes = list(rows[0].cpu_ms) if rows else []
+    baselines = list(dict.fromkeys(name for row in rows for name in row.ratio))
+    unit = rows[0].unit if rows else ""
+    title = f"[bold]{result.family}[/], times of a {unit}; baseline: {result.baseline}"
     table = Table(title=title, title_justify="left", title_style="", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("what", no_wrap=True)
-    processes = list(result.measurements[0].cpu_ms) if result.measurements else []
-    cpu_title = "CPU ms" if len(processes) < 2 else "CPU ms " + "+".join(processes)
-    for name in ("a second", "p10 ms", "median", cpu_title, "x baseline"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in result.measurements:
+    table.add_column("", no_wrap=True)
+    cpu_title = "CPU ms" if len(processes) < 2 else "CPU ms: " + "+".join(processes)
+    for name in ("per s", "p10 ms", "median", cpu_title, *(f"x {name}" for name in baselines)):
+        table.add_column(name, justify="right", overflow="fold")
+    for row in rows:
+        ratios = [f"{row.ratio[name]:.3g}" if name in row.ratio else "" for name in baselines]
         cpu = " + ".join(f"{ms:.2f}" for ms in row.cpu_ms.values())
-        table.add_row(
-            row.name, f"{row.per_second:.4g} {row.unit}s", f"{row.p10_ms:.2f}", f"{row.median_ms:.2f}", cpu or "-",
-            f"{row.ratio:.3g} {row.baseline}",
-        )  # fmt: skip
+        table.add_row(row.name, f"{row.per_second:.4g}", f"{row.p10_ms:.2f}", f"{row.median_ms:.2f}", cpu, *ratios)
     return table
 
 

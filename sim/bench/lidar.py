@@ -40,26 +40,26 @@ def run(options: BenchOptions, progress: Progress) -> Result:
             "range": str(RANGE_M),
             "points_per_second": str(channels * COLUMNS * TURNS_PER_SECOND),
             "rotation_frequency": str(TURNS_PER_SECOND),
+            "dropoff_general_rate": "0",  # every ray is shot
         }
         sensor = create_sensor(kind, attributes, shared)
         return lambda: sensor.measure(*street.pose(HEIGHT_M), view, 0, 1.0 / TURNS_PER_SECOND)
 
     progress("lidar: building the ray scenes")
-    names = {channels: f"lidar {channels}x{COLUMNS}" for channels in CHANNELS}
     works: dict[str, Callable[[], object]] = {reference.NAME: reference.Reference()}
     works |= {f"{STATIC} {n}x{COLUMNS}": _static(shared, street, n) for n in CHANNELS}
-    works |= {name: turn("sensor.lidar.ray_cast", channels) for channels, name in names.items()}
-    works["semantic lidar 32x1024"] = turn("sensor.lidar.ray_cast_semantic", 32)
+    works |= {f"lidar {n}x{COLUMNS}": turn("sensor.lidar.ray_cast", n) for n in CHANNELS}
+    works |= {f"semantic lidar {n}x{COLUMNS}": turn("sensor.lidar.ray_cast_semantic", n) for n in CHANNELS}
     progress("lidar: turning")
     laps = interleaved(works, options.rounds(ROUNDS), Clocks(), before=move)
-    measurements = [
-        measurement(name, "turn", laps[name], reference.NAME, laps[reference.NAME])
-        for name in works
-        if name != reference.NAME
-    ]
-    for channels, name in names.items():
-        rays = laps[f"{STATIC} {channels}x{COLUMNS}"]
-        measurements.append(measurement(f"{name}, over {STATIC}", "turn", laps[name], STATIC, rays))
+    measurements = []
+    for name in works:
+        baselines = {reference.NAME: laps[reference.NAME]}
+        rays = f"{STATIC} {name.split()[-1]}"
+        if name not in (reference.NAME, rays):
+            baselines[STATIC] = laps[rays]
+        if name != reference.NAME:
+            measurements.append(measurement(name, "turn", laps[name], baselines))
     bodies = (
         Quantity("vehicles", street.vehicles, ""),
         Quantity("walkers", street.walkers, ""),

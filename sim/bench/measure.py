@@ -35,13 +35,17 @@ class Laps:
     wall_s: FloatArray
     cpu_s: Mapping[str, FloatArray]
 
+    def per(self, units: int) -> Laps:
+        """The same laps, of ``units`` units each, as seconds a unit."""
+        return Laps(self.wall_s / units, {clock: seconds / units for clock, seconds in self.cpu_s.items()})
+
 
 @dataclass(frozen=True)
 class Measurement:
     """One workload in milliseconds a ``unit`` of its work (a frame, a tick).
 
     p10_ms is the fast 10th percentile of the wall times, per_second what follows from it; cpu_ms the mean CPU time by
-    process, of all its threads together; ratio the median of time over the baseline's in the same round.
+    process, of all its threads together; ratio, by baseline, the median of time over the baseline's in the same round.
     """
 
     name: str
@@ -51,8 +55,7 @@ class Measurement:
     median_ms: float
     per_second: float
     cpu_ms: Mapping[str, float]
-    baseline: str
-    ratio: float
+    ratio: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -104,23 +107,24 @@ def interleaved(
     }
 
 
-def measurement(name: str, unit: str, laps: Laps, baseline: str, against: Laps, units_a_lap: int = 1) -> Measurement:
-    """Summary of laps of ``units_a_lap`` units each, relative to laps of the baseline in the same rounds.
+def measurement(name: str, unit: str, laps: Laps, baselines: Mapping[str, Laps]) -> Measurement:
+    """Summary of laps of one unit each, relative to laps of baselines in the same rounds."""
+    ratio = {baseline: _ratio(laps.wall_s, against.wall_s) for baseline, against in baselines.items()}
+    cpu_ms = {clock: float(seconds.mean()) * 1e3 for clock, seconds in laps.cpu_s.items()}
+    return _summary(name, unit, laps.wall_s * 1e3, cpu_ms, ratio)
 
-    A baseline's lap counts as it is: give both the same number of units for a ratio of units.
-    """
-    p10, median = (float(v) / units_a_lap for v in np.percentile(laps.wall_s, [10.0, 50.0]))
-    return Measurement(
-        name=name,
-        unit=unit,
-        laps=len(laps.wall_s),
-        p10_ms=p10 * 1e3,
-        median_ms=median * 1e3,
-        per_second=1.0 / p10 if p10 > 0.0 else float("nan"),
-        cpu_ms={clock: float(seconds.mean()) / units_a_lap * 1e3 for clock, seconds in laps.cpu_s.items()},
-        baseline=baseline,
-        ratio=_ratio(laps.wall_s, against.wall_s),
-    )
+
+def spread(name: str, unit: str, samples_ms: FloatArray, baseline: str, baseline_ms: FloatArray) -> Measurement:
+    """Summary of times that were measured elsewhere (the stages of a pipeline, ``(n,)`` ms), without CPU times."""
+    return _summary(name, unit, samples_ms, {}, {baseline: _ratio(samples_ms, baseline_ms)})
+
+
+def _summary(
+    name: str, unit: str, wall_ms: FloatArray, cpu_ms: Mapping[str, float], ratio: Mapping[str, float]
+) -> Measurement:
+    p10, median = (float(v) for v in np.percentile(wall_ms, [10.0, 50.0]))
+    rate = 1e3 / p10 if p10 > 0.0 else float("nan")
+    return Measurement(name, unit, len(wall_ms), p10, median, rate, cpu_ms, ratio)
 
 
 def _ratio(numerator_s: FloatArray, denominator_s: FloatArray) -> float:
@@ -128,10 +132,3 @@ def _ratio(numerator_s: FloatArray, denominator_s: FloatArray) -> float:
     if not (denominator_s > 0.0).all():
         return float("nan")
     return float(np.median(numerator_s / denominator_s))
-
-
-def spread(name: str, unit: str, samples_ms: FloatArray, baseline: str, baseline_ms: FloatArray) -> Measurement:
-    """Summary of times that were measured elsewhere (the stages of a pipeline, ``(n,)`` ms), without CPU times."""
-    p10, median = (float(v) for v in np.percentile(samples_ms, [10.0, 50.0]))
-    rate = 1e3 / p10 if p10 > 0.0 else float("nan")
-    return Measurement(name, unit, len(samples_ms), p10, median, rate, {}, baseline, _ratio(samples_ms, baseline_ms))

@@ -41,7 +41,7 @@ def run(options: BenchOptions, progress: Progress) -> Result:
         quantities += _loading(client, options)
         for vehicles in LADDER:
             progress(f"server: {vehicles} vehicles")
-            measurements += _traffic(client, empty, server, vehicles, options)
+            measurements.append(_traffic(client, empty, server, vehicles, options))
         empty.end()
         progress("server: memory")
         quantities += _memory(client, server, options)
@@ -79,7 +79,7 @@ def _loading(client: BareClient, options: BenchOptions) -> list[Quantity]:
 
 def _traffic(
     client: BareClient, empty: BareClient, server: psutil.Process, vehicles: int, options: BenchOptions
-) -> list[Measurement]:
+) -> Measurement:
     """Ticks a second with vehicles on autopilot, without sensors; against the empty world and the reference."""
     client.begin()
     there = client.drive(vehicles, options.seed)
@@ -94,11 +94,9 @@ def _traffic(
     clocks = Clocks(cpu_s={"server": lambda: _cpu_s(server), "client": time.process_time})
     laps = interleaved(works, ticks // TICKS_A_LAP, clocks)
     client.clear()
+    baselines = {EMPTY: laps[EMPTY].per(TICKS_A_LAP), reference.NAME: laps[reference.NAME]}
     name = f"{there} vehicles" if there != 1 else "1 vehicle"
-    return [
-        measurement(name, "tick", laps["traffic"], EMPTY, laps[EMPTY], TICKS_A_LAP),
-        measurement(f"{name}, {TICKS_A_LAP} ticks", "lap", laps["traffic"], reference.NAME, laps[reference.NAME]),
-    ]
+    return measurement(name, "tick", laps["traffic"].per(TICKS_A_LAP), baselines)
 
 
 def _memory(client: BareClient, server: psutil.Process, options: BenchOptions) -> list[Quantity]:

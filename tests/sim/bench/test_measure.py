@@ -64,27 +64,28 @@ def laps(*wall_s: float) -> Laps:
 
 
 def test_units_of_a_lap_share_its_time():
-    found = measurement("50 vehicles", "tick", laps(0.2, 0.4, 0.6), "empty", laps(0.1, 0.1, 0.1), units_a_lap=20)
+    baselines = {"empty": laps(0.1, 0.1, 0.1).per(20), "reference": laps(0.001, 0.001, 0.001)}
+    found = measurement("50 vehicles", "tick", laps(0.2, 0.4, 0.6).per(20), baselines)
     assert found.median_ms == pytest.approx(20.0)
     assert found.p10_ms == pytest.approx(12.0)  # 10th percentile of 10, 20, 30 ms
     assert found.per_second == pytest.approx(1e3 / 12.0)
     assert found.cpu_ms == {"server": pytest.approx(10.0), "client": pytest.approx(5.0)}
-    assert found.ratio == pytest.approx(4.0)
+    assert found.ratio == {"empty": pytest.approx(4.0), "reference": pytest.approx(20.0)}
     assert found.laps == 3
 
 
 def test_a_machine_that_is_busy_for_a_while_does_not_change_the_ratio():
-    calm = measurement("x", "frame", laps(1.0, 1.0, 1.0, 1.0, 1.0), "y", laps(0.5, 0.5, 0.5, 0.5, 0.5))
-    busy = measurement("x", "frame", laps(1.0, 7.0, 7.0, 7.0, 1.0), "y", laps(0.5, 3.5, 3.5, 3.5, 0.5))
-    assert calm.ratio == busy.ratio == 2.0
+    calm = measurement("x", "frame", laps(1.0, 1.0, 1.0, 1.0, 1.0), {"y": laps(0.5, 0.5, 0.5, 0.5, 0.5)})
+    busy = measurement("x", "frame", laps(1.0, 7.0, 7.0, 7.0, 1.0), {"y": laps(0.5, 3.5, 3.5, 3.5, 0.5)})
+    assert calm.ratio == busy.ratio == {"y": 2.0}
     assert busy.median_ms == 7000.0
 
 
 def test_a_baseline_without_time_gives_no_ratio():
-    assert math.isnan(measurement("x", "frame", laps(1.0), "y", laps(0.0)).ratio)
+    assert math.isnan(measurement("x", "frame", laps(1.0), {"y": laps(0.0)}).ratio["y"])
 
 
 def test_a_spread_of_given_times_is_per_frame_against_the_baseline_of_the_same_frame():
     found = spread("planning", "frame", np.array([10.0, 20.0, 30.0]), "reference", np.array([1.0, 4.0, 1.0]))
-    assert (found.median_ms, found.ratio, found.cpu_ms) == (20.0, 10.0, {})
+    assert (found.median_ms, found.ratio, found.cpu_ms) == (20.0, {"reference": 10.0}, {})
     assert found.p10_ms == pytest.approx(12.0)
