@@ -50,8 +50,9 @@ class Longitudinal:
         self._saturated = 1.0 if wanted > high else -1.0 if wanted < low else 0.0
         throttle, brake = self.pedals.pedals(wanted, speed_mps)
         return throttle, brake, wanted, {
-            "hold": 0.0, "target_speed_mps": target, "speed_error_mps": error, "acceleration_feed_forward_mps2": forward,
-            "speed_p_mps2": proportional, "speed_i_mps2": integral, "saturated": self._saturated,
+            "hold": 0.0, "target_speed_mps": target, "speed_error_mps": error,
+            "acceleration_feed_forward_mps2": forward, "speed_p_mps2": proportional,
+            "speed_i_mps2": integral, "saturated": self._saturated,
         }  # fmt: skip
 
     def reset(self) -> None:

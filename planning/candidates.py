@@ -1,7 +1,8 @@
 """Candidate trajectories: lateral offsets times longitudinal motions in the Frenet frame.
 
-Lateral: a quintic in arc length from the planned offset, slope and curvature to a constant offset (after Werling et al.,
-"Optimal Trajectory Generation for Dynamic Street Scenarios in a Frenet Frame", ICRA 2010, with arc length for time, so
+Lateral: a quintic in arc length from the planned offset, slope and curvature to a constant offset (after Werling et
+al., "Optimal Trajectory Generation for Dynamic Street Scenarios in a Frenet Frame", ICRA 2010, with arc length for
+time, so
 that a car that stops does not slide sideways). Longitudinal: the behaviour's own motion and harder brakings.
 """
 

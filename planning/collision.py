@@ -61,8 +61,8 @@ def first_collisions(
 
 @njit(cache=True, nogil=True)
 def _first(
-    poses: FloatArray, speeds: FloatArray, others: FloatArray, grow: FloatArray, counts: FloatArray, half: FloatArray, times: FloatArray,
-    half_l: float, half_w: float, along: float, across: float,
+    poses: FloatArray, speeds: FloatArray, others: FloatArray, grow: FloatArray, counts: FloatArray, half: FloatArray,
+    times: FloatArray, half_l: float, half_w: float, along: float, across: float,
 ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
     c, h = poses.shape[0], poses.shape[1]
     n, m = others.shape[0], others.shape[1]

@@ -29,8 +29,8 @@ class LineAhead:
 
 @dataclass(frozen=True)
 class ConflictAhead:
-    """The reference runs through a conflict from ``from_s_m`` to ``to_s_m``; ``entry_s_m`` is where the junction begins,
-    ``entry_yaw_rad`` the direction in which it is entered."""
+    """The reference runs through a conflict from ``from_s_m`` to ``to_s_m``; ``entry_s_m`` is where the junction
+    begins, ``entry_yaw_rad`` the direction in which it is entered."""
 
     from_s_m: float
     to_s_m: float
@@ -73,9 +73,10 @@ class Features:
 def view_gap(
     line_xyz_m: FloatArray, yaw_rad: float, light: MapLight | None, vehicle: VehicleModel, eye: EyeConfig
 ) -> float:
-    """Distance to keep between the front bumper and a line at ``line_xyz_m`` (3,), so that the light's nearest head stays
-    in view; 0 where the light's place is not known. Lights that stand beside their line vanish upwards and sideways from
-    a car right at it."""
+    """Distance to keep between the front bumper and a line at ``line_xyz_m`` (3,), so that the light's nearest head
+    stays in view; 0 where the light's place is not known. Lights that stand beside their line vanish upwards and
+    sideways
+    from a car right at it."""
     if light is None or not len(light.heads_world_m):
         return 0.0
     to_head = light.heads_world_m - line_xyz_m  # (k, 3)

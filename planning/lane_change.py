@@ -30,8 +30,8 @@ class LaneChangeConfig:
 
 @dataclass(frozen=True)
 class ChangeDecision:
-    """``starts_m``: stations of all changes; ``wait_station_m``: stop before this station, inf for none; ``target`` id of
-    the track that is in the way."""
+    """``starts_m``: stations of all changes; ``wait_station_m``: stop before this station, inf for none; ``target`` id
+    of the track that is in the way."""
 
     starts_m: tuple[float, ...]
     wait_station_m: float

@@ -1,8 +1,9 @@
 """Other road users seen along the reference: where each forecast is in Frenet coordinates, and what it blocks when.
 
 Every track becomes an upright box in (s, d): half sizes projected on the line's direction. For one lateral position of
-the ego the boxes that come into its corridor turn into *blocks*: an arc length to stay behind at each time. A thing that
-moves along with the lane blocks while it is (or soon will be) in the corridor; a thing that crosses blocks from now
+the ego the boxes that come into its corridor turn into *blocks*: an arc length to stay behind at each time. A thing
+that moves along with the lane blocks while it is (or soon will be) in the corridor; a thing that crosses blocks from
+now
 until it has left, unless the ego is through before it arrives.
 """
 
@@ -30,7 +31,7 @@ class ObstacleConfig:
     min_age: int = 2  # frames; a thing seen once may be noise
     max_misses: int = 8  # frames since it was last detected (0.8 s at 10 Hz)
     sure_score: float = 0.25  # a track below this is believed only ...
-    weak_age: int = 6  # ... when it has been there for so many frames, or is near,
+    weak_age: int = 6  # ... when it has a class and has been there for so many frames, or is near,
     weak_misses: int = 1  # ... and was detected in this frame or the last
     near_m: float = 12.0  # one second at town speed
     margin_m: float = 0.3  # free space beside the car
@@ -42,8 +43,9 @@ class ObstacleConfig:
     lookahead_s: float = 1.5  # a cut-in is answered this long before it enters the corridor
     before_s: float = 1.2  # pass in front of a crosser only with this much time to spare
     after_s: float = 0.5  # and behind it with this much
-    crossing_rad: float = 0.7  # 40 degrees: less is a merge, more a crossing
+    crossing_slope: float = 0.84  # speed across over speed along: 40 degrees; less is a merge, more a crossing
     moving_mps: float = 0.5
+    crossing_mps: float = 1.0  # across the line; slower vehicles are waited for like standing ones
     walker_crossing_mps: float = 0.3  # across the line; less is walking along it
     firm_s: float = 2.5  # a crossing further ahead in time is a reason for comfortable braking only
     far_m: float = 120.0
@@ -82,7 +84,8 @@ def select(tracks: Tracks, vehicle: VehicleModel, config: ObstacleConfig) -> Int
     with np.errstate(invalid="ignore"):
         distance = np.hypot(rel[:, 0], rel[:, 1])
         sure = (tracks.scores >= config.sure_score) & (tracks.misses <= config.max_misses)
-        grown = (tracks.age >= config.weak_age) | (distance < config.near_m)
+        named = tracks.classes != ObjectClass.UNKNOWN
+        grown = (named & (tracks.age >= config.weak_age)) | (distance < config.near_m)
         weak = grown & (tracks.misses <= config.weak_misses)
         keep = finite & ~inside & (tracks.age >= config.min_age) & (sure | weak) & (distance < config.far_m)
     return np.flatnonzero(keep)
@@ -178,7 +181,9 @@ def _crosses(o: Obstacles, i: int, j: int, first: int, config: ObstacleConfig) -
         return False
     if o.classes[i] == ObjectClass.PEDESTRIAN:
         return bool(abs(o.v_d_mps[i, j, 0]) > config.walker_crossing_mps)
-    return bool(abs(np.sin(o.heading_rad[i, j, first])) > np.sin(config.crossing_rad))
+    # by the motion, not by the box: the yaw of a slow car's box turns with every missed corner
+    across, along = abs(o.v_d_mps[i, j, first]), abs(o.v_s_mps[i, j, first])
+    return bool(across > max(config.crossing_slope * along, config.crossing_mps))
 
 
 def _crossing_block(

@@ -114,9 +114,9 @@ def roll_out(
     """Roll the car out from ``start`` = (s, speed, acceleration).
 
     stops_m (k,): arc lengths at which the ego origin must stop. block_s_m, block_speed_mps (m, h): arc length that the
-    ego origin must stay behind at each time, and how fast it moves; inf where there is nothing; block_firm (m, h): 1 where it
-    is in the way at that time, 0 where it only soon will be: a reason for comfortable braking, no more. cap_mps2: upper bound
-    on the acceleration (to brake harder than the law asks).
+    ego origin must stay behind at each time, and how fast it moves; inf where there is nothing; block_firm (m, h): 1
+    where it is in the way at that time, 0 where it only soon will be: a reason for comfortable braking, no more.
+    cap_mps2: upper bound on the acceleration (to brake harder than the law asks).
     """
     h = round(config.horizon_s / PLAN_STEP_S) + 1
     out = np.empty((3, h))

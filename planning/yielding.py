@@ -79,8 +79,8 @@ class Yielding:
         waited_s: float,
         own_lanes: frozenset[int],
     ) -> int:
-        """Row of the track to give way to at this conflict, -1 for none. Who drives on ``own_lanes``, ahead or behind, is
-        followed or follows; lanes that part from the same one are no crossing."""
+        """Row of the track to give way to at this conflict, -1 for none. Who drives on ``own_lanes``, ahead or behind,
+        is followed or follows; lanes that part from the same one are no crossing."""
         entered = self.network.lane(ahead.conflict.a).predecessors
         if set(entered) & set(self.network.lane(ahead.conflict.b).predecessors):
             return -1

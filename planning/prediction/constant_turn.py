@@ -31,6 +31,7 @@ class PredictionConfig:
     step_s: float = 0.2  # a car at 15 m/s moves 3 m, less than its length, between two steps
     turn_decay_s: float = 1.0  # mean duration of a change of heading that no lane explains
     min_turn_speed_mps: float = 1.5  # slower things have no trustworthy turn rate
+    course_mps: float = 2.0  # faster vehicles point where they go, whatever the box says
     max_turn_rate_radps: float = 0.6  # 10 m/s on a radius of 17 m; more is measurement noise
     lane_offset_m: float = 1.6  # within half a lane's width of its centre
     lane_heading_rad: float = 0.5  # a lane change rarely exceeds 10 degrees; the rest is estimation error
@@ -103,7 +104,8 @@ class ConstantTurn:
         out[:, 0, :2] = tracks.boxes_world_m[:, :2]
         out[:, 1:, 0] = tracks.boxes_world_m[:, 0:1] + np.cumsum(step * np.cos(middle), axis=1)
         out[:, 1:, 1] = tracks.boxes_world_m[:, 1:2] + np.cumsum(step * np.sin(middle), axis=1)
-        out[:, :, 2] = tracks.boxes_world_m[:, 6:7] + turned(t)
+        points = np.where(~walker & (speed > config.course_mps), course, tracks.boxes_world_m[:, 6])
+        out[:, :, 2] = points[:, None] + turned(t)
         return out
 
     def _follow_lanes(

@@ -84,8 +84,9 @@ def test_stops_within_a_metre_and_a_half_before_a_red_light() -> None:
 
 
 def test_stops_where_the_light_beside_the_line_stays_in_view() -> None:
-    """The head hangs 5 m high, 2.6 m to the right of the line's middle: a camera 1.6 m high that sees 32 degrees upwards
-    needs 6.05 m; it sits 1.85 m behind the front bumper. Once past that point, a green just seen is gone through."""
+    """The head hangs 5 m high, 2.6 m to the right of the line's middle: a camera 1.6 m high that sees 32 degrees
+    upwards needs 6.05 m; it sits 1.85 m behind the front bumper. Once past that point, a green just seen is gone
+    through."""
     light = MapLight("1", np.array([[150.0, -2.6, 5.0]]), np.array([-1.0, 0.0]))
     car = Car(5, 0, 0)
 

@@ -116,8 +116,9 @@ def run(source: CarlaSource, asked: argparse.Namespace) -> None:
         )
         v = float(tracks.ego.velocity_ego_mps[0])
         rows.append((t, v, tracks.ego.acceleration_mps2, d[0], plan.route_progress_m, v * tracks.ego.yaw_rate_radps,
-                     command.terms.get("speed_error_mps", 0.0), command.throttle, command.brake, frame.steer_rad, command.steer,
-                     tracks.ego.yaw_rate_radps, plan.curvature_pm[0], plan.acceleration_mps2[0]))  # fmt: skip
+                     command.terms.get("speed_error_mps", 0.0), command.throttle, command.brake, frame.steer_rad,
+                     command.steer, tracks.ego.yaw_rate_radps, plan.curvature_pm[0],
+                     plan.acceleration_mps2[0]))  # fmt: skip
         behaviors[plan.behavior] += 1
         for event in truth.events:
             events.append((round(t, 1), dict(event)))
@@ -148,14 +149,12 @@ def run(source: CarlaSource, asked: argparse.Namespace) -> None:
     if asked.save:
         np.save(asked.save, r)
     jerk = np.diff(r[2]) / np.diff(r[0])
-    print(
-        f"seed {asked.seed} done {plan.done} t {r[0, -1]:.0f} s progress {plan.route_progress_m:.0f}/"
-        f"{plan.route_length_m:.0f} m, mean {r[1].mean():.1f} m/s, still {np.mean(r[1] < 0.1) * r[0, -1]:.0f} s, lateral "
-        f"max {abs(r[3]).max():.2f} p95 {np.percentile(abs(r[3]), 95):.2f} m, a {r[2].min():.1f}..{r[2].max():.1f} p1 "
-        f"{np.percentile(r[2], 1):.1f}, jerk p99 {np.percentile(abs(jerk), 99):.1f}, a_lat {abs(r[5]).max():.1f}, speed "
-        f"error p95 {np.percentile(abs(r[6]), 95):.2f}, cpu {1e3 * np.median(cpu):.1f}/{1e3 * np.max(cpu[5:]):.0f} ms, "
-        f"{dict(behaviors)} events {events}"
-    )
+    still_s = np.mean(r[1] < 0.1) * r[0, -1]
+    print(f"seed {asked.seed} done {plan.done} t {r[0, -1]:.0f} s, {plan.route_progress_m:.0f} m")
+    print(f"mean {r[1].mean():.1f} m/s, still {still_s:.0f} s, lateral max {abs(r[3]).max():.2f} m")
+    print(f"a {r[2].min():.1f}..{r[2].max():.1f} m/s2, jerk p99 {np.percentile(abs(jerk), 99):.1f}")
+    print(f"speed error p95 {np.percentile(abs(r[6]), 95):.2f} m/s, cpu {1e3 * np.median(cpu):.1f} ms")
+    print(dict(behaviors), "events", events)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ class Roads:
 
     def add(self, xy: np.ndarray, *, after: tuple[int, ...] = (), limit: float = 13.9, junction: int = -1,
             turn: int = 0, width: float = LANE_M) -> int:  # fmt: skip
-        self.lanes.append({"xy": np.asarray(xy, float), "after": set(after), "limit": limit, "junction": junction, "turn": turn,
+        self.lanes.append({"xy": np.asarray(xy, float), "after": set(after), "limit": limit, "junction": junction,
+                           "turn": turn,
                                "width": width, "left": -1, "right": -1})  # fmt: skip
         return len(self.lanes) - 1
 
@@ -66,8 +67,9 @@ class Roads:
             yaw = np.arctan2(np.gradient(xy[:, 1]), np.gradient(xy[:, 0]))
             curvature = np.gradient(np.unwrap(yaw), s)
             successors = tuple(k for k, other in enumerate(self.lanes) if i in other["after"])
-            built.append(Lane(i, np.column_stack([xy, np.zeros(len(xy))]), yaw, curvature, s, np.full(len(xy), lane["width"]),
-                              successors, tuple(sorted(lane["after"])), lane["left"], lane["right"], lane["limit"],
+            built.append(Lane(i, np.column_stack([xy, np.zeros(len(xy))]), yaw, curvature, s,
+                              np.full(len(xy), lane["width"]), successors, tuple(sorted(lane["after"])),
+                              lane["left"], lane["right"], lane["limit"],
                               lane["junction"], lane["turn"]))  # fmt: skip
         counts = [len(lane.s_m) for lane in built]
         return LaneGraph(
