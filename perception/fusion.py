@@ -18,6 +18,9 @@ from perception.geometry import invert, iou_bev, project, transform_points
 from perception.lidar.boxes import TYPICAL_SIZE_M, BoxConfig, complete_box, fit_box, guess_class
 from perception.objects import Detections2D, Detections3D, IntArray, ObjectClass
 
+SOLID = (ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BUS)
+"""Too big for a working LiDAR to miss within the range of the ground-plane boxes: without points it is not there."""
+
 
 @dataclass(frozen=True)
 class FusionConfig:
@@ -78,6 +81,8 @@ def fuse(
                 taken[claimed] = len(objects)
                 objects.append(_Object(rows, kind, score))
             else:
+                if len(cloud.points_ego_m) and kind in SOLID:
+                    continue
                 standing = _on_ground(found.boxes_px[k], kind, image, config)
                 if standing is not None:
                     flat.append((standing, kind, score * config.camera_only_score))

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from perception.frame import FloatArray
-from perception.geometry import transform_boxes, wrap_angle
+from perception.geometry import intersection_bev, transform_boxes, wrap_angle
 from perception.objects import Detections3D, EgoEstimate, IntArray, ObjectClass, Tracks, TrafficLightView
 
 CLASSES = len(ObjectClass)
@@ -41,6 +41,7 @@ class TrackingConfig:
     heading_gain: float = 0.3
     moving_mps: float = 1.5  # faster things point where they go
     min_score: float = 0.1
+    merge_overlap: float = 0.25  # of the smaller footprint
 
 
 @dataclass
@@ -99,6 +100,7 @@ class Tracker:
         self.heading_rad = np.full(len(found.scores), np.nan)
         self.heading_rad[np.flatnonzero(keep)[pairs[:, 1]]] = self._tracks.yaw[pairs[:, 0]]
         self._bury(pairs)
+        self._merge()
         self._bear(np.setdiff1d(np.arange(len(boxes)), pairs[:, 1]), boxes, scores, classes)
         return self._output(ego, index, t_us, lights)
 
@@ -174,6 +176,22 @@ class Tracker:
         t, cfg = self._tracks, self.config
         limit = np.where(t.hits >= cfg.confirm_hits, cfg.max_misses, cfg.max_misses_tentative)
         self._tracks = t.rows(t.misses <= limit)
+
+    def _merge(self) -> None:
+        """Of tracks that share a place the oldest stays: a long vehicle seen in parts is still one."""
+        t = self._tracks
+        if len(t.ids) < 2:
+            return
+        boxes = np.column_stack([t.state[:, :2], t.shape, t.yaw])
+        area = t.shape[:, 1] * t.shape[:, 2]
+        share = intersection_bev(boxes, boxes) / np.minimum(area[:, None], area[None])
+        order = np.argsort(-t.hits, kind="stable")
+        keep = np.ones(len(t.ids), np.bool_)
+        for rank, row in enumerate(order):
+            if keep[row]:
+                rest = order[rank + 1 :]
+                keep[rest[share[row, rest] > self.config.merge_overlap]] = False
+        self._tracks = t.rows(keep)
 
     def _bear(self, rows: IntArray, boxes: FloatArray, scores: FloatArray, classes: IntArray) -> None:
         n = len(rows)
