@@ -48,7 +48,7 @@ class FaultySource:
 
     def _break(self, frame: Frame) -> Frame:
         self._first_us = frame.t_us if self._first_us is None else self._first_us
-        time_s = (frame.t_us - self._first_us) * 1e-6
+        time_s = (frame.t_us - self._first_us) / 1e6
         for fault in self._faults:
             if fault.from_s <= time_s < fault.to_s and self._rng.random() < fault.probability:
                 frame = self._apply(fault, frame)

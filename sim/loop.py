@@ -68,7 +68,7 @@ def drive(source: FrameSource, pipeline: Pipeline, sinks: Sequence[Sink], durati
             for sink in sinks:
                 sink.write(Tick(frame, truth, step, source_ms))
             frames += 1
-            simulated_s = (frame.t_us - first_us) * 1e-6
+            simulated_s = (frame.t_us - first_us) / 1e6
             if step.plan is not None and step.plan.done:
                 reason = "goal"
                 break
