@@ -32,14 +32,20 @@ class ObstacleConfig:
     max_misses: int = 8  # frames since it was last detected (0.8 s at 10 Hz)
     sure_score: float = 0.25  # a track below this is believed only ...
     weak_age: int = 6  # ... when it has a class and has been there for so many frames, or is near,
+    fast_mps: float = 3.0  # a nameless thing that moves like this for so long is real, too
     weak_misses: int = 1  # ... and was detected in this frame or the last
     near_m: float = 12.0  # one second at town speed
+    view_m: float = 40.0  # as far as the front camera names vehicles ...
+    view_side: float = 0.85  # ... within this tangent of straight ahead
+    view_score: float = 0.2  # a vehicle there that scores less was seen by the LiDAR alone: clutter, nine times of ten
+    solid_m: float = 8.0  # what has no class, stands in view and so near ...
+    solid_age: int = 10  # ... for so many frames is solid all the same
     margin_m: float = 0.3  # free space beside the car
     walker_margin_m: float = 0.7  # people are given more room
     std_share: float = 0.5  # of the forecast's standard deviation, added to the margin ...
     std_most_m: float = 0.4  # ... but no more than this, or nothing could ever be passed
     min_probability: float = 0.2  # hypotheses less likely only count for the next ``sure_s``
-    sure_s: float = 1.0
+    sure_s: float = 0.4
     lookahead_s: float = 1.5  # a cut-in is answered this long before it enters the corridor
     before_s: float = 1.2  # pass in front of a crosser only with this much time to spare
     after_s: float = 0.5  # and behind it with this much
@@ -84,9 +90,13 @@ def select(tracks: Tracks, vehicle: VehicleModel, config: ObstacleConfig) -> Int
     with np.errstate(invalid="ignore"):
         distance = np.hypot(rel[:, 0], rel[:, 1])
         sure = (tracks.scores >= config.sure_score) & (tracks.misses <= config.max_misses)
+        fast = np.hypot(*tracks.velocity_world_mps.T) > config.fast_mps
         named = tracks.classes != ObjectClass.UNKNOWN
-        grown = (named & (tracks.age >= config.weak_age)) | (distance < config.near_m)
-        weak = grown & (tracks.misses <= config.weak_misses)
+        view = (rel[:, 0] > 2.0) & (np.abs(rel[:, 1]) < config.view_side * rel[:, 0]) & (distance < config.view_m)
+        solid = (distance < config.solid_m) & (tracks.age >= config.solid_age)
+        vehicle_like = (tracks.classes != ObjectClass.PEDESTRIAN) & (tracks.scores < config.view_score)
+        grown = np.where(named | fast, tracks.age >= config.weak_age, False) | (distance < config.near_m)
+        weak = grown & (tracks.misses <= config.weak_misses) & ~(view & vehicle_like & ~solid)
         keep = finite & ~inside & (tracks.age >= config.min_age) & (sure | weak) & (distance < config.far_m)
     return np.flatnonzero(keep)
 

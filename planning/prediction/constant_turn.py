@@ -37,6 +37,8 @@ class PredictionConfig:
     lane_heading_rad: float = 0.5  # a lane change rarely exceeds 10 degrees; the rest is estimation error
     lane_return_s: float = 2.0  # time constant with which a vehicle comes back to its lane's centre
     lane_probability: float = 0.85  # share of vehicles on a lane that go on following it
+    leaving_rad: float = 0.2  # one that points so far off its lane may be leaving it ...
+    leaving_probability: float = 0.3  # ... with this probability (the lane's is lowered by as much)
     std_speed_share: float = 0.12  # along-track growth per second, share of the speed
     std_growth_mps: float = 0.15  # growth per second of everything that moves
     std_still_mps: float = 0.02  # ... and of what stands (parked cars stay where they are)
@@ -135,9 +137,11 @@ class ConstantTurn:
                     np.array(path), network.first, network.flat_xy_m, network.flat_yaw_rad, network.flat_s_m,
                     place.s_m, place.offset_m, float(speed[i]), self.times_s, config.lane_return_s,
                 )  # fmt: skip
-                probabilities[i, k] = config.lane_probability / len(paths)
             if paths:
-                probabilities[i, 0] = 1.0 - config.lane_probability
+                leaves = abs(paths[0][0].heading_rad) > config.leaving_rad
+                stays = 1.0 - config.leaving_probability if leaves else config.lane_probability
+                probabilities[i, 1 : len(paths) + 1] = stays / len(paths)
+                probabilities[i, 0] = 1.0 - stays
 
     def _branches(self, lane: int) -> tuple[tuple[int, ...], ...]:
         """At most two ways to go on from ``lane``, as lane ids up to ``max_path_m``: they differ at the first fork."""
