@@ -57,7 +57,11 @@ def _server(config: RunConfig, carla: str | None, folder: Path, console: Console
     if carla is not None:
         yield parse_address(carla)
         return
-    with embedded_server(config.map, config.seed, folder / "server.log", say=console.print) as port:
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, highlight=False)
+
+    with embedded_server(config.map, config.seed, folder / "server.log", say=say) as port:
         yield "127.0.0.1", port
 
 
