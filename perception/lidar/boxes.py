@@ -27,6 +27,10 @@ TYPICAL_SIZE_M: dict[ObjectClass, tuple[float, float, float]] = {
 }
 
 
+MIN_SIDE_M = 0.1
+"""A handful of points in one line is a thing of some thickness all the same."""
+
+
 @dataclass(frozen=True)
 class BoxConfig:
     """Search resolution of the fit."""
@@ -67,7 +71,7 @@ def fit_box(points_ego_m: Float32Array, ground_z_m: float, config: BoxConfig) ->
     c, s = math.cos(angle), math.sin(angle)
     u, v = c * x + s * y, -s * x + c * y
     centre_u, centre_v = (u.min() + u.max()) / 2, (v.min() + v.max()) / 2
-    length, width = float(u.max() - u.min()), float(v.max() - v.min())
+    length, width = max(float(u.max() - u.min()), MIN_SIDE_M), max(float(v.max() - v.min()), MIN_SIDE_M)
     if width > length:
         length, width, angle = width, length, angle + math.pi / 2
     top = float(points_ego_m[:, 2].max())

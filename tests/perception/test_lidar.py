@@ -85,6 +85,12 @@ def test_a_car_seen_from_behind_is_completed_away_from_the_sensor() -> None:
     assert abs(math.sin(box[6])) < 0.1  # it points along the road
 
 
+def test_points_in_one_line_are_a_box_with_thickness() -> None:
+    line = np.column_stack([np.full(6, 8.0), np.linspace(0.0, 2.0, 6), np.full(6, 0.8)]).astype(np.float32)
+    box = fit_box(line, 0.0, BoxConfig())
+    assert box[3:5] == pytest.approx([2.0, 0.1], abs=1e-6)
+
+
 def test_size_names_cars_and_people_and_nothing_else() -> None:
     def named(length: float, width: float, height: float) -> ObjectClass:
         return guess_class(np.array([0, 0, 0, length, width, height, 0.0]))[0]
