@@ -38,6 +38,7 @@ class ObstacleConfig:
     view_m: float = 40.0  # as far as the front camera names vehicles ...
     view_side: float = 0.85  # ... within this tangent of straight ahead
     view_score: float = 0.2  # a vehicle there that scores less was seen by the LiDAR alone: clutter, nine times of ten
+    widest_m: float = 3.2  # a nameless box wider than any vehicle is a house or a hedge, whatever its track says
     solid_m: float = 8.0  # what has no class, stands in view and so near ...
     solid_age: int = 10  # ... for so many frames is solid all the same
     margin_m: float = 0.3  # free space beside the car
@@ -97,7 +98,8 @@ def select(tracks: Tracks, vehicle: VehicleModel, config: ObstacleConfig) -> Int
         vehicle_like = (tracks.classes != ObjectClass.PEDESTRIAN) & (tracks.scores < config.view_score)
         grown = np.where(named | fast, tracks.age >= config.weak_age, False) | (distance < config.near_m)
         weak = grown & (tracks.misses <= config.weak_misses) & ~(view & vehicle_like & ~solid)
-        keep = finite & ~inside & (tracks.age >= config.min_age) & (sure | weak) & (distance < config.far_m)
+        scenery = ~named & (tracks.boxes_world_m[:, 3:5].min(1) > config.widest_m)
+        keep = finite & ~inside & ~scenery & (tracks.age >= config.min_age) & (sure | weak) & (distance < config.far_m)
     return np.flatnonzero(keep)
 
 

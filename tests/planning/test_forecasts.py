@@ -12,6 +12,7 @@ from shapely.geometry import box
 from perception.objects import ObjectClass
 from planning.collision import CollisionConfig, _overlap, first_collisions
 from planning.network import Network
+from planning.obstacles import ObstacleConfig, select
 from planning.prediction.constant_turn import ConstantTurn
 from tests.planning.world import MKZ, Actor, Car, Roads, arc, line, steady, still, tracks_of, walker
 
@@ -89,3 +90,22 @@ def test_first_collision_comes_when_the_bumpers_meet() -> None:
     assert 1.3 <= hit_s[0] <= 1.61
     assert row.tolist() == [0.0, -1.0]
     assert math.isinf(hit_s[1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "score", "misses", "age", "believed"),
+    [
+        (ObjectClass.CAR, (4.5, 1.9), 0.7, 0, 10, True),
+        (ObjectClass.CAR, (4.5, 1.9), 0.7, 5, 10, True),  # hidden for half a second
+        (ObjectClass.CAR, (4.5, 1.9), 0.14, 0, 9, False),  # in view of the camera, which does not confirm it
+        (ObjectClass.PEDESTRIAN, (0.5, 0.5), 0.17, 0, 10, True),  # people are given the benefit of the doubt ...
+        (ObjectClass.PEDESTRIAN, (0.5, 0.5), 0.17, 3, 10, False),  # ... while they are seen
+        (ObjectClass.UNKNOWN, (11.8, 10.2), 0.29, 0, 10, False),  # a house
+        (ObjectClass.UNKNOWN, (1.0, 1.0), 0.28, 0, 10, True),
+        (ObjectClass.CAR, (4.5, 1.9), 0.7, 0, 1, False),  # seen once
+    ],
+)
+def test_which_tracks_are_believed(kind, size, score, misses, age, believed) -> None:  # type: ignore[no-untyped-def]
+    seen = tracks(Actor(1, kind, still(25, 3), (*size, 1.6)))
+    seen.scores[0], seen.misses[0], seen.age[0] = score, misses, age
+    assert select(seen, MKZ, ObstacleConfig()).tolist() == ([0] if believed else [])
