@@ -56,7 +56,10 @@ class BareClient:
     def tick(self, count: int) -> None:
         """Advance the world so many ticks, waiting for each."""
         for _ in range(count):
-            self._world.tick()
+            if self._vehicles is None:
+                self._world.tick()
+            else:
+                self._vehicles.tick()
 
     def drive(self, vehicles: int, seed: int) -> int:
         """Put vehicles on the road under the client's traffic manager; how many there was room for."""

@@ -263,7 +263,7 @@ class CarlaSource:
             self._spawn_sensors()
             time.sleep(wait_s)
             names = [mount.name for mount in self._mounts]
-            _, missing = self._inbox.collect(self._world.tick(), names, self._scenario.sim.timeout_s)
+            _, missing = self._inbox.collect(self._tick(), names, self._scenario.sim.timeout_s)
             if not missing:
                 return
             log.warning("sensors %s did not measure in the first tick; subscribing again", ", ".join(missing))
@@ -291,8 +291,11 @@ class CarlaSource:
             self._walkers.step()
         frame = 0
         for _ in range(self._scenario.sim.substeps):
-            frame = self._world.tick()
+            frame = self._tick()
         return frame
+
+    def _tick(self) -> int:
+        return int(self._world.tick()) if self._vehicles is None else self._vehicles.tick()
 
     def _gather(self, frame: int) -> tuple[Frame, Truth | None]:
         due = {mount.name: mount for mount in self._mounts if self._steps % mount.every == 0}

@@ -15,6 +15,7 @@ from perception.frame import FloatArray
 from planning.lanes import LaneGraph
 from sim.scenario import TrafficSpec
 from sim.source.conversion import vector
+from sim.source.watch import TickWatch
 
 if TYPE_CHECKING:
     import carla
@@ -42,6 +43,7 @@ class Vehicles:
         self._client, self._world, self._spec = client, world, spec
         self._rng = np.random.default_rng([seed, 1])
         self._manager: Any = None
+        self._watch: TickWatch | None = None
         self._seed = seed
         self.ids: list[int] = []
 
@@ -54,6 +56,7 @@ class Vehicles:
         port = _free_port()
         self._manager = self._client.get_trafficmanager(port)
         self._manager.set_synchronous_mode(True)
+        self._watch = TickWatch(self._world, port)
         self._manager.set_random_device_seed(self._seed)
         self._manager.set_hybrid_physics_mode(False)
         self._manager.set_global_distance_to_leading_vehicle(self._spec.leading_distance_m)
@@ -102,8 +105,15 @@ class Vehicles:
                     blueprint.set_attribute(name, values[int(self._rng.integers(len(values)))])
         return blueprint
 
+    def tick(self) -> int:
+        """Advance the world by one tick, with an eye on the traffic manager; the number of the new frame."""
+        return int(self._world.tick()) if self._watch is None else self._watch.tick()
+
     def stop(self) -> None:
         """Hand the vehicles back: the traffic manager ends, before its vehicles are destroyed."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         if self._manager is not None:
             self._manager.set_synchronous_mode(False)
             self._manager.shut_down()
