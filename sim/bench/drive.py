@@ -143,14 +143,14 @@ def run(options: BenchOptions, progress: Progress) -> Result:
 def quantities_of(
     simulated_s: float, wall_s: float, stages: Stages, server_s: float, app_s: float, log_mb: float
 ) -> tuple[Quantity, ...]:
-    """Where the wall time of a drive went, from the first question to the source to the last frame.
+    """Where the wall time ``wall_s`` of a drive went, from its first frame to its last.
 
-    The time of the reference units is taken out; the first frame's wait (traffic spawns, the world warms up) stands
-    apart.
+    The time of the reference units is taken out; the wait for the first frame (traffic spawns, the world warms up) is
+    not in it and stands apart.
     """
     frames = len(stages.source_ms)
     setup_s = stages.source_ms[0] * 1e-3
-    driving_s = wall_s - setup_s - sum(stages.reference_ms) * 1e-3
+    driving_s = wall_s - sum(stages.reference_ms) * 1e-3
     source_s = sum(stages.source_ms[1:]) * 1e-3
     top = {
         stage: sum(t.get(stage, 0.0) for t in stages.stage_ms) * 1e-3 for stage in ("perception", "planning", "control")
