@@ -2,9 +2,10 @@
 
 In synchronous mode ``World.tick`` of the 0.9.16 client first waits for the new snapshot and then for one step of each
 of its traffic managers. It tells a manager to begin by setting a flag and notifying a condition without holding its
-lock; a manager that is just about to wait misses that, and the client waits for good: the call has no time limit. It
-was seen on a very busy machine, rarely. Leaving synchronous mode notifies the same condition again, and the step that was missed is made; the manager and the clock stay in step. The client's own call for
-that waits for the sleeper, so it is asked for on the port where a manager serves other clients.
+lock; a manager that is just about to wait misses that, and the client waits for good: the call has no time limit.
+It was seen on a very busy machine, rarely. Leaving synchronous mode notifies the same condition again, and the step
+that was missed is made; the manager and the clock stay in step. The client's own call for that waits for the sleeper,
+so it is asked for on the port where a manager serves other clients.
 """
 
 from __future__ import annotations
