@@ -15,15 +15,16 @@ from sim.server.world.world import SpawnError
 
 log = logging.getLogger(__name__)
 
-METHODS: dict[str, Method] = {
-    **episode.METHODS,
-    **actors.METHODS,
-    **vehicles.METHODS,
-    **lights.METHODS,
-    **registry.METHODS,
-    **queries.METHODS,
-    **batch.METHODS,
+FAMILIES: dict[str, dict[str, Method]] = {
+    "Connection, map, settings, weather": episode.METHODS,
+    "Batches": batch.METHODS,
+    "Actors": actors.METHODS,
+    "Vehicles and walkers": vehicles.METHODS,
+    "Traffic lights": lights.METHODS,
+    "Scenery, debugging, sensors, recorder": queries.METHODS,
+    "Traffic managers": registry.METHODS,
 }
+METHODS: dict[str, Method] = {name: method for family in FAMILIES.values() for name, method in family.items()}
 
 
 def ticks(request: Request) -> bool:

@@ -25,24 +25,43 @@ class UnsupportedError(ValueError):
     """The call exists in CARLA and not here."""
 
 
+class Support(Enum):
+    """How far a call does what CARLA's does."""
+
+    FULL = "as in CARLA"
+    DEVIATES = "with a deviation"
+    INERT = "accepted, without effect"
+    REFUSED = "refused with an error"
+
+
 @dataclass(frozen=True)
 class Method:
-    """One RPC. run gets the session and at least ``arity`` arguments. ticks: it may advance a synchronous world."""
+    """One RPC. run gets the session and at least ``arity`` arguments. ticks: it may advance a synchronous world.
+
+    note says what differs from CARLA; ``docs/compatibility.md`` is made from it.
+    """
 
     answer: Answer
     arity: int
     run: Callable[[Session, Arguments], Any]
     ticks: bool = False
+    support: Support = Support.FULL
+    note: str = ""
 
 
-def value(arity: int, run: Callable[[Session, Arguments], Any]) -> Method:
-    """A call that answers with a value."""
-    return Method(Answer.VALUE, arity, run)
+def value(arity: int, run: Callable[[Session, Arguments], Any], deviation: str = "") -> Method:
+    """A call that answers with a value; deviation says what differs from CARLA, if anything."""
+    return Method(Answer.VALUE, arity, run, False, Support.DEVIATES if deviation else Support.FULL, deviation)
 
 
-def void(arity: int, run: Callable[[Session, Arguments], Any]) -> Method:
-    """A call that answers with success or an error."""
-    return Method(Answer.VOID, arity, run)
+def void(arity: int, run: Callable[[Session, Arguments], Any], deviation: str = "") -> Method:
+    """A call that answers with success or an error; deviation as in ``value``."""
+    return Method(Answer.VOID, arity, run, False, Support.DEVIATES if deviation else Support.FULL, deviation)
+
+
+def inert(arity: int, run: Callable[[Session, Arguments], Any], why: str) -> Method:
+    """A call whose arguments are checked, and which changes nothing that anybody could see; why says the reason."""
+    return Method(Answer.VOID, arity, run, False, Support.INERT, why)
 
 
 def unsupported(answer: Answer, name: str, why: str) -> Method:
@@ -51,4 +70,4 @@ def unsupported(answer: Answer, name: str, why: str) -> Method:
     def run(session: Session, arguments: Arguments) -> Any:
         raise UnsupportedError(f"{name} is not available in this server: {why}")
 
-    return Method(answer, 0, run)
+    return Method(answer, 0, run, False, Support.REFUSED, why)
