@@ -11,13 +11,14 @@ import carla
 import numpy as np
 import numpy.typing as npt
 
-from sim.server.scene.buildings import add_building
+from sim.server.scene.buildings import Building, add_building, open_buildings
 from sim.server.scene.edges import Edges, outer_edges
-from sim.server.scene.furniture import add_lamps, add_walls, place_lamps
+from sim.server.scene.furniture import Lamps, add_lamps, add_walls, open_lamps, open_walls, place_lamps
 from sim.server.scene.ground import OFF_ROAD, Ground
 from sim.server.scene.junctions import level_junctions
 from sim.server.scene.lanes import Lane, read_lanes
 from sim.server.scene.mesh import Mesh
+from sim.server.scene.objects import LightGroup, Lights, ObjectBook
 from sim.server.scene.occupancy import Occupancy
 from sim.server.scene.placement import keep_clear, place_buildings, place_fronts, place_trees, with_hedges
 from sim.server.scene.roads import NOTHING_M, Carriageway, build_crosswalks, build_roads
@@ -25,9 +26,9 @@ from sim.server.scene.signal_shapes import add_signals, add_stop_lines
 from sim.server.scene.signals import read_signals
 from sim.server.scene.spawn import spawn_points
 from sim.server.scene.static import Box, StaticScene
-from sim.server.scene.terrain import Terrain, build_terrain, shape_terrain
+from sim.server.scene.terrain import Terrain, build_terrain, open_terrain, shape_terrain
 from sim.server.scene.triangles import Triangles
-from sim.server.scene.vegetation import build_trees, trunk_boxes
+from sim.server.scene.vegetation import build_trees, open_plants, trunk_boxes
 from sim.server.scene.verge import add_banks, add_bridges
 
 CHUNK_M = 40.0
@@ -45,29 +46,36 @@ def build_scene(name: str, opendrive: str, seed: int = 0) -> StaticScene:
     lanes = level_junctions(read_lanes(carla_map, root))
     if not any(lane.is_driving for lane in lanes):
         raise ValueError(f"map {name!r} has no driving lane; load an OpenDRIVE file whose lanes have type 'driving'")
-    surface = _lay_surface(lanes)
+    book = ObjectBook()
+    surface = _lay_surface(lanes, book)
     ground = surface.ground
     occupancy = Occupancy(lanes)
     placed = read_signals(carla_map, root, surface.carriageway.driving, ground)
     keep_clear(placed, occupancy)
     things = Triangles()
-    signals, poles = add_signals(things, placed)
-    add_stop_lines(things, placed, ground)
+    signals, poles = add_signals(things, placed, book)
+    add_stop_lines(things, placed, ground, book)
     edges = surface.edges.outside_junctions()
-    houses = [add_building(things, house, rng) for house in place_buildings(edges, occupancy, ground, rng)]
+    houses = place_buildings(edges, occupancy, ground, rng)
+    homes = open_buildings(book, houses)
+    walled = [add_building(things, house, owner, rng) for house, owner in zip(houses, homes.tolist(), strict=True)]
     lamps = place_lamps(edges, occupancy, ground)
-    posts = add_lamps(things, lamps)
+    posts = open_lamps(book, lamps)
+    lamp_poles = add_lamps(things, lamps, posts)
     walls, hedges = place_fronts(edges, occupancy, ground, rng)
-    fences = add_walls(things, walls)
+    fences = add_walls(things, walls, open_walls(book, walls))
     trees = with_hedges(place_trees(edges, occupancy, ground, rng), hedges, rng)
-    trunks, crowns, ranges, tree_spheres = build_trees(trees, rng)
-    parts = [*surface.parts, build_crosswalks(carla_map, ground), things.mesh(), trunks]
-    world, chunks, spheres = in_chunks(Mesh.join(parts))
+    plants = open_plants(book, trees)
+    trunks, crowns, ranges, tree_spheres = build_trees(trees, plants, rng)
+    parts = [*surface.parts, *map(_marked, (build_crosswalks(carla_map, ground, book), things, trunks))]
+    world, chunks, spheres, order = in_chunks(Mesh.join([mesh for mesh, _ in parts]))
+    mesh = Mesh.join([world, crowns.mesh()])
+    owner = np.concatenate([np.concatenate([owners for _, owners in parts])[order], crowns.owners()])
     return StaticScene(
         name=name,
         opendrive=opendrive,
         carla_map=carla_map,
-        mesh=Mesh.join([world, crowns]),
+        mesh=mesh,
         chunks=chunks,
         chunk_spheres_m=spheres,
         trees=ranges + np.array([len(world.faces), 0]),
@@ -75,9 +83,31 @@ def build_scene(name: str, opendrive: str, seed: int = 0) -> StaticScene:
         strips=surface.carriageway.strips,
         lamps_m=lamps.lights(),
         signals=signals,
-        obstacles=(*surface.obstacles, *poles, *houses, *posts, *fences, *trunk_boxes(trees)),
+        obstacles=(*surface.obstacles, *poles, *walled, *lamp_poles, *fences, *trunk_boxes(trees, plants)),
         spawn_points=spawn_points(carla_map),
         ground=ground,
+        objects=book.objects(digest, mesh, owner),
+        lights=_lights(lamps, posts, houses, homes),
+    )
+
+
+_Part = tuple[Mesh, npt.NDArray[np.int32]]
+
+
+def _marked(triangles: Triangles) -> _Part:
+    """A mesh and the object of each of its faces."""
+    return triangles.mesh(), triangles.owners()
+
+
+def _lights(
+    lamps: Lamps, posts: npt.NDArray[np.int32], houses: Sequence[Building], homes: npt.NDArray[np.int32]
+) -> Lights:
+    """Street lamps at their luminaires, then the windows of each building at its door."""
+    doors = np.array([(*house.centre_m, house.ground_m) for house in houses], np.float64).reshape(-1, 3)
+    return Lights(
+        np.concatenate([lamps.heads_m(), doors]),
+        np.repeat(np.array([LightGroup.STREET, LightGroup.BUILDING], np.uint8), [len(posts), len(homes)]),
+        np.concatenate([posts, homes]),
     )
 
 
@@ -88,25 +118,26 @@ class _Surface:
     carriageway: Carriageway
     ground: Ground
     edges: Edges
-    parts: tuple[Mesh, ...]
+    parts: tuple[_Part, ...]
     obstacles: tuple[Box, ...]
 
 
-def _lay_surface(lanes: Sequence[Lane]) -> _Surface:
-    carriageway = build_roads(lanes)
+def _lay_surface(lanes: Sequence[Lane], book: ObjectBook) -> _Surface:
+    carriageway = build_roads(lanes, book)
     terrain = shape_terrain(lanes)
     nothing = Terrain(np.full((2, 2), NOTHING_M), (0.0, 0.0), 1.0)
     edges = outer_edges(lanes, _ground(nothing, carriageway))
     land = _ground(terrain)
     banks, bridges = Triangles(), Triangles()
-    add_banks(banks, edges, land)
-    obstacles = add_bridges(bridges, edges, lanes, land, carriageway.driving)
-    bank = banks.mesh()
+    landscape = open_terrain(book, terrain)
+    add_banks(banks, edges, land, landscape)
+    obstacles = add_bridges(bridges, edges, lanes, land, carriageway.driving, book)
+    bank = _marked(banks)
     return _Surface(
         carriageway,
-        _ground(terrain, carriageway, bank),
+        _ground(terrain, carriageway, bank[0]),
         edges,
-        (build_terrain(terrain), carriageway.mesh, bank, bridges.mesh()),
+        (_marked(build_terrain(terrain, landscape)), (carriageway.mesh, carriageway.owner), bank, _marked(bridges)),
         tuple(obstacles),
     )
 
@@ -134,8 +165,8 @@ def _ground(terrain: Terrain, carriageway: Carriageway | None = None, banks: Mes
     )
 
 
-def in_chunks(mesh: Mesh) -> tuple[Mesh, npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """The mesh with its faces ordered by ``CHUNK_M`` squares, their (first face, count) and bounding spheres."""
+def in_chunks(mesh: Mesh) -> tuple[Mesh, npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """The mesh with its faces ordered by ``CHUNK_M`` squares, their (first face, count), spheres, the order."""
     corner = mesh.vertices_m[mesh.faces]  # (f, 3, 3)
     centre = corner.mean(axis=1)
     square = np.floor(centre[:, :2] / CHUNK_M).astype(np.int64)
@@ -151,4 +182,4 @@ def in_chunks(mesh: Mesh) -> tuple[Mesh, npt.NDArray[np.int64], npt.NDArray[np.f
     middle = (low + high) / 2.0
     radius = np.linalg.norm(high - low, axis=1) / 2.0
     ordered = Mesh(mesh.vertices_m, mesh.normals, mesh.uvw, mesh.faces[order], mesh.material[order], mesh.param[order])
-    return ordered, np.stack([first, count], axis=1), np.column_stack([middle, radius]).astype(np.float32)
+    return ordered, np.stack([first, count], axis=1), np.column_stack([middle, radius]).astype(np.float32), order

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.server.scene.mesh import Material, Tag
+from sim.server.scene.objects import Layer, ObjectBook
 from sim.server.scene.static import Box
 from sim.server.scene.triangles import Triangles
 
@@ -41,28 +43,35 @@ def draw_height(rng: np.random.Generator) -> float:
     return STOREY_M * float(rng.choice(STOREYS, p=STOREY_SHARE))
 
 
-def add_building(triangles: Triangles, building: Building, rng: np.random.Generator) -> Box:
-    """Walls, roof and what stands on it. Returns the box of the walls."""
+def open_buildings(book: ObjectBook, buildings: Sequence[Building]) -> npt.NDArray[np.int32]:
+    """An object for each building (n,): houses, and blocks of flats."""
+    names = [f"BP_{'House' if b.height_m < GABLE_UP_TO_M else 'Apartment'}_{k}_SM_0" for k, b in enumerate(buildings)]
+    foot = np.array([(*b.centre_m, b.ground_m) for b in buildings], np.float64).reshape(-1, 3)
+    return book.add(names, Tag.BUILDINGS, Layer.BUILDINGS, foot, np.array([b.yaw_rad for b in buildings]))
+
+
+def add_building(triangles: Triangles, building: Building, owner: int, rng: np.random.Generator) -> Box:
+    """Walls, roof and what stands on it, all of the object ``owner``. Returns the box of the walls."""
     wide, deep = building.half_m
     bottom = building.ground_m - FOUNDATION_M
     top = building.ground_m + building.height_m
-    _add_walls(triangles, building, (0.0, 0.0), building.half_m, bottom, top)
+    _add_walls(triangles, building, owner, (0.0, 0.0), building.half_m, bottom, top)
     low = building.height_m < GABLE_UP_TO_M
     kind = rng.random()
     if low and kind < 0.7:
-        _add_pitched_roof(triangles, building, top, float(rng.uniform(1.8, 3.2)), hipped=kind < 0.3)
+        _add_pitched_roof(triangles, building, owner, top, float(rng.uniform(1.8, 3.2)), hipped=kind < 0.3)
     else:
-        _add_slab(triangles, building, (0.0, 0.0), building.half_m, top)
+        _add_slab(triangles, building, owner, (0.0, 0.0), building.half_m, top)
         if not low and kind < 0.35 and min(wide, deep) > 5.0:
             upper = (wide * float(rng.uniform(0.45, 0.75)), deep * float(rng.uniform(0.5, 0.8)))
             shift = (float(rng.uniform(-1.0, 1.0)) * (wide - upper[0]), deep - upper[1])
-            _add_walls(triangles, building, shift, upper, top, top + STOREY_M)
-            _add_slab(triangles, building, shift, upper, top + STOREY_M)
+            _add_walls(triangles, building, owner, shift, upper, top, top + STOREY_M)
+            _add_slab(triangles, building, owner, shift, upper, top + STOREY_M)
         else:
-            _add_roof_boxes(triangles, building, top + PARAPET_M, rng)
+            _add_roof_boxes(triangles, building, owner, top + PARAPET_M, rng)
     x, y = building.centre_m
     half_height = (top - bottom) / 2.0
-    return Box((x, y, bottom + half_height), (wide, deep, half_height), building.yaw_rad, int(Tag.BUILDINGS))
+    return Box((x, y, bottom + half_height), (wide, deep, half_height), building.yaw_rad, int(Tag.BUILDINGS), owner)
 
 
 def _place(building: Building, local: Array) -> Array:
@@ -83,6 +92,7 @@ def _turn(building: Building, normals: Array) -> Array:
 def _add_walls(
     triangles: Triangles,
     building: Building,
+    owner: int,
     shift: tuple[float, float],
     half: tuple[float, float],
     low: float,
@@ -98,28 +108,35 @@ def _add_walls(
     uvw[:, [1, 2], 0] = np.linalg.norm(following - corner, axis=1)[:, None]
     uvw[:, :, 1] = quads[:, :, 2] - building.ground_m
     normals = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
-    triangles.add_quads(_place(building, quads), _turn(building, normals), uvw, Material.FACADE, building.seed)
+    triangles.add_quads(_place(building, quads), _turn(building, normals), uvw, Material.FACADE, building.seed, owner)
 
 
 def _add_slab(
-    triangles: Triangles, building: Building, shift: tuple[float, float], half: tuple[float, float], top: float
+    triangles: Triangles,
+    building: Building,
+    owner: int,
+    shift: tuple[float, float],
+    half: tuple[float, float],
+    top: float,
 ) -> None:
     """A flat roof with its coping."""
     centre = _place(building, np.array([[*shift, top + PARAPET_M / 2.0]]))
     size = (half[0] + 0.25, half[1] + 0.25, PARAPET_M / 2.0)
-    triangles.add_boxes(centre, size, building.yaw_rad, Material.CONCRETE, building.seed)
+    triangles.add_boxes(centre, size, building.yaw_rad, Material.CONCRETE, building.seed, owner)
 
 
-def _add_roof_boxes(triangles: Triangles, building: Building, top: float, rng: np.random.Generator) -> None:
+def _add_roof_boxes(triangles: Triangles, building: Building, owner: int, top: float, rng: np.random.Generator) -> None:
     """Stair heads and air conditioning."""
     count = int(rng.integers(1, 4))
     half = np.stack([rng.uniform(0.6, 1.8, count), rng.uniform(0.6, 1.5, count), rng.uniform(0.4, 1.3, count)], axis=1)
     room = np.maximum(np.array(building.half_m) - half[:, :2] - 0.8, 0.0)
     local = np.concatenate([rng.uniform(-1.0, 1.0, (count, 2)) * room, top + half[:, 2:]], axis=1)
-    triangles.add_boxes(_place(building, local), half, building.yaw_rad, Material.CONCRETE, building.seed)
+    triangles.add_boxes(_place(building, local), half, building.yaw_rad, Material.CONCRETE, building.seed, owner)
 
 
-def _add_pitched_roof(triangles: Triangles, building: Building, top: float, rise: float, hipped: bool) -> None:
+def _add_pitched_roof(
+    triangles: Triangles, building: Building, owner: int, top: float, rise: float, hipped: bool
+) -> None:
     """Two long slopes; the ends are gables in the wall's material or, hipped, slopes, too."""
     wide, deep = building.half_m[0] + EAVES_M, building.half_m[1] + EAVES_M
     across = wide < deep  # the ridge follows the longer side
@@ -143,8 +160,12 @@ def _add_pitched_roof(triangles: Triangles, building: Building, top: float, rise
         if across:  # turn the roof by 90 degrees
             points, unit = points[:, [1, 0, 2]] * (-1.0, 1.0, 1.0), unit[[1, 0, 2]] * (-1.0, 1.0, 1.0)
         material = Material.CONCRETE if gable else Material.ROOF
-        triangles.add_quads(_place(building, points)[None], _turn(building, unit[None]), uvw, material, building.seed)
+        triangles.add_quads(
+            _place(building, points)[None], _turn(building, unit[None]), uvw, material, building.seed, owner
+        )
     under = corner.copy()
     if across:
         under = under[:, [1, 0, 2]] * (-1.0, 1.0, 1.0)
-    triangles.add_quads(_place(building, under)[None], [[0.0, 0.0, -1.0]], under, Material.CONCRETE, building.seed)
+    triangles.add_quads(
+        _place(building, under)[None], [[0.0, 0.0, -1.0]], under, Material.CONCRETE, building.seed, owner
+    )

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sim.server.scene.edges import Edges
 from sim.server.scene.ground import Ground
 from sim.server.scene.mesh import Material, Tag
+from sim.server.scene.objects import Layer, ObjectBook
 from sim.server.scene.occupancy import Occupancy, rectangle
 from sim.server.scene.placement import Fronts
 from sim.server.scene.static import Box
@@ -81,34 +82,49 @@ def _is_taken(occupancy: Occupancy, spot: Array, town: bool) -> bool:
     return not town and not occupancy.is_free(around)
 
 
-def add_lamps(triangles: Triangles, lamps: Lamps) -> list[Box]:
-    """Poles, arms and luminaires. Returns the poles as obstacles."""
+def open_lamps(book: ObjectBook, lamps: Lamps) -> npt.NDArray[np.int32]:
+    """An object for each street lamp (n,); its x axis points to the road."""
+    yaw = np.arctan2(lamps.inward[:, 1], lamps.inward[:, 0])
+    names = book.number("BP_StreetLight", len(yaw))
+    return book.add(names, Tag.POLES, Layer.STREET_LIGHTS, lamps.foot_m, yaw)
+
+
+def open_walls(book: ObjectBook, walls: Fronts) -> npt.NDArray[np.int32]:
+    """An object for each piece of garden wall (n,)."""
+    names = book.number("SM_GardenWall", len(walls.yaw_rad))
+    return book.add(names, Tag.WALLS, Layer.WALLS, walls.foot_m, walls.yaw_rad)
+
+
+def add_lamps(triangles: Triangles, lamps: Lamps, owners: npt.NDArray[np.int32]) -> list[Box]:
+    """Poles, arms and luminaires of the objects ``owners (n,)``. Returns the poles as obstacles."""
     up = np.array([0.0, 0.0, 1.0])
     top = lamps.foot_m + up * LAMP_HEIGHT_M
     heads = lamps.heads_m()
-    triangles.add_cylinders(lamps.foot_m - 0.3 * up, top, LAMP_RADIUS_M, Material.POLE)
-    triangles.add_cylinders(top, heads, (0.05, 0.035), Material.POLE, 6)
+    triangles.add_cylinders(lamps.foot_m - 0.3 * up, top, LAMP_RADIUS_M, Material.POLE, owner=owners)
+    triangles.add_cylinders(top, heads, (0.05, 0.035), Material.POLE, 6, owner=owners)
     yaw = np.arctan2(lamps.inward[:, 1], lamps.inward[:, 0])
-    triangles.add_boxes(heads + 0.02 * up, (0.36, 0.14, 0.06), yaw, Material.POLE)
-    triangles.add_boxes(heads - 0.05 * up, (0.28, 0.11, 0.015), yaw, Material.STREET_LAMP)
+    triangles.add_boxes(heads + 0.02 * up, (0.36, 0.14, 0.06), yaw, Material.POLE, owner=owners)
+    triangles.add_boxes(heads - 0.05 * up, (0.28, 0.11, 0.015), yaw, Material.STREET_LAMP, owner=owners)
     half = LAMP_HEIGHT_M / 2.0
     return [
-        Box((x, y, z + half), (LAMP_RADIUS_M[0], LAMP_RADIUS_M[0], half), 0.0, int(Tag.POLES))
-        for x, y, z in lamps.foot_m.tolist()
+        Box((x, y, z + half), (LAMP_RADIUS_M[0], LAMP_RADIUS_M[0], half), 0.0, int(Tag.POLES), owner)
+        for (x, y, z), owner in zip(lamps.foot_m.tolist(), owners.tolist(), strict=True)
     ]
 
 
-def add_walls(triangles: Triangles, walls: Fronts) -> list[Box]:
-    """Low garden walls with a coping. Returns them as obstacles."""
+def add_walls(triangles: Triangles, walls: Fronts, owners: npt.NDArray[np.int32]) -> list[Box]:
+    """Low garden walls with a coping, the objects ``owners (n,)``. Returns them as obstacles."""
     if len(walls.yaw_rad) == 0:
         return []
     up = np.array([0.0, 0.0, 1.0])
     half = np.array(WALL_HALF_M)
     half[2] = WALL_HALF_M[2] + WALL_FOOT_M / 2.0
-    triangles.add_boxes(walls.foot_m + (WALL_HALF_M[2] - WALL_FOOT_M / 2.0) * up, half, walls.yaw_rad, Material.WALL)
+    middle = walls.foot_m + (WALL_HALF_M[2] - WALL_FOOT_M / 2.0) * up
+    triangles.add_boxes(middle, half, walls.yaw_rad, Material.WALL, owner=owners)
     coping = (WALL_HALF_M[0], WALL_HALF_M[1] + 0.04, 0.03)
-    triangles.add_boxes(walls.foot_m + (2.0 * WALL_HALF_M[2] + 0.03) * up, coping, walls.yaw_rad, Material.CONCRETE)
+    top = walls.foot_m + (2.0 * WALL_HALF_M[2] + 0.03) * up
+    triangles.add_boxes(top, coping, walls.yaw_rad, Material.WALL, owner=owners)
     return [
-        Box((x, y, z + WALL_HALF_M[2]), WALL_HALF_M, yaw, int(Tag.WALLS))
-        for (x, y, z), yaw in zip(walls.foot_m.tolist(), walls.yaw_rad.tolist(), strict=True)
+        Box((x, y, z + WALL_HALF_M[2]), WALL_HALF_M, yaw, int(Tag.WALLS), owner)
+        for (x, y, z), yaw, owner in zip(walls.foot_m.tolist(), walls.yaw_rad.tolist(), owners.tolist(), strict=True)
     ]

@@ -6,7 +6,7 @@ half a metre, which no carriageway has, and leave open what lies between turning
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -75,8 +75,11 @@ def _levelled(lane: Lane, tree: cKDTree, points: Array) -> Lane:
     return replace(lane, left_m=edges[0], right_m=edges[1])
 
 
-def add_fillings(triangles: Triangles, lanes: Sequence[Lane], strip: int) -> None:
-    """Pave the gaps of every junction; ``strip`` is the marking strip (no marks) that their faces name."""
+def add_fillings(triangles: Triangles, lanes: Sequence[Lane], strip: int, owner_of_road: Mapping[int, int]) -> None:
+    """Pave the gaps of every junction; ``strip`` is the marking strip (no marks) that their faces name.
+
+    They belong to the object of the junction's first road.
+    """
     members: dict[int, list[Lane]] = {}
     for lane in lanes:
         if lane.junction >= 0 and lane.kind not in RAISED_KINDS:
@@ -88,10 +91,12 @@ def add_fillings(triangles: Triangles, lanes: Sequence[Lane], strip: int) -> Non
         gaps = shapely.difference(closed, paved)
         parts = [part for part in shapely.get_parts(gaps) if part.area > SMALLEST_M2]
         if parts:
-            _add_parts(triangles, parts, group, strip)
+            _add_parts(triangles, parts, group, strip, owner_of_road[group[0].road])
 
 
-def _add_parts(triangles: Triangles, parts: Sequence[shapely.Polygon], group: Sequence[Lane], strip: int) -> None:
+def _add_parts(
+    triangles: Triangles, parts: Sequence[shapely.Polygon], group: Sequence[Lane], strip: int, owner: int
+) -> None:
     edges = np.concatenate([np.concatenate([lane.left_m, lane.right_m]) for lane in group])
     tree = cKDTree(edges[:, :2])
     corners: list[Array] = []
@@ -108,4 +113,4 @@ def _add_parts(triangles: Triangles, parts: Sequence[shapely.Polygon], group: Se
     vertex = np.column_stack([level, height])
     far = np.full((len(vertex), 3), 2.0)  # two metres from either edge: wherever marks would be, there is none
     far[:, 0] = 0.0
-    triangles.add(vertex, (0.0, 0.0, 1.0), far, np.arange(len(vertex)).reshape(-1, 3), Material.ROAD, strip)
+    triangles.add(vertex, (0.0, 0.0, 1.0), far, np.arange(len(vertex)).reshape(-1, 3), Material.ROAD, strip, owner)

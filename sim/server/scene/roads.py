@@ -12,7 +12,8 @@ import numpy.typing as npt
 from sim.server.scene.ground import ROAD, SIDEWALK, Ground
 from sim.server.scene.junctions import add_fillings
 from sim.server.scene.lanes import NO_MARK, RAISED_KINDS, STRAIGHT_STEP_M, Lane, resampled
-from sim.server.scene.mesh import Material, Mesh
+from sim.server.scene.mesh import Material, Mesh, Tag
+from sim.server.scene.objects import Layer, ObjectBook
 from sim.server.scene.static import STRIP_DTYPE
 from sim.server.scene.triangles import Triangles
 
@@ -48,6 +49,7 @@ class Carriageway:
     """
 
     mesh: Mesh
+    owner: npt.NDArray[np.int32]  # (f,) object of each face
     strips: npt.NDArray[Any]
     solid_faces: npt.NDArray[np.int64]
     kinds: npt.NDArray[np.uint8]
@@ -58,21 +60,32 @@ NOTHING_M = -1e6
 """Height of the terrain of ``Carriageway.driving``: no driving lane there."""
 
 
-def build_roads(lanes: Sequence[Lane]) -> Carriageway:
+def build_roads(lanes: Sequence[Lane], book: ObjectBook) -> Carriageway:
     """Triangles of all lanes, of which sidewalks are cut where they cross driving lanes."""
     triangles = Triangles()
-    strips = _add_lanes(triangles, [lane for lane in lanes if lane.kind not in RAISED_KINDS])
+    paved = [lane for lane in lanes if lane.kind not in RAISED_KINDS]
+    raised = [lane for lane in lanes if lane.kind in RAISED_KINDS]
+    owner_of_road = _open_objects(book, paved, "Road_Road", Tag.ROADS)
+    strips = _add_lanes(triangles, paved, owner_of_road)
     strips.append((*NO_MARK, *NO_MARK, False, True))
-    add_fillings(triangles, lanes, len(strips) - 1)
+    add_fillings(triangles, lanes, len(strips) - 1, owner_of_road)
     road_faces = len(triangles.mesh().faces)
     driving = driving_surface(lanes)
-    for lane in lanes:
-        if lane.kind in RAISED_KINDS:
-            _add_raised(triangles, lane, driving)
+    owner_of_side = _open_objects(book, raised, "Road_Sidewalk", Tag.SIDEWALKS)
+    for lane in raised:
+        _add_raised(triangles, lane, driving, owner_of_side[lane.road])
     mesh = triangles.mesh()
     solid = np.flatnonzero(mesh.material != Material.KERB)
     kinds = np.where(solid < road_faces, ROAD, SIDEWALK).astype(np.uint8)
-    return Carriageway(mesh, np.array(strips, STRIP_DTYPE), solid, kinds, driving)
+    return Carriageway(mesh, triangles.owners(), np.array(strips, STRIP_DTYPE), solid, kinds, driving)
+
+
+def _open_objects(book: ObjectBook, lanes: Sequence[Lane], stem: str, tag: Tag) -> dict[int, int]:
+    """An object for what each road has of a kind; by road id."""
+    first = {lane.road: lane.centre_m[0] for lane in reversed(lanes)}
+    names = [f"{stem}_{road}_SM_0" for road in first]
+    numbers = book.add(names, tag, Layer.NONE, np.array(list(first.values())).reshape(-1, 3))
+    return dict(zip(first, numbers.tolist(), strict=True))
 
 
 def driving_surface(lanes: Sequence[Lane]) -> Ground:
@@ -109,10 +122,10 @@ def _edge_uvw(s_m: Array, width_m: Array) -> Array:
     return uvw
 
 
-def _add_lanes(triangles: Triangles, lanes: Sequence[Lane]) -> list[tuple[Any, ...]]:
+def _add_lanes(triangles: Triangles, lanes: Sequence[Lane], owner_of_road: dict[int, int]) -> list[tuple[Any, ...]]:
     """All carriageways as one batch of ribbons; returns the rows of the strip table, one per ribbon."""
     strips: list[tuple[Any, ...]] = []
-    left, right, uvw, ribbon = [], [], [], []
+    left, right, uvw, ribbon, owners = [], [], [], [], []
     for lane in lanes:
         coordinates = _edge_uvw(lane.s_m, lane.width_m)
         for first, last, left_mark, right_mark in lane.marks:
@@ -124,15 +137,16 @@ def _add_lanes(triangles: Triangles, lanes: Sequence[Lane]) -> list[tuple[Any, .
             right.append(lane.right_m[part] + up)
             uvw.append(coordinates[part])
             ribbon.append(np.full(last + 1 - first, len(strips)))
+            owners.append(owner_of_road[lane.road])
             strips.append((*left_mark, *right_mark, lane.is_driving, lane.junction >= 0))
     if strips:
         number, rows = np.concatenate(ribbon), np.arange(len(strips))
         edges = np.concatenate(left), np.concatenate(right)
-        triangles.add_ribbons(*edges, np.concatenate(uvw), number, Material.ROAD, rows)
+        triangles.add_ribbons(*edges, np.concatenate(uvw), number, Material.ROAD, rows, owners)
     return strips
 
 
-def _add_raised(triangles: Triangles, lane: Lane, driving: Ground) -> None:
+def _add_raised(triangles: Triangles, lane: Lane, driving: Ground, owner: int) -> None:
     """A sidewalk or median with its kerbs, without the pieces that lie on driving lanes."""
     s, left, right, wide_enough = _trim(resampled(lane, SIDEWALK_PIECE_M), driving)
     keep = wide_enough[:-1] & wide_enough[1:]
@@ -144,8 +158,8 @@ def _add_raised(triangles: Triangles, lane: Lane, driving: Ground) -> None:
         uvw[:, :, 2] = 0.0
         # the top of a kerb lane carries a foot like a sidewalk, and must not be mistaken for a kerb's face
         top_material = Material.SIDEWALK if top is Material.KERB else top
-        triangles.add_ribbons(a + up, b + up, uvw, np.zeros(len(a), np.int64), top_material, 0)
-        _add_kerb(triangles, np.concatenate([a, b[::-1], a[:1]]), up)
+        triangles.add_ribbons(a + up, b + up, uvw, np.zeros(len(a), np.int64), top_material, 0, owner)
+        _add_kerb(triangles, np.concatenate([a, b[::-1], a[:1]]), up, owner)
 
 
 def _trim(lane: Lane, driving: Ground) -> tuple[Array, Array, Array, npt.NDArray[np.bool_]]:
@@ -177,7 +191,7 @@ def _thinned(left: Array, right: Array, s: Array) -> tuple[Array, Array, Array]:
     return left[keep], right[keep], s[keep]
 
 
-def _add_kerb(triangles: Triangles, outline: Array, up: Array) -> None:
+def _add_kerb(triangles: Triangles, outline: Array, up: Array, owner: int) -> None:
     """Vertical faces along a closed outline (n, 3), facing outwards whichever way it runs."""
     a, b = outline[:-1], outline[1:]
     along = b - a
@@ -194,7 +208,7 @@ def _add_kerb(triangles: Triangles, outline: Array, up: Array) -> None:
     uvw[:, [0, 3], 0] = distance[:-1, None]
     uvw[:, [1, 2], 0] = distance[1:, None]
     uvw[:, 2:, 1] = KERB_HEIGHT_M + KERB_FOOT_M
-    triangles.add_quads(corners, normal if area > 0 else -normal, uvw, Material.KERB)
+    triangles.add_quads(corners, normal if area > 0 else -normal, uvw, Material.KERB, owner=owner)
 
 
 def _runs(keep: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -204,22 +218,27 @@ def _runs(keep: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     return list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))
 
 
-def build_crosswalks(carla_map: Any, ground: Ground) -> Mesh:
+def build_crosswalks(carla_map: Any, ground: Ground, book: ObjectBook) -> Triangles:
     """Zebra crossings from the map's crosswalk objects, laid on the ground."""
     triangles = Triangles()
     loop: list[tuple[float, float, float]] = []
+    count = 0
     for location in carla_map.get_crosswalks():
         point = (location.x, location.y, location.z)
         if loop and np.allclose(point, loop[0], atol=0.01):  # CARLA closes every polygon with its first point
             if len(loop) >= 4:
-                _add_crosswalk(triangles, np.array(loop[:4]), ground)
+                corners = np.array(loop[:4])
+                name = [f"Road_Crosswalk_{count}_SM_0"]
+                owner = int(book.add(name, Tag.ROAD_LINES, Layer.NONE, corners.mean(axis=0))[0])
+                _add_crosswalk(triangles, corners, ground, owner)
+                count += 1
             loop = []
         else:
             loop.append(point)
-    return triangles.mesh()
+    return triangles
 
 
-def _add_crosswalk(triangles: Triangles, corners: Array, ground: Ground) -> None:
+def _add_crosswalk(triangles: Triangles, corners: Array, ground: Ground, owner: int) -> None:
     """A grid of small quads follows the crown of the road; x of uvw runs along the longer side."""
     if np.linalg.norm(corners[1] - corners[0]) < np.linalg.norm(corners[3] - corners[0]):
         corners = np.roll(corners, -1, axis=0)
@@ -236,4 +255,4 @@ def _add_crosswalk(triangles: Triangles, corners: Array, ground: Ground) -> None
     i = (np.arange(2)[:, None] * (columns + 1) + np.arange(columns)).ravel()
     row = columns + 1
     faces = np.concatenate([np.stack([i, i + 1, i + row + 1], 1), np.stack([i, i + row + 1, i + row], 1)])
-    triangles.add(point.reshape(-1, 3), (0.0, 0.0, 1.0), uvw.reshape(-1, 3), faces, Material.CROSSWALK)
+    triangles.add(point.reshape(-1, 3), (0.0, 0.0, 1.0), uvw.reshape(-1, 3), faces, Material.CROSSWALK, owner=owner)

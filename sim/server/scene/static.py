@@ -6,13 +6,14 @@ scene seed. Coordinates are CARLA's world (left-handed, metres, z up), angles ra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.server.scene.mesh import Mesh
+from sim.server.scene.objects import NO_OWNER, Lights, Objects, no_lights, no_objects
 
 if TYPE_CHECKING:
     from sim.server.scene.ground import Ground
@@ -48,6 +49,10 @@ class Signal:
     lamp_boxes: npt.NDArray[np.float64]  # (k, 7) x y z centre, half sizes x y z, yaw: heads of a light, world
     stop_points_m: npt.NDArray[np.float64]  # (k, 3) centre of each stop line, on the lane it stops
     affected_lanes: tuple[tuple[int, int], ...]  # (road id, lane id) that must obey it
+    # (k, 7) x y z centre, half sizes x y z, yaw of the traffic: a vehicle whose front is in such a box obeys; world
+    effect_boxes: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 7)))
+    # (n, 4) x y z radius: who stops or yields here waits until nobody else is in these places
+    clear_area_m: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 4)))
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Box:
     half_m: tuple[float, float, float]
     yaw_rad: float
     tag: int  # sim.server.scene.mesh.Tag
+    owner: int = NO_OWNER  # object that it belongs to: gone when that is switched off
 
 
 @dataclass(frozen=True)
@@ -79,3 +85,5 @@ class StaticScene:
     obstacles: tuple[Box, ...]  # buildings, trunks, poles, walls, guard rails
     spawn_points: npt.NDArray[np.float64]  # (n, 6) x y z pitch yaw roll, recommended for vehicles
     ground: Ground
+    objects: Objects = field(default_factory=no_objects)
+    lights: Lights = field(default_factory=no_lights)

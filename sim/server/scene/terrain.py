@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from sim.server.scene.lanes import Lane
-from sim.server.scene.mesh import Material, Mesh
+from sim.server.scene.mesh import Material, Tag
+from sim.server.scene.objects import Layer, ObjectBook
 from sim.server.scene.triangles import Triangles
 
 Array = npt.NDArray[np.float64]
@@ -73,7 +74,13 @@ def _dense_points(lanes: Sequence[Lane]) -> Array:
     return np.concatenate(parts)
 
 
-def build_terrain(terrain: Terrain) -> Mesh:
+def open_terrain(book: ObjectBook, terrain: Terrain) -> int:
+    """The object of the land and of the banks beside roads."""
+    place = (*terrain.origin_m, float(terrain.heights_m[0, 0]))
+    return int(book.add(["Landscape_0"], Tag.TERRAIN, Layer.GROUND, [place])[0])
+
+
+def build_terrain(terrain: Terrain, owner: int) -> Triangles:
     """The height field's triangles (split as ``ground.terrain_at`` reads them) and the apron around it."""
     heights, cell = terrain.heights_m, terrain.cell_m
     rows, columns = heights.shape
@@ -86,7 +93,7 @@ def build_terrain(terrain: Terrain) -> Mesh:
     faces = np.concatenate([np.stack([i, i + 1, i + columns + 1], 1), np.stack([i, i + columns + 1, i + columns], 1)])
     triangles = Triangles()
     flat = vertices.reshape(-1, 3)
-    triangles.add(flat, normals.reshape(-1, 3), flat, faces, Material.GRASS)
+    triangles.add(flat, normals.reshape(-1, 3), flat, faces, Material.GRASS, owner=owner)
     edge = np.concatenate([vertices[0, :-1], vertices[:-1, -1], vertices[-1, :0:-1], vertices[:0:-1, 0]])
     following = np.roll(edge, -1, axis=0)
     centre = np.array([x.mean(), y.mean(), 0.0])
@@ -95,5 +102,5 @@ def build_terrain(terrain: Terrain) -> Mesh:
     corners = np.stack(
         [edge, following, (following - centre) * scale + centre, (edge - centre) * scale + centre], axis=1
     )
-    triangles.add_quads(corners, np.tile([0.0, 0.0, 1.0], (len(corners), 1)), corners, Material.GRASS)
-    return triangles.mesh()
+    triangles.add_quads(corners, np.tile([0.0, 0.0, 1.0], (len(corners), 1)), corners, Material.GRASS, owner=owner)
+    return triangles

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.server.scene.mesh import Material, Mesh
+from sim.server.scene.objects import NO_OWNER
 
 Array = npt.NDArray[np.float64]
 
@@ -30,6 +31,7 @@ class Triangles:
 
     def __init__(self) -> None:
         self._parts: list[tuple[Any, ...]] = []
+        self._owners: list[npt.NDArray[np.int32]] = []
         self._vertices = 0
 
     def add(
@@ -40,8 +42,9 @@ class Triangles:
         faces: npt.ArrayLike,
         material: Material,
         param: npt.ArrayLike = 0,
+        owner: npt.ArrayLike = NO_OWNER,
     ) -> None:
-        """Append vertices (n, 3), normals and uvw (n, 3) or (3,), faces (m, 3) into them, param () or (m,)."""
+        """Append vertices (n, 3), normals and uvw (n, 3) or (3,), faces (m, 3), param and owner () or (m,)."""
         vertex = np.asarray(vertices_m, np.float32).reshape(-1, 3)
         face = np.asarray(faces, np.int64).reshape(-1, 3)
         if len(face) == 0:
@@ -56,20 +59,28 @@ class Triangles:
                 np.broadcast_to(np.asarray(param, np.int32), len(face)),
             )
         )
+        self._owners.append(np.broadcast_to(np.asarray(owner, np.int32), len(face)))
         self._vertices += len(vertex)
 
     def add_quads(
-        self, corners_m: npt.ArrayLike, normals: npt.ArrayLike, uvw: npt.ArrayLike, material: Material, param: Any = 0
+        self,
+        corners_m: npt.ArrayLike,
+        normals: npt.ArrayLike,
+        uvw: npt.ArrayLike,
+        material: Material,
+        param: Any = 0,
+        owner: Any = NO_OWNER,
     ) -> None:
-        """Append quads: corners (q, 4, 3) in order around, normals (q, 3), uvw (q, 4, 3) or (3,), param () or (q,)."""
+        """Append quads: corners (q, 4, 3) in order around, normals (q, 3), uvw (q, 4, 3) or (3,), param and
+        owner () or (q,)."""
         corner = np.asarray(corners_m, np.float32).reshape(-1, 4, 3)
         count = len(corner)
         normal = np.repeat(np.broadcast_to(np.asarray(normals, np.float32), (count, 3)), 4, axis=0)
         coordinate = np.asarray(uvw, np.float32)
         if coordinate.ndim > 1:
             coordinate = np.broadcast_to(coordinate, (count, 4, 3)).reshape(-1, 3)
-        params = np.repeat(np.broadcast_to(np.asarray(param, np.int32), count), 2)
-        self.add(corner.reshape(-1, 3), normal, coordinate, quad_faces(count), material, params)
+        params, owners = (np.repeat(_each(number, count), 2) for number in (param, owner))
+        self.add(corner.reshape(-1, 3), normal, coordinate, quad_faces(count), material, params, owners)
 
     def add_boxes(
         self,
@@ -78,8 +89,9 @@ class Triangles:
         yaw_rad: npt.ArrayLike,
         material: Material,
         param: Any = 0,
+        owner: Any = NO_OWNER,
     ) -> None:
-        """Append upright boxes: centres, half sizes (b, 3), yaw (b,), param () or (b,). uvw = metres on each side."""
+        """Append upright boxes: centres, half sizes (b, 3), yaw (b,), param, owner () or (b,); uvw in metres."""
         centre = np.asarray(centres_m, np.float64).reshape(-1, 3)
         half = np.broadcast_to(np.asarray(half_m, np.float64), centre.shape)
         count = len(centre)
@@ -94,8 +106,8 @@ class Triangles:
         uvw[..., 0] = size_across[..., None] * (signs[:, 0] > 0)
         uvw[..., 1] = size_up[..., None] * (signs[:, 1] > 0)
         normals = np.einsum("bij,sj->bsi", turn, normal).reshape(-1, 3)
-        params = np.repeat(np.broadcast_to(np.asarray(param, np.int32), count), 6)
-        self.add_quads(corner.reshape(-1, 4, 3), normals, uvw.reshape(-1, 4, 3), material, params)
+        params, owners = (np.repeat(_each(number, count), 6) for number in (param, owner))
+        self.add_quads(corner.reshape(-1, 4, 3), normals, uvw.reshape(-1, 4, 3), material, params, owners)
 
     def add_cylinders(
         self,
@@ -105,8 +117,9 @@ class Triangles:
         material: Material,
         sides: int = 8,
         param: Any = 0,
+        owner: Any = NO_OWNER,
     ) -> None:
-        """Append open cones from foot to top (c, 3); radius () or (c, 2) at foot and top.
+        """Append open cones from foot to top (c, 3); radius () or (c, 2) at foot and top; param, owner () or (c,).
 
         uvw = (around, along, 0) m.
         """
@@ -136,16 +149,23 @@ class Triangles:
         ring = np.concatenate([np.stack([i, j, j + sides], 1), np.stack([i, j + sides, i + sides], 1)])
         face = (ring[None] + (np.arange(count) * 2 * sides)[:, None, None]).reshape(-1, 3)
         normal = np.repeat(around[:, None], 2, axis=1).reshape(-1, 3)
-        params = np.repeat(np.broadcast_to(np.asarray(param, np.int32), count), len(ring))
-        self.add(vertex.reshape(-1, 3), normal, uvw.reshape(-1, 3), face, material, params)
+        params, owners = (np.repeat(_each(number, count), len(ring)) for number in (param, owner))
+        self.add(vertex.reshape(-1, 3), normal, uvw.reshape(-1, 3), face, material, params, owners)
 
     def add_ribbons(
-        self, left_m: Array, right_m: Array, uvw: Array, ribbon: Any, material: Material, param: Any
+        self,
+        left_m: Array,
+        right_m: Array,
+        uvw: Array,
+        ribbon: Any,
+        material: Material,
+        param: Any,
+        owner: Any = NO_OWNER,
     ) -> None:
         """Append ribbons between polylines, stored one after another.
 
         left_m, right_m (n, 3), uvw (n, 2, 3) at left and right, ribbon (n,) number of the ribbon of each sample,
-        param () or (number of ribbons,). Normals are the ribbons' own, pointing up.
+        param, owner () or (number of ribbons,). Normals are the ribbons' own, pointing up.
         """
         if len(left_m) == 0:
             return
@@ -170,9 +190,9 @@ class Triangles:
         piece = np.flatnonzero(same)
         first = 2 * piece
         face = np.stack([first, first + 1, first + 3, first, first + 3, first + 2], axis=1).reshape(-1, 3)
-        params = np.repeat(np.broadcast_to(np.asarray(param, np.int32), number[-1] + 1)[number[piece]], 2)
+        params, owners = (np.repeat(_each(of, number[-1] + 1)[number[piece]], 2) for of in (param, owner))
         vertex = np.stack([left_m, right_m], axis=1).reshape(-1, 3)
-        self.add(vertex, np.repeat(normal, 2, axis=0), uvw.reshape(-1, 3), face, material, params)
+        self.add(vertex, np.repeat(normal, 2, axis=0), uvw.reshape(-1, 3), face, material, params, owners)
 
     def mesh(self) -> Mesh:
         """All that was added, in order."""
@@ -180,6 +200,14 @@ class Triangles:
             return Mesh.empty()
         columns = zip(*self._parts, strict=True)
         return Mesh(*(np.ascontiguousarray(np.concatenate(column)) for column in columns))
+
+    def owners(self) -> npt.NDArray[np.int32]:
+        """Owner (m,) of each face of ``mesh``."""
+        return np.concatenate([np.zeros(0, np.int32), *self._owners])
+
+
+def _each(number: npt.ArrayLike, count: int) -> npt.NDArray[np.int32]:
+    return np.broadcast_to(np.asarray(number, np.int32), count)
 
 
 def quad_faces(count: int) -> npt.NDArray[np.int64]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sim.server.scene.mesh import Material, Mesh, Tag
+from sim.server.scene.mesh import Material, Tag
+from sim.server.scene.objects import Layer, ObjectBook
 from sim.server.scene.static import Box
 from sim.server.scene.triangles import Triangles, quad_faces, yaw_matrices
 
@@ -136,10 +137,19 @@ def _hedge(rng: np.random.Generator) -> _Crown:
     return _Crown(corner.reshape(-1, 3), np.repeat(soft, 4, axis=0), uvw.reshape(-1, 3))
 
 
+def open_plants(book: ObjectBook, trees: Trees) -> npt.NDArray[np.int32]:
+    """An object for each tree and each piece of hedge (n,)."""
+    names = [f"BP_{'Hedge' if kind == HEDGE else 'Tree'}_{k}_SM_0" for k, kind in enumerate(trees.kind.tolist())]
+    return book.add(names, Tag.VEGETATION, Layer.FOLIAGE, trees.foot_m, trees.yaw_rad)
+
+
 def build_trees(
-    trees: Trees, rng: np.random.Generator
-) -> tuple[Mesh, Mesh, npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Trunks, crowns, the crowns' (first face, face count) (n, 2) and their spheres (n, 4)."""
+    trees: Trees, owners: npt.NDArray[np.int32], rng: np.random.Generator
+) -> tuple[Triangles, Triangles, npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Trunks, crowns, the crowns' (first face, face count) (n, 2) and their spheres (n, 4).
+
+    owners (n,): object of each tree.
+    """
     trunks, crowns = Triangles(), Triangles()
     up = np.array([0.0, 0.0, 1.0])
     crown_foot = trees.foot_m + trees.stem_m[:, None] * up
@@ -152,6 +162,7 @@ def build_trees(
         Material.BARK,
         TRUNK_SIDES,
         trees.seed[tree],
+        owners[tree],
     )
     ranges = np.zeros((len(trees.seed), 2), np.int64)
     spheres = np.zeros((len(trees.seed), 4), np.float32)
@@ -174,6 +185,7 @@ def build_trees(
                 quad_faces(quads * len(chosen)),
                 Material.LEAF,
                 np.repeat(trees.seed[chosen], 2 * quads),
+                np.repeat(owners[chosen], 2 * quads),
             )
             ranges[chosen, 0] = first + 2 * quads * np.arange(len(chosen))
             ranges[chosen, 1] = 2 * quads
@@ -182,17 +194,17 @@ def build_trees(
             spheres[chosen, :3] = middle
             spheres[chosen, 3] = np.linalg.norm(vertex - middle[:, None], axis=2).max(axis=1)
     order = np.argsort(ranges[:, 0], kind="stable")
-    return trunks.mesh(), crowns.mesh(), ranges[order], spheres[order]
+    return trunks, crowns, ranges[order], spheres[order]
 
 
-def trunk_boxes(trees: Trees) -> list[Box]:
+def trunk_boxes(trees: Trees, owners: npt.NDArray[np.int32]) -> list[Box]:
     """Obstacles: the stems, and hedges whole."""
     out: list[Box] = []
-    columns = (trees.foot_m, trees.radius_m, trees.stem_m, trees.kind, trees.yaw_rad)
-    for (x, y, z), radius, stem, kind, yaw in zip(*(column.tolist() for column in columns), strict=True):
+    columns = (trees.foot_m, trees.radius_m, trees.stem_m, trees.kind, trees.yaw_rad, owners)
+    for (x, y, z), radius, stem, kind, yaw, owner in zip(*(column.tolist() for column in columns), strict=True):
         if kind == HEDGE:
-            out.append(Box((x, y, z + HEDGE_HALF_M[2]), HEDGE_HALF_M, yaw, int(Tag.VEGETATION)))
+            out.append(Box((x, y, z + HEDGE_HALF_M[2]), HEDGE_HALF_M, yaw, int(Tag.VEGETATION), owner))
         else:
             half = 0.07 * radius
-            out.append(Box((x, y, z + stem / 2.0), (half, half, stem / 2.0), 0.0, int(Tag.VEGETATION)))
+            out.append(Box((x, y, z + stem / 2.0), (half, half, stem / 2.0), 0.0, int(Tag.VEGETATION), owner))
     return out
