@@ -6,7 +6,7 @@ import difflib
 import logging
 from typing import Any
 
-from sim.server.calls import actors, batch, episode, lights, queries, registry, vehicles
+from sim.server.calls import actors, batch, debug, episode, lights, queries, registry, vehicles
 from sim.server.calls.table import Answer, Method
 from sim.server.protocol import wire
 from sim.server.protocol.wire import Request
@@ -22,6 +22,7 @@ FAMILIES: dict[str, dict[str, Method]] = {
     "Vehicles and walkers": vehicles.METHODS,
     "Traffic lights": lights.METHODS,
     "Scenery, debugging, sensors, recorder": queries.METHODS,
+    "Debug shapes": debug.METHODS,
     "Traffic managers": registry.METHODS,
 }
 METHODS: dict[str, Method] = {name: method for family in FAMILIES.values() for name, method in family.items()}

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sim.server.sensors.drawing import Drawing
+
 
 @dataclass(frozen=True)
 class Instances:
@@ -71,3 +73,4 @@ class View:
     signal_state: npt.NDArray[np.uint8]  # (len(scene.signals),) 0 red, 1 yellow, 2 green, 3 off; signs: 3
     weather: Weather
     contacts: tuple[Contact, ...] = ()
+    drawing: Drawing | None = None  # debug shapes, for pictures

@@ -12,6 +12,7 @@ import numpy as np
 from sim.server.scene.models import LODS, ModelLibrary
 from sim.server.scene.static import StaticScene
 from sim.server.sensors import bodies as moving
+from sim.server.sensors import debug_overlay
 from sim.server.sensors.atmosphere import Atmosphere, airlight
 from sim.server.sensors.columns import AMBIENT_UP, WET
 from sim.server.sensors.geometry import Geometry
@@ -261,7 +262,10 @@ class SceneRenderer:
             self._pool.run(
                 mirror_ground, surface, cam, intrinsics.focal_px, self._sky[1], view.frame & 0xFFFF, radiance
             )
-        return self._develop(radiance, view, seed)
+        bgr = self._develop(radiance, view, seed)
+        if view.drawing is not None:
+            debug_overlay.draw(bgr, target.inverse_depth, cam, intrinsics.focal_px, view.drawing, self._pool)
+        return bgr
 
     def _develop(self, radiance: F32, view: View, seed: int) -> U8:
         air = self._air

@@ -13,6 +13,7 @@ import numpy as np
 from sim.server.scene.mesh import Material, Mesh, Tag
 from sim.server.scene.models import CHARTS, LODS, ModelLibrary
 from sim.server.scene.static import STRIP_DTYPE, StaticScene
+from sim.server.sensors.drawing import Drawing
 from sim.server.sensors.instances import Instances, View, Weather
 from sim.server.sensors.kernel import F64
 from sim.server.sensors.renderer import Intrinsics, SceneRenderer
@@ -126,10 +127,11 @@ def compile_kernels(progress: Callable[[str], None] | None = None) -> None:
     view = View(0, 0.0, boxes([(10.0, 0.0, 0.0)]), np.zeros(0, np.uint8), Weather(precipitation=60.0, wetness=50.0))
     eye, level = np.array([0.0, 0.0, 1.5]), np.zeros(3)
     small = Intrinsics(64, 48, math.pi / 2)
+    line = Drawing(np.array([[5.0, 0.0, 1.0, 5.0, 1.0, 1.0, 0.1, 0.0]]), np.zeros((1, 3), np.uint8))
     steps: tuple[tuple[str, View, tuple[str, ...]], ...] = (
         ("labels", view, ("depth", "semantic", "instance")),
         ("pictures by day", view, ("rgb",)),
-        ("pictures by night", replace(view, weather=Weather(sun_altitude_angle=-60.0)), ("rgb",)),
+        ("pictures by night", replace(view, weather=Weather(sun_altitude_angle=-60.0), drawing=line), ("rgb",)),
     )
     try:
         for k, (what, seen, want) in enumerate(steps, start=1):

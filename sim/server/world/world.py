@@ -24,6 +24,7 @@ from sim.server.world.actors import Actor, ActorTable, UnknownActorError
 from sim.server.world.attachment import Attachment, attached_pose
 from sim.server.world.blueprints import AttributeType, Blueprint, Kind
 from sim.server.world.columns import InstanceColumns, SnapshotColumns, Travel
+from sim.server.world.debug_shapes import DebugShapes
 from sim.server.world.parts import Parts
 from sim.server.world.rules import RoadRules
 from sim.server.world.vehicle_spec import VEHICLES, VehicleControl
@@ -81,6 +82,7 @@ class World:
         self.bench = parts.make_bench(scene, seed, self.describe)
         self.weather = DEFAULT_WEATHER
         self.travel = Travel()
+        self.debug = DebugShapes()
         self.contacts: tuple[Contact, ...] = ()
         self._walker_controls: dict[int, tuple[tuple[float, float, float], float, bool]] = {}
         self._snapshot, self._instances = SnapshotColumns(), InstanceColumns()
@@ -300,6 +302,7 @@ class World:
             signal_state=self.lights.state.copy(),
             weather=self.weather,
             contacts=self.contacts,
+            drawing=self.debug.drawing(self.frame, self.elapsed_s),
         )
 
     def _collisions(self, sensor: Actor) -> list[Message]:
