@@ -3,6 +3,10 @@
 One row per vehicle, walker or prop, sorted by actor id. CARLA's frame (left-handed, z up), SI, radians; "body
 frame" is x forward, y right. A positive yaw rate turns x towards y, so velocities of points of the body follow the
 usual cross product: ``v(p) = v + yaw_rate * (-p_y, p_x)``.
+
+A body is in one of two states. Upright bodies (vehicles that drive, walkers) move in the plane and stand on the ground:
+that is cheap and never wobbles. ``tumbling`` bodies are free in all six degrees (``tumble_kernel``): vehicles that
+were thrown, tipped or spawned on their side, and props with physics.
 """
 
 from __future__ import annotations
@@ -35,6 +39,10 @@ BODY = np.dtype(
         ("rotation", _F, (3,)),  # pitch, yaw, roll
         ("velocity", _F, (3,)),  # of the mass centre, world
         ("yaw_rate", _F),
+        ("tumbling", _B),
+        ("spin", _F, (3,)),  # angular velocity while tumbling, world
+        ("frame", _F, (3, 3)),  # world from body while tumbling
+        ("still_s", _F),  # how long a tumbling body has been at rest
         ("angular_velocity", _F, (3,)),  # world
         ("acceleration", _F, (3,)),  # world, mean over the last tick
         # collision shape: upright box, or for walkers a cylinder of radius half[0]
@@ -42,6 +50,7 @@ BODY = np.dtype(
         ("centre", _F, (3,)),  # of the box in the body frame
         ("mass", _F),
         ("inertia", _F),  # about the vertical axis, kg m^2
+        ("inertia_body", _F, (3,)),  # about the body's axes through the mass centre, kg m^2
         # how it takes part
         ("simulate", _B),  # false: moved by others only, immovable for collisions
         ("collide", _B),
@@ -50,7 +59,7 @@ BODY = np.dtype(
         ("constant_speed", _B),
         ("constant_velocity", _F, (3,)),  # body frame, while constant_speed
         ("force", _F, (3,)),  # of this tick, world
-        ("torque", _F),  # of this tick, about the vertical axis
+        ("torque", _F, (3,)),  # of this tick, world
         ("normal", _F, (3,)),  # of the ground under the body
         # walkers
         ("direction", _F, (3,)),  # unit, or zero: stands
@@ -79,6 +88,10 @@ BODY = np.dtype(
         ("body_roll", _F),
         ("wheel_angle", _F),  # rolling angle of the front wheels
         ("drag", _F),  # N
+        ("trigger_friction", _F),  # tire_friction of the friction trigger that it is in; below 0: in none
+        ("failure", _I),  # VehicleFailureState: 0 none, 1 rollover
+        ("rollover_stage", _I),
+        ("rollover_s", _F),  # time on its roof
         # vehicle: machine
         ("leans", _B),
         ("wheel_count", _I),
@@ -95,6 +108,9 @@ BODY = np.dtype(
         ("clutch", _F),
         ("final_ratio", _F),
         ("max_radps", _F),
+        ("idle_radps", _F),
+        ("tip_mps2", _F),  # lateral acceleration at which the inner wheels lift
+        ("grip_per_friction", _F),  # friction coefficient per unit of tire_friction
         ("peak_torque", _F),
         ("gear_count", _I),
         ("gears", _F, (MAX_GEARS, 3)),  # ratio, down ratio, up ratio

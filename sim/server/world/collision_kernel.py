@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from sim.server.world.bodies import PROP, VEHICLE, WALKER, Bodies
+from sim.server.world.bodies import VEHICLE, WALKER, Bodies
+from sim.server.world.tumble_kernel import CLEARANCE_M, free_give, free_strike, mass_centre
 from sim.server.world.walkers import KNOCK_MPS, KNOCKED_S
 
 CELL_M = 16.0
 """Grid cell of the static boxes: about two buildings or a row of parked cars."""
-CLEARANCE_M = 0.2
-"""Vehicles pass over what is lower than this: ground clearance and tyre."""
 RESTITUTION = 0.15
 """Cars crumple: at 10 m/s about an eighth of the closing speed comes back (crash tests: 0.1 to 0.2)."""
 SOFT_SPEED_MPS = 1.0
@@ -29,10 +28,12 @@ FRICTION = 0.4
 """Metal on metal or concrete, dry."""
 SLOP_M = 0.01
 """Overlap left uncorrected, so that resting contacts stay contacts."""
+ON_TOP_M = 0.06
+"""A tumbling body that was no deeper than this in another one's upper or lower side came from above or below."""
 PUSH_SHARE = 0.4
 """Share of the overlap corrected per sub-step; below 1 for neighbours that push back."""
 
-IMPULSE_X, IMPULSE_Y, POINT_X, POINT_Y, POINT_Z, TOTAL = range(6)
+IMPULSE_X, IMPULSE_Y, IMPULSE_Z, POINT_X, POINT_Y, POINT_Z, TOTAL = range(7)
 """Columns of what the sub-steps of a tick add up for each pair; points are weighted by impulse."""
 
 StaticGrid = tuple[
@@ -69,9 +70,24 @@ def static_grid(boxes: npt.NDArray[np.float64]) -> StaticGrid:
 
 @njit(cache=True, nogil=True)
 def _body_shape(b: Any) -> tuple[float, float, float, float, float, float, float]:
-    """Centre x y, low z, high z, half x y, yaw; a walker is a square whose inscribed circle is its radius."""
+    """Centre x y, low z, high z, half x y, yaw; a walker is a square whose inscribed circle is its radius.
+
+    A tumbling body is the upright box around its tilted one. Vehicles pass over what is lower than their clearance.
+    """
     yaw = b.rotation[1]
     cos, sin = math.cos(yaw), math.sin(yaw)
+    if b.tumbling:
+        f, half, c = b.frame, b.half, b.centre
+        along = across = up = 0.0
+        for k in range(3):
+            along += abs(cos * f[0, k] + sin * f[1, k]) * half[k]
+            across += abs(cos * f[1, k] - sin * f[0, k]) * half[k]
+            up += abs(f[2, k]) * half[k]
+        x = b.position[0] + f[0, 0] * c[0] + f[0, 1] * c[1] + f[0, 2] * c[2]
+        y = b.position[1] + f[1, 0] * c[0] + f[1, 1] * c[1] + f[1, 2] * c[2]
+        z = b.position[2] + f[2, 0] * c[0] + f[2, 1] * c[1] + f[2, 2] * c[2]
+        lifted = CLEARANCE_M * max(f[2, 2], 0.0) if b.kind == VEHICLE else 0.0
+        return x, y, z - up + lifted, z + up, along, across, yaw
     x = b.position[0] + cos * b.centre[0] - sin * b.centre[1]
     y = b.position[1] + sin * b.centre[0] + cos * b.centre[1]
     z = b.position[2] + b.centre[2]
@@ -181,12 +197,14 @@ def _touch(a: Any, a_round: bool, b: Any, b_round: bool) -> tuple[float, float, 
 def _reach(b: Any, dt: float) -> float:
     """Radius around the position that the body cannot leave within ``dt`` (20 m/s^2: more than any tyre gives)."""
     size = math.hypot(b.half[0], b.half[1]) + math.hypot(b.centre[0], b.centre[1])
+    if b.tumbling:
+        size += b.half[2] + b.centre[2]
     return size + (math.hypot(b.velocity[0], b.velocity[1]) + 20.0 * dt) * dt + SLOP_M
 
 
 @njit(cache=True, nogil=True)
 def _movable(b: Any) -> bool:
-    return bool(b.simulate and b.collide and b.kind != PROP)
+    return bool(b.simulate and b.collide)
 
 
 @njit(cache=True, nogil=True)
@@ -250,85 +268,123 @@ def find_pairs(bodies: Bodies, grid: Any, dt: float, pairs: npt.NDArray[np.int64
 
 
 @njit(cache=True, nogil=True)
-def _strike(a: Any, rx: float, ry: float, jx: float, jy: float) -> None:
+def _strike(a: Any, r: Any, jx: float, jy: float, jz: float) -> None:
+    """Apply the impulse at offset r; upright bodies are held by the ground and take its level part only."""
+    if a.tumbling:
+        free_strike(a, r, jx, jy, jz)
+        return
     a.velocity[0] += jx / a.mass
     a.velocity[1] += jy / a.mass
     if a.kind != WALKER:
-        a.yaw_rate += (rx * jy - ry * jx) / a.inertia
+        a.yaw_rate += (r[0] * jy - r[1] * jx) / a.inertia
     elif math.hypot(jx, jy) > KNOCK_MPS * a.mass:
         a.knocked_s = KNOCKED_S
 
 
 @njit(cache=True, nogil=True)
-def _give(b: Any, rx: float, ry: float, ux: float, uy: float) -> float:
-    """Speed along (ux, uy) that a unit impulse along it at offset r gives: the inverse effective mass."""
-    turn = 0.0 if b.kind == WALKER else (rx * uy - ry * ux) ** 2 / b.inertia
+def _give(b: Any, r: Any, ux: float, uy: float, uz: float) -> float:
+    """Speed along the unit vector u that a unit impulse along it at offset r gives: the inverse effective mass."""
+    if b.tumbling:
+        return free_give(b, r, ux, uy, uz)
+    if uz != 0.0:
+        return 0.0  # stands on the ground
+    turn = 0.0 if b.kind == WALKER else (r[0] * uy - r[1] * ux) ** 2 / b.inertia
     return float(1.0 / b.mass + turn)
 
 
 @njit(cache=True, nogil=True)
-def _offset(b: Any, x: float, y: float) -> tuple[float, float]:
-    """From the mass centre to a world point."""
+def _offset(b: Any, x: float, y: float, z: float) -> tuple[float, float, float]:
+    """From the mass centre to a world point; level for upright bodies."""
+    if b.tumbling:
+        cx, cy, cz = mass_centre(b)
+        return x - cx, y - cy, z - cz
     cos, sin = math.cos(b.rotation[1]), math.sin(b.rotation[1])
     cx, cy = b.mass_centre[0], b.mass_centre[1]
-    return x - b.position[0] - (cos * cx - sin * cy), y - b.position[1] - (sin * cx + cos * cy)
+    return x - b.position[0] - (cos * cx - sin * cy), y - b.position[1] - (sin * cx + cos * cy), 0.0
 
 
 @njit(cache=True, nogil=True)
-def _point_speed(b: Any, rx: float, ry: float) -> tuple[float, float]:
+def _point_velocity(b: Any, r: Any) -> tuple[float, float, float]:
+    if b.tumbling:
+        w = b.spin
+        return (
+            b.velocity[0] + w[1] * r[2] - w[2] * r[1],
+            b.velocity[1] + w[2] * r[0] - w[0] * r[2],
+            b.velocity[2] + w[0] * r[1] - w[1] * r[0],
+        )
     turn = 0.0 if b.kind == WALKER else b.yaw_rate
-    return b.velocity[0] - turn * ry, b.velocity[1] + turn * rx
+    return b.velocity[0] - turn * r[1], b.velocity[1] + turn * r[0], b.velocity[2]
 
 
 @njit(cache=True, nogil=True)
-def _impulse(
-    a: Any, b: Any, static: bool, x: float, y: float, nx: float, ny: float
-) -> tuple[float, float, float, float, float, float]:
-    """Impulse x y on a at (x, y), and the offsets of that point; b is meaningless where ``static``."""
-    rax, ray = _offset(a, x, y)
-    vx, vy = _point_speed(a, rax, ray)
-    rbx, rby = 0.0, 0.0
+def _impulse(a: Any, b: Any, static: bool, at: Any, n: Any) -> tuple[Any, Any, Any]:
+    """Impulse on a at the world point ``at``, n pointing from b to a, and the offsets of that point from both mass
+    centres; b is meaningless where ``static``."""
+    ra = _offset(a, at[0], at[1], at[2])
+    rb = (0.0, 0.0, 0.0)
+    vx, vy, vz = _point_velocity(a, ra)
     moves_a, moves_b = _movable(a), not static and _movable(b)
     if not static:
-        rbx, rby = _offset(b, x, y)
-        bx, by = _point_speed(b, rbx, rby)
-        vx, vy = vx - bx, vy - by
-    closing = -(vx * nx + vy * ny)
+        rb = _offset(b, at[0], at[1], at[2])
+        bx, by, bz = _point_velocity(b, rb)
+        vx, vy, vz = vx - bx, vy - by, vz - bz
+    closing = -(vx * n[0] + vy * n[1] + vz * n[2])
     if closing <= 0.0:
-        return 0.0, 0.0, rax, ray, rbx, rby
+        return (0.0, 0.0, 0.0), ra, rb
+    tx, ty = -n[1], n[0]  # friction acts in the level plane: along the touched side, or against the slide on top
+    if n[2] != 0.0:
+        size = math.hypot(vx, vy)
+        tx, ty = (vx / size, vy / size) if size > 1e-9 else (1.0, 0.0)
     give_n = give_t = 0.0
-    tx, ty = -ny, nx
     # a walker that only reports is weighed as if it could move
     if moves_a or (not static and a.kind == WALKER):
-        give_n, give_t = _give(a, rax, ray, nx, ny), _give(a, rax, ray, tx, ty)
+        give_n, give_t = _give(a, ra, n[0], n[1], n[2]), _give(a, ra, tx, ty, 0.0)
     if moves_b or (not static and b.kind == WALKER):
-        give_n += _give(b, rbx, rby, nx, ny)
-        give_t += _give(b, rbx, rby, tx, ty)
+        give_n += _give(b, rb, n[0], n[1], n[2])
+        give_t += _give(b, rb, tx, ty, 0.0)
+    if give_n <= 0.0:
+        return (0.0, 0.0, 0.0), ra, rb
     bounce = RESTITUTION if closing > SOFT_SPEED_MPS else 0.0
     jn = (1.0 + bounce) * closing / give_n
     jt = -(vx * tx + vy * ty) / give_t
     jt = min(max(jt, -FRICTION * jn), FRICTION * jn)
-    return jn * nx + jt * tx, jn * ny + jt * ty, rax, ray, rbx, rby
+    return (jn * n[0] + jt * tx, jn * n[1] + jt * ty, jn * n[2]), ra, rb
 
 
 @njit(cache=True, nogil=True)
-def _push_apart(a: Any, b: Any, static: bool, depth: float, nx: float, ny: float) -> None:
+def _push_apart(a: Any, b: Any, static: bool, depth: float, n: Any) -> None:
     push = PUSH_SHARE * max(depth - SLOP_M, 0.0)
-    inverse_a = 1.0 / a.mass if _movable(a) else 0.0
-    inverse_b = 1.0 / b.mass if not static and _movable(b) else 0.0
+    inverse_a = 1.0 / a.mass if _movable(a) and (a.tumbling or n[2] == 0.0) else 0.0
+    inverse_b = 1.0 / b.mass if not static and _movable(b) and (b.tumbling or n[2] == 0.0) else 0.0
     total = inverse_a + inverse_b
     if total <= 0.0:
         return
-    a.position[0] += push * inverse_a / total * nx
-    a.position[1] += push * inverse_a / total * ny
-    if not static:
-        b.position[0] -= push * inverse_b / total * nx
-        b.position[1] -= push * inverse_b / total * ny
+    for axis in range(3):
+        a.position[axis] += push * inverse_a / total * n[axis]
+        if not static:
+            b.position[axis] -= push * inverse_b / total * n[axis]
 
 
 @njit(cache=True, nogil=True)
-def solve_pairs(bodies: Bodies, grid: Any, pairs: Any, count: int, felt: npt.NDArray[np.float64]) -> None:
-    """Resolve the contacts of one sub-step; ``felt`` (pairs, 6) adds up what each pair felt in this tick.
+def _lies_on(a: Any, b: Any, static: bool, shape_a: Any, shape_b: Any, dt: float) -> tuple[float, float]:
+    """How deep a tumbling body has sunk into what it came down on, and the normal's z from b to a; 0 if it did not.
+
+    It came from above if a sub-step ago it was no deeper than ON_TOP_M.
+    """
+    if not (a.tumbling or (not static and b.tumbling)):
+        return 0.0, 0.0
+    above = shape_a[2] + shape_a[3] > shape_b[2] + shape_b[3]
+    depth = shape_b[3] - shape_a[2] if above else shape_a[3] - shape_b[2]
+    falling = b.velocity[2] if not static else 0.0
+    falling = falling - a.velocity[2] if above else a.velocity[2] - falling
+    if depth - max(falling, 0.0) * dt > ON_TOP_M:
+        return 0.0, 0.0
+    return depth, 1.0 if above else -1.0
+
+
+@njit(cache=True, nogil=True)
+def solve_pairs(bodies: Bodies, grid: Any, pairs: Any, count: int, felt: npt.NDArray[np.float64], dt: float) -> None:
+    """Resolve the contacts of one sub-step of dt; ``felt`` (pairs, 7) adds up what each pair felt in this tick.
 
     A walker without collisions (the client's walker controller switches them off) neither stops a vehicle nor
     is pushed, but the touch is reported with the impulse that it would have had.
@@ -344,21 +400,27 @@ def solve_pairs(bodies: Bodies, grid: Any, pairs: Any, count: int, felt: npt.NDA
         depth, nx, ny, x, y = _touch(shape_a, a.kind == WALKER, shape_b, not static and b.kind == WALKER)
         if depth <= 0.0:
             continue
-        jx, jy, rax, ray, rbx, rby = _impulse(a, b, static, x, y, nx, ny)
-        size = math.hypot(jx, jy)
-        felt[p, IMPULSE_X] += jx
-        felt[p, IMPULSE_Y] += jy
+        z = 0.5 * (max(shape_a[2], shape_b[2]) + min(shape_a[3], shape_b[3]))
+        n = (nx, ny, 0.0)
+        sunk, up = _lies_on(a, b, static, shape_a, shape_b, dt)
+        if up != 0.0:
+            depth, n = sunk, (0.0, 0.0, up)
+        j_a, ra, rb = _impulse(a, b, static, (x, y, z), n)
+        size = math.sqrt(j_a[0] ** 2 + j_a[1] ** 2 + j_a[2] ** 2)
+        felt[p, IMPULSE_X] += j_a[0]
+        felt[p, IMPULSE_Y] += j_a[1]
+        felt[p, IMPULSE_Z] += j_a[2]
         felt[p, POINT_X] += size * x
         felt[p, POINT_Y] += size * y
-        felt[p, POINT_Z] += size * 0.5 * (max(shape_a[2], shape_b[2]) + min(shape_a[3], shape_b[3]))
+        felt[p, POINT_Z] += size * z
         felt[p, TOTAL] += size
         if not (a.collide and (static or b.collide)):
             continue
         if _movable(a):
-            _strike(a, rax, ray, jx, jy)
+            _strike(a, ra, j_a[0], j_a[1], j_a[2])
         if not static and _movable(b):
-            _strike(b, rbx, rby, -jx, -jy)
-        _push_apart(a, b, static, depth, nx, ny)
+            _strike(b, rb, -j_a[0], -j_a[1], -j_a[2])
+        _push_apart(a, b, static, depth, n)
 
 
 @njit(cache=True, nogil=True)

@@ -18,9 +18,17 @@ from sim.server.scene.static import Box
 from sim.server.sensors.instances import Contact, Weather
 from sim.server.world.ackermann import AckermannController
 from sim.server.world.bodies import BODY, PROP, VEHICLE, WALKER, Bodies
-from sim.server.world.collision_kernel import find_pairs, first_overlap, static_grid
+from sim.server.world.collision_kernel import POINT_X, TOTAL, find_pairs, first_overlap, static_grid
 from sim.server.world.fleet_kernel import advance, finish
-from sim.server.world.machine import read_control, read_telemetry, world_wheels, write_control, write_machine
+from sim.server.world.friction_triggers import NO_TRIGGER, FrictionTriggers
+from sim.server.world.machine import (
+    box_inertia,
+    read_control,
+    read_telemetry,
+    world_wheels,
+    write_control,
+    write_machine,
+)
 from sim.server.world.pose import rotation_matrix
 from sim.server.world.vehicle_spec import (
     AckermannControl,
@@ -42,7 +50,15 @@ SUBSTEP_S = 0.01
 BODY_WIDTH_PER_TRACK = 1.17
 """Width of a vehicle without mirrors; CARLA's boxes include them, its collision shapes do not."""
 PROP_DENSITY_KGPM3 = 200.0
-"""Props are immovable; their mass only weighs the impulse that they report."""
+"""Wooden boxes, bins and hollow plastic: what a prop weighs that says nothing of its mass."""
+LEVEL_COS = 0.7
+"""A vehicle that is put down tilted by more than 45 degrees falls over instead of driving."""
+HARD_TURN_RADPS = 0.5
+"""A blow that makes a vehicle roll or pitch faster than this lifts it off its wheels; the springs take lesser ones."""
+KICK_S = 0.2
+"""The springs let a lesser blow turn the body for about this long."""
+UNREAL_ANGULAR = math.pi / 180.0 * 1e-4
+"""Unreal's angular impulses are in kg cm^2 deg/s; in N m s."""
 
 
 def friction_scale(weather: Weather) -> float:
@@ -58,7 +74,44 @@ def _lie_as_rotated(body: Any) -> None:
     body["body_pitch"] = body["body_roll"] = 0.0
     if body["kind"] == VEHICLE:
         up = rotation_matrix(*body["rotation"])[:, 2]
-        body["normal"] = up if up[2] > 0.5 else (0.0, 0.0, 1.0)  # steeper than 60 degrees is no ground
+        body["normal"] = up if up[2] > LEVEL_COS else (0.0, 0.0, 1.0)
+        body["tumbling"] = False
+        if up[2] <= LEVEL_COS:
+            _free(body)
+    elif body["tumbling"]:
+        _free(body)
+
+
+def _free(body: Any) -> None:
+    """Let a body move in all six degrees; it keeps its spin, or the yaw rate if it drove (``start_tumbling``)."""
+    if not body["tumbling"]:
+        body["spin"] = (0.0, 0.0, body["yaw_rate"])
+    body["tumbling"], body["still_s"] = True, 0.0
+    body["frame"] = rotation_matrix(*body["rotation"])
+
+
+def world_mass_centre(body: Any) -> Array:
+    """Mass centre (3,) of a body, world."""
+    return np.asarray(body["position"] + rotation_matrix(*body["rotation"]) @ body["mass_centre"])
+
+
+def turn(body: Any, change_radps: Array) -> None:
+    """Change how a body turns (3,), world. A vehicle on its wheels takes a slow roll or pitch with its springs."""
+    if body["tumbling"]:
+        body["spin"] += change_radps
+        body["yaw_rate"] = body["spin"][2]
+        return
+    body["yaw_rate"] += change_radps[2]
+    level = math.hypot(change_radps[0], change_radps[1])
+    if body["kind"] != VEHICLE or level == 0.0:
+        return
+    if level > HARD_TURN_RADPS or body["airborne"] or not body["gravity"]:
+        _free(body)
+        body["spin"][:2] += change_radps[:2]
+        return
+    cos, sin = math.cos(body["rotation"][1]), math.sin(body["rotation"][1])
+    body["body_roll"] -= KICK_S * (cos * change_radps[0] + sin * change_radps[1])
+    body["body_pitch"] -= KICK_S * (cos * change_radps[1] - sin * change_radps[0])
 
 
 class Dynamics:
@@ -77,6 +130,8 @@ class Dynamics:
         self._ackermann: dict[int, AckermannController] = {}
         self._ackermann_settings: dict[int, AckermannSettings] = {}
         self._pairs = np.zeros((256, 2), np.int64)
+        self._substepping = (SUBSTEP_S, 0)  # longest step, most steps in a tick
+        self._triggers = FrictionTriggers()
 
     # bodies come and go
 
@@ -89,6 +144,7 @@ class Dynamics:
         body["centre"] = (0.0, 0.0, height / 2.0)
         _lie_as_rotated(body)
         body["gear"] = 1
+        body["trigger_friction"] = NO_TRIGGER
         write_machine(body, spec, spec.physics)
         self._insert(body)
         self._spec[actor_id] = spec
@@ -105,15 +161,38 @@ class Dynamics:
         self._insert(body)
 
     def add_prop(
-        self, actor_id: int, half_m: Vector, centre_m: Vector, position_m: Vector, rotation_rad: Vector
+        self,
+        actor_id: int,
+        half_m: Vector,
+        centre_m: Vector,
+        position_m: Vector,
+        rotation_rad: Vector,
+        mass_kg: float = 0.0,
     ) -> None:
-        """Add an immovable box; ``centre_m`` is its centre in the prop's own frame."""
+        """Add a box; ``centre_m`` is its centre in the prop's own frame.
+
+        It is immovable until ``set_simulate_physics``, or if a mass is given loose from the start, as in CARLA.
+        """
         body = self._new(actor_id, PROP, position_m, rotation_rad)
         body["half"] = half_m
-        body["centre"] = centre_m
-        body["mass"] = max(PROP_DENSITY_KGPM3 * 8.0 * float(np.prod(np.asarray(half_m))), 1.0)
-        body["inertia"] = 1.0
+        body["centre"] = body["mass_centre"] = centre_m
+        body["mass"] = mass_kg or max(PROP_DENSITY_KGPM3 * 8.0 * float(np.prod(np.asarray(half_m))), 1.0)
+        body["inertia_body"] = box_inertia(float(body["mass"]), 2.0 * np.asarray(half_m))
+        body["inertia"] = body["inertia_body"][2]
+        body["simulate"] = mass_kg > 0.0
+        _free(body)
         self._insert(body)
+
+    def add_friction_trigger(
+        self, actor_id: int, friction: float, half_m: Vector, position_m: Vector, rotation_rad: Vector
+    ) -> None:
+        """Add a box in which the wheels of vehicles have this tire_friction."""
+        self._triggers.add(actor_id, friction, half_m, position_m, rotation_rad)
+
+    def remove_friction_trigger(self, actor_id: int) -> None:
+        """Take a trigger out; vehicles in it have their own friction again."""
+        self._triggers.remove(actor_id)
+        self._triggers.apply(self._bodies)
 
     def remove(self, actor_id: int) -> None:
         """Take a body out. Raises LookupError for an unknown id, as every method here does."""
@@ -223,38 +302,47 @@ class Dynamics:
         if rotation_rad is not None:
             body["rotation"] = rotation_rad
             _lie_as_rotated(body)
+        body["still_s"] = 0.0
 
     def set_velocity(self, actor_id: int, velocity_mps: Vector) -> None:
         """Set the velocity, world frame."""
         self._body(actor_id)["velocity"] = velocity_mps
 
     def set_angular_velocity(self, actor_id: int, angular_velocity_radps: Vector) -> None:
-        """Set the angular velocity, world frame; only the part about z lasts, wheels and ground hold the others."""
+        """Set the angular velocity, world frame; see ``turn`` for its level part."""
         body = self._body(actor_id)
         body["angular_velocity"] = angular_velocity_radps
-        body["yaw_rate"] = angular_velocity_radps[2]
+        body["yaw_rate"] = 0.0
+        body["spin"] = 0.0
+        turn(body, np.asarray(angular_velocity_radps, np.float64))
 
-    def add_impulse(self, actor_id: int, impulse_ns: Vector) -> None:
-        """Hit a body at its mass centre, N s, world frame."""
+    def add_impulse(self, actor_id: int, impulse_ns: Vector, at_m: Vector | None = None) -> None:
+        """Hit a body, N s, world frame: at a point of the world, or at its mass centre."""
         body = self._body(actor_id)
         body["velocity"] += np.asarray(impulse_ns) / body["mass"]
         body["airborne"] = bool(body["airborne"]) or float(body["velocity"][2]) > 0.5
+        if at_m is not None:
+            self.add_angular_impulse(actor_id, np.cross(np.asarray(at_m) - world_mass_centre(body), impulse_ns))
 
     def add_angular_impulse(self, actor_id: int, impulse_nms: Vector) -> None:
-        """Turn a body at once, N m s, world frame (about z, see ``set_angular_velocity``)."""
+        """Turn a body at once, N m s, world frame; see ``turn`` for its level part."""
         body = self._body(actor_id)
-        body["yaw_rate"] += impulse_nms[2] / body["inertia"]
+        world_from_body = rotation_matrix(*body["rotation"])
+        turn(body, world_from_body @ ((world_from_body.T @ np.asarray(impulse_nms)) / body["inertia_body"]))
 
-    def add_force(self, actor_id: int, force_n: Vector) -> None:
-        """Push a body during the next tick, N, world frame."""
-        self._body(actor_id)["force"] += np.asarray(force_n)
+    def add_force(self, actor_id: int, force_n: Vector, at_m: Vector | None = None) -> None:
+        """Push a body during the next tick, N, world frame: at a point of the world, or at its mass centre."""
+        body = self._body(actor_id)
+        body["force"] += np.asarray(force_n)
+        if at_m is not None:
+            body["torque"] += np.cross(np.asarray(at_m) - world_mass_centre(body), force_n)
 
     def add_torque(self, actor_id: int, torque_nm: Vector) -> None:
-        """Turn a body during the next tick, N m, world frame (about z)."""
-        self._body(actor_id)["torque"] += torque_nm[2]
+        """Turn a body during the next tick, N m, world frame."""
+        self._body(actor_id)["torque"] += np.asarray(torque_nm)
 
     def set_constant_velocity(self, actor_id: int, v_body: Vector | None) -> None:
-        """Hold a velocity (body frame) whatever acts on the body; None lets it go."""
+        """Hold a velocity (body frame) whatever acts on the body, as long as it stands; None lets it go."""
         body = self._body(actor_id)
         body["constant_speed"] = v_body is not None
         body["constant_velocity"] = 0.0 if v_body is None else v_body
@@ -263,8 +351,9 @@ class Dynamics:
         """Switch a body's own motion; without, it stands where it is put and cannot be pushed."""
         body = self._body(actor_id)
         if not enabled:
-            body["velocity"], body["yaw_rate"] = 0.0, 0.0
+            body["velocity"], body["yaw_rate"], body["spin"] = 0.0, 0.0, 0.0
         body["simulate"] = enabled
+        body["still_s"] = 0.0
 
     def set_collisions(self, actor_id: int, enabled: bool) -> None:
         """Switch a body's collisions; vehicles still report the walkers that they run over (``solve_pairs``)."""
@@ -272,7 +361,14 @@ class Dynamics:
 
     def set_gravity(self, actor_id: int, enabled: bool) -> None:
         """Switch gravity: without, a body floats at its height."""
-        self._body(actor_id)["gravity"] = enabled
+        body = self._body(actor_id)
+        body["gravity"] = enabled
+        body["still_s"] = 0.0
+
+    def set_substepping(self, enabled: bool, max_step_s: float, max_substeps: int) -> None:
+        """Steps of forces and contacts as fine as the client wants them, but never coarser than ``SUBSTEP_S``."""
+        self._substepping = (max(max_step_s, SUBSTEP_S / 100.0), max_substeps) if enabled else (SUBSTEP_S, 0)
+        self._max_substeps = max_substeps
 
     # what a vehicle is and does
 
@@ -281,9 +377,12 @@ class Dynamics:
         return read_control(self._vehicle(actor_id))
 
     def physics_control(self, actor_id: int) -> VehiclePhysics:
-        """Physics in force; wheel positions in the world, cm."""
+        """Physics in force; wheel positions in the world, cm. In a friction trigger the wheels have its friction."""
         body = self._vehicle(actor_id)
         physics = self._physics[actor_id]
+        friction = float(body["trigger_friction"])
+        if friction >= 0.0:
+            physics = replace(physics, wheels=tuple(replace(w, tire_friction=friction) for w in physics.wheels))
         places = self._spec[actor_id].physics.wheels
         wheels = tuple(
             replace(wheel, position_cm=place.position_cm) for wheel, place in zip(physics.wheels, places, strict=True)
@@ -314,24 +413,28 @@ class Dynamics:
         for actor_id, controller in self._ackermann.items():
             body = self._body(actor_id)
             write_control(body, controller.run(body, dt_s))
+        if self._triggers:
+            self._triggers.apply(self._bodies)
         velocity, rotation = self._bodies["velocity"].copy(), self._bodies["rotation"].copy()
         scale = friction_scale(weather)
         chunks = max(math.ceil(dt_s / CHUNK_S - 1e-9), 1)
         felt: dict[tuple[int, int], Array] = {}
+        longest, most = self._substepping
+        step_s = max(longest, dt_s / most) if most > 0 else longest
         for _ in range(chunks):
-            self._step_chunk(dt_s / chunks, scale, felt)
+            self._step_chunk(dt_s / chunks, step_s, scale, felt)
         finish(self._bodies, velocity, rotation, dt_s)
         return self._contacts(felt)
 
-    def _step_chunk(self, dt_s: float, scale: float, felt: dict[tuple[int, int], Array]) -> None:
+    def _step_chunk(self, dt_s: float, step_s: float, scale: float, felt: dict[tuple[int, int], Array]) -> None:
         count = find_pairs(self._bodies, self._grid, dt_s, self._pairs)
         if count > len(self._pairs):
             self._pairs = np.zeros((2 * count, 2), np.int64)
             count = find_pairs(self._bodies, self._grid, dt_s, self._pairs)
-        sums = np.zeros((count, 6))
-        substeps = max(math.ceil(dt_s / SUBSTEP_S - 1e-9), 1)
+        sums = np.zeros((count, TOTAL + 1))
+        substeps = max(math.ceil(dt_s / SUBSTEP_S - 1e-9), math.ceil(dt_s / step_s - 1e-9), 1)
         advance(self._bodies, self._ground, self._grid, self._pairs, count, sums, dt_s, substeps, scale)
-        for k in np.flatnonzero(sums[:, 5] > 0.0):
+        for k in np.flatnonzero(sums[:, TOTAL] > 0.0):
             key = (int(self._pairs[k, 0]), int(self._pairs[k, 1]))
             felt[key] = felt[key] + sums[k] if key in felt else sums[k]
 
@@ -339,8 +442,8 @@ class Dynamics:
         contacts = []
         ids = self._bodies["actor_id"]
         for (row, other), total in sorted(felt.items()):
-            impulse = (float(total[0]), float(total[1]), 0.0)
-            x, y, z = (float(v) for v in total[2:5] / total[5])
+            impulse = (float(total[0]), float(total[1]), float(total[2]))
+            x, y, z = (float(v) for v in total[POINT_X:TOTAL] / total[TOTAL])
             other_id, tag = (0, self._tags[-1 - other]) if other < 0 else (int(ids[other]), 0)
             contacts.append(Contact(int(ids[row]), other_id, tag, impulse, (x, y, z)))
         return contacts
@@ -376,6 +479,11 @@ class Dynamics:
     def acceleration_mps2(self) -> Array:
         """Mean accelerations over the last tick (n, 3), world."""
         return np.ascontiguousarray(self._bodies["acceleration"])
+
+    @property
+    def failure(self) -> npt.NDArray[np.int64]:
+        """VehicleFailureState of each body (n,): 1 for a vehicle that has lain on its roof for five seconds, else 0."""
+        return np.ascontiguousarray(self._bodies["failure"])
 
     @property
     def wheel_angle_rad(self) -> Array:

@@ -9,11 +9,22 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from sim.server.world.bodies import PROP, VEHICLE, Bodies
+from sim.server.world.bodies import VEHICLE, WALKER, Bodies
 from sim.server.world.collision_kernel import solve_pairs
 from sim.server.world.ground_contact import settle
+from sim.server.world.tumble_kernel import tumble, tumble_on
 from sim.server.world.vehicle_kernel import drive_vehicle
 from sim.server.world.walkers import walk
+
+NO_FAILURE, ROLLOVER = 0, 1
+"""CARLA's VehicleFailureState; it sets no other, and neither does this server."""
+ROLLOVER_STAGES = 4
+ROLLOVER_RAD = math.radians(130.0)
+ROLLOVER_STAGE_RAD = math.radians(10.0)
+ROLLOVER_KEEPS = 0.65
+"""What each stage leaves of the spin."""
+ROLLOVER_FLAG_S = 5.0
+RECOVERED_RAD = math.radians(30.0)
 
 
 @njit(cache=True, nogil=True)
@@ -29,6 +40,28 @@ def _move(b: Any, dt: float) -> None:
     b.rotation[1] = yaw - 2.0 * math.pi * math.floor((yaw + math.pi) / (2.0 * math.pi))
     if b.kind == VEHICLE:
         b.wheel_angle = (b.wheel_angle + b.wheel_omega[0] * dt) % (2.0 * math.pi)
+
+
+@njit(cache=True, nogil=True)
+def _watch_rollover(b: Any, dt: float) -> None:
+    """CARLA's rule: beyond 130 degrees of roll the spin is damped in four stages, then a time begins to run.
+
+    A vehicle that is still over when it ends has failed; one that comes back within 30 degrees is sound.
+    """
+    roll = abs(b.rotation[2])
+    if b.rollover_stage < ROLLOVER_STAGES:
+        if roll > ROLLOVER_RAD + b.rollover_stage * ROLLOVER_STAGE_RAD:
+            for axis in range(3):
+                b.spin[axis] *= ROLLOVER_KEEPS
+            b.rollover_stage += 1
+    elif b.failure == NO_FAILURE:
+        b.rollover_s += dt
+        if b.rollover_s >= ROLLOVER_FLAG_S - 1e-9:
+            b.failure = ROLLOVER
+    if b.rollover_stage > 0 and roll < RECOVERED_RAD:
+        b.rollover_stage = 0
+        b.rollover_s = 0.0
+        b.failure = NO_FAILURE
 
 
 @njit(cache=True, nogil=True)
@@ -48,14 +81,21 @@ def advance(
     for _ in range(substeps):
         for i in range(len(bodies)):
             b = bodies[i]
-            if b.simulate and b.kind == VEHICLE:
+            if not b.simulate:
+                continue
+            if b.tumbling:
+                tumble(bodies, i, ground, step, friction_scale)
+            elif b.kind == VEHICLE:
                 drive_vehicle(bodies, i, step, friction_scale)
-            elif b.simulate and b.kind != PROP:
+            elif b.kind == WALKER:
                 walk(bodies, i, step)
-        solve_pairs(bodies, grid, pairs, pair_count, felt)
+        solve_pairs(bodies, grid, pairs, pair_count, felt, step)
         for i in range(len(bodies)):
-            if bodies[i].simulate and bodies[i].kind != PROP:
-                _move(bodies[i], step)
+            if bodies[i].simulate:
+                if bodies[i].tumbling:
+                    tumble_on(bodies[i], step)
+                else:
+                    _move(bodies[i], step)
     settle(bodies, ground, dt)
 
 
@@ -68,8 +108,13 @@ def finish(
         b = bodies[i]
         for axis in range(3):
             b.acceleration[axis] = (b.velocity[axis] - before_velocity[i, axis]) / dt
-            b.force[axis] = 0.0
-        b.torque = 0.0
+            b.force[axis] = b.torque[axis] = 0.0
+        if b.kind == VEHICLE and (b.tumbling or b.rollover_stage > 0):
+            _watch_rollover(b, dt)
+        if b.tumbling:
+            for axis in range(3):
+                b.angular_velocity[axis] = b.spin[axis]
+            continue
         # CARLA's pitch and roll turn against the cross product's sense about y and x
         pitch_rate = (b.rotation[0] - before_rotation[i, 0]) / dt
         roll_rate = (b.rotation[2] - before_rotation[i, 2]) / dt

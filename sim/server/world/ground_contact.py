@@ -8,12 +8,15 @@ from typing import Any
 from numba import njit
 
 from sim.server.scene.ground import surface_at
-from sim.server.world.bodies import PROP, VEHICLE, Bodies
+from sim.server.world.bodies import VEHICLE, WALKER, Bodies
+from sim.server.world.tumble_kernel import start_tumbling
 
 SETTLE_LAG_S = 0.05
 """Tyres and springs take up a step in the ground (a kerb) within this time."""
 DROP_M = 0.15
 """A body whose ground falls away by more than the springs extend is in the air."""
+FREE_FALL_M = 1.0
+"""A vehicle this high falls as a free body; below, it keeps its attitude: spawn points lie half a metre up."""
 
 
 @njit(cache=True, nogil=True)
@@ -51,6 +54,8 @@ def _stand(b: Any, ground: Any, dt: float) -> None:
             b.airborne = False
     elif gap > DROP_M:
         b.airborne = True
+        if gap > FREE_FALL_M:
+            start_tumbling(b)
     if b.airborne:
         return
     b.position[2] -= gap * (part if gap < 2.0 * DROP_M else 1.0)
@@ -85,12 +90,12 @@ def settle(bodies: Bodies, ground: Any, dt: float) -> None:
     """
     for i in range(len(bodies)):
         b = bodies[i]
-        if b.kind == PROP or not b.simulate:
+        if b.tumbling or not b.simulate:
             continue
         if b.kind == VEHICLE:
             if b.gravity:
                 _stand(b, ground, dt)
             b.rotation[0] = b.ground_pitch + b.body_pitch
             b.rotation[2] = b.ground_roll + b.body_roll
-        elif b.gravity:
+        elif b.kind == WALKER and b.gravity:
             _stand_upright(b, ground)

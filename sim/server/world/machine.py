@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sim.server.world.bodies import MAX_CURVE_POINTS, MAX_GEARS
 from sim.server.world.vehicle_spec import (
+    GRAVITY_MPS2,
     RADPS_PER_RPM,
+    TIRE_FRICTION,
     VehicleControl,
     VehiclePhysics,
     VehicleSpec,
@@ -43,15 +46,22 @@ def check_physics(spec: VehicleSpec, physics: VehiclePhysics) -> None:
         raise ValueError(f"physics control of {spec.type_id}: {problem}")
 
 
+def box_inertia(mass_kg: float, size_m: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """Moments of inertia of a solid box about its own axes, kg m^2."""
+    x, y, z = (float(side) ** 2 for side in size_m)
+    return mass_kg * (y + z) / 12.0, mass_kg * (x + z) / 12.0, mass_kg * (x + y) / 12.0
+
+
 def write_machine(body: Any, spec: VehicleSpec, physics: VehiclePhysics) -> None:
     """Fill the machine columns of ``body`` (one row of ``BODY``). Wheel positions stay those of the spec.
 
     Curves of more than 32 points are resampled. Raises ValueError for impossible values (``check_physics``).
     """
     check_physics(spec, physics)
-    length, width, _ = spec.size_m
+    width = spec.size_m[1]
     body["mass"] = physics.mass_kg
-    body["inertia"] = physics.mass_kg * (length**2 + width**2) / 12.0
+    body["inertia_body"] = box_inertia(physics.mass_kg, np.asarray(spec.size_m))
+    body["inertia"] = body["inertia_body"][2]
     body["leans"] = spec.two_wheeled
     body["wheel_base"] = spec.wheel_base_m
     x, y, z = physics.center_of_mass_m
@@ -69,6 +79,9 @@ def write_machine(body: Any, spec: VehicleSpec, physics: VehiclePhysics) -> None
     body["clutch"] = max(physics.clutch_strength, 0.0)
     body["final_ratio"] = physics.final_ratio
     body["max_radps"] = physics.max_rpm * RADPS_PER_RPM
+    body["idle_radps"] = min(spec.idle_rpm, 0.5 * physics.max_rpm) * RADPS_PER_RPM
+    body["grip_per_friction"] = spec.grip / TIRE_FRICTION
+    body["tip_mps2"] = GRAVITY_MPS2 * spec.track_m / 2.0 / max(spec.tipping_height_m + z, 0.05)
     body["peak_torque"] = max((torque for _, torque in physics.torque_curve), default=0.0)
     body["gear_count"] = len(physics.forward_gears)
     for k, gear in enumerate(physics.forward_gears):

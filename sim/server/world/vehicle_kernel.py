@@ -20,6 +20,7 @@ from numba import njit
 
 from sim.server.scene.ground import OFF_ROAD
 from sim.server.world.bodies import Bodies
+from sim.server.world.tumble_kernel import start_tumbling
 
 GRAVITY_MPS2 = 9.81
 STEER_RATE_RADPS = 4.0
@@ -54,6 +55,11 @@ MAX_LEAN_RAD = 0.65
 """37 degrees: beyond, a motorcycle grounds and its rider hangs off instead."""
 SLIP_SPEED_MPS = 0.1
 """Least speed in the slip angle; below, the side slip is stopped outright."""
+TIP_RADPS = 0.3
+"""Roll rate with which a vehicle starts to turn over: what the springs of the lifted side give it."""
+BITE = 5.0
+"""Engaged share of the clutch per share of throttle below the idle speed: a standing car does not creep, and a fifth of
+the pedal closes the clutch."""
 STILL_MPS = 0.02
 STILL_RADPS = 0.02
 """What is slower than this while its brakes hold it stands still."""
@@ -145,11 +151,13 @@ def _drive_torque(b: Any, wheel_radps: float, radius: float, dt: float) -> float
         damping = b.damping_engaged + b.throttle * (b.damping_full - b.damping_engaged)
         if shaft >= 0.0 or b.throttle > 0.0:  # rolling against the gear without throttle: the automatic freewheels
             clutch = min(b.clutch, 0.5 * b.mass * radius * radius / (ratio * ratio * dt))
+            if shaft < b.idle_radps:
+                clutch *= min(BITE * b.throttle, 1.0)
     inertia = b.engine_inertia / dt
     engine = (inertia * b.engine_radps + torque + clutch * shaft) / (inertia + damping + clutch)
     passed = min(max(clutch * (max(engine, 0.0) - shaft), -b.peak_torque), b.peak_torque)
     engine = (inertia * b.engine_radps + torque - passed) / (inertia + damping)
-    b.engine_radps = min(max(engine, 0.0), 1.1 * b.max_radps)
+    b.engine_radps = min(max(engine, b.idle_radps), 1.1 * b.max_radps)
     return passed * ratio
 
 
@@ -177,7 +185,8 @@ def _load_wheels(b: Any, friction_scale: float) -> None:
         b.wheel_rest_load[k] = rest
         b.wheel_load[k] = max(load, 0.0)
         soft = OFF_ROAD_GRIP if b.wheel_surface[k] == OFF_ROAD else 1.0
-        b.wheel_grip[k] = b.wheel_friction[k] * friction_scale * soft
+        friction = b.wheel_friction[k] if b.trigger_friction < 0.0 else b.trigger_friction
+        b.wheel_grip[k] = friction * b.grip_per_friction * friction_scale * soft
 
 
 @njit(cache=True, nogil=True)
@@ -273,7 +282,7 @@ def _fly(b: Any, dt: float) -> None:
         b.velocity[axis] += b.force[axis] / b.mass * dt
     if b.gravity:
         b.velocity[2] -= GRAVITY_MPS2 * dt
-    b.yaw_rate += b.torque / b.inertia * dt
+    b.yaw_rate += b.torque[2] / b.inertia * dt
     for k in range(b.wheel_count):
         b.wheel_load[k] = b.wheel_long_force[k] = b.wheel_lat_force[k] = b.wheel_torque[k] = 0.0
 
@@ -290,6 +299,32 @@ def _tilt(b: Any, push_long: float, push_lat: float, dt: float) -> None:
     else:
         b.body_roll += (-ROLL_PER_MPS2 * b.push_lat - b.body_roll) * part
     b.body_pitch += (PITCH_PER_MPS2 * b.push_long - b.body_pitch) * part
+
+
+@njit(cache=True, nogil=True)
+def _lean(b: Any, cos: float, sin: float, dt: float) -> None:
+    """A torque about a level axis loads the springs, or lifts the vehicle off its wheels if it is too light."""
+    about_x = cos * b.torque[0] + sin * b.torque[1]
+    about_y = cos * b.torque[1] - sin * b.torque[0]
+    weight = b.mass * GRAVITY_MPS2
+    track = b.wheel_y[b.wheel_count - 1] - b.wheel_y[0]
+    base = b.wheel_x[0] - b.wheel_x[b.wheel_count - 1]
+    if abs(about_x) > 0.5 * weight * track or abs(about_y) > 0.5 * weight * base:
+        start_tumbling(b)
+        return
+    height = b.mass * b.mass_centre[2]  # the springs answer a torque as they do the tyre force that makes the same
+    part = min(dt / TILT_LAG_S, 1.0)
+    b.body_roll -= ROLL_PER_MPS2 * about_x / height * part
+    b.body_pitch -= PITCH_PER_MPS2 * about_y / height * part
+
+
+@njit(cache=True, nogil=True)
+def _tip(b: Any, cos: float, sin: float) -> None:
+    """The inner wheels leave the ground: from here on the outer ones are what it turns over."""
+    start_tumbling(b)
+    turn = math.copysign(TIP_RADPS, b.push_lat)  # pushed to the right, it rolls to the left: right side up
+    b.spin[0] += cos * turn
+    b.spin[1] += sin * turn
 
 
 @njit(cache=True, nogil=True)
@@ -332,7 +367,7 @@ def drive_vehicle(bodies: Bodies, i: int, dt: float, friction_scale: float) -> N
     force_x, force_y, moment, held = _tyre_forces(b, v_long, v_lat, pull_long, pull_lat, drive, dt)
     v_long += (force_x / b.mass + pull_long) * dt
     v_lat += (force_y / b.mass + pull_lat) * dt
-    b.yaw_rate += (moment + b.torque) / b.inertia * dt
+    b.yaw_rate += (moment + b.torque[2]) / b.inertia * dt
     if held and abs(v_long) < STILL_MPS and abs(v_lat) < STILL_MPS and abs(b.yaw_rate) < STILL_RADPS:
         v_long = v_lat = b.yaw_rate = 0.0
     b.velocity[0], b.velocity[1] = cos * v_long - sin * v_lat, sin * v_long + cos * v_lat
@@ -340,4 +375,8 @@ def drive_vehicle(bodies: Bodies, i: int, dt: float, friction_scale: float) -> N
     if b.force[2] / b.mass > GRAVITY_MPS2:  # lifted off by an outside force
         b.velocity[2] += (b.force[2] / b.mass - GRAVITY_MPS2) * dt
         b.airborne = True
+    if b.torque[0] != 0.0 or b.torque[1] != 0.0:
+        _lean(b, cos, sin, dt)
     _tilt(b, force_x / b.mass, force_y / b.mass, dt)
+    if abs(b.push_lat) > b.tip_mps2 and not b.leans:
+        _tip(b, cos, sin)

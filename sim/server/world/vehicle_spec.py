@@ -18,8 +18,16 @@ its gains are made for CARLA's lock of 70 degrees: with a real car's 35 it runs 
 lane (measured on Town02)."""
 FRONT_BRAKE_SHARE = 0.65
 """The front axle carries two thirds of a car that brakes at 1 g."""
+IDLE_RPM = 800.0
+IDLE_SHARE = 0.2
+"""Large engines, which turn slowly, idle at this share of their highest speed."""
 MAX_LOCK_DEG = 70.0
 """CARLA's lock."""
+TIRE_FRICTION = 3.5
+"""``tire_friction`` of every CARLA vehicle as delivered; the grip of a spec is what its tyres have at this value."""
+TIPPING_RESERVE = 0.9
+"""A vehicle as delivered slides before it tips, whatever the client's traffic manager does: the height that counts for
+tipping is at most this share of track / (2 grip). One that the client raises does tip."""
 RADPS_PER_RPM = 2.0 * math.pi / 60.0
 
 
@@ -72,7 +80,7 @@ class Gear:
 class WheelPhysics:
     """One wheel. ``position_cm`` is in the vehicle frame in a spec and in the world in what the server reports."""
 
-    tire_friction: float = 2.0  # peak friction coefficient on dry road
+    tire_friction: float = 2.0  # 3.5 is the spec's grip, and grip is proportional to it
     damping_rate: float = 0.25  # N m s/rad, bearing and tyre
     max_steer_angle_deg: float = 70.0  # of the Ackermann centre line; 0 for a wheel that does not steer
     radius_cm: float = 30.0
@@ -151,6 +159,8 @@ class VehicleSpec:
     frontal_area_m2: float
     front_drive_share: float  # 1 front-wheel drive, 0 rear, 0.5 all wheels
     turning_circle_m: float  # between kerbs; the lock reaches further, see LOCK_RESERVE
+    grip: float  # peak friction coefficient sideways on dry road, with ``tire_friction`` 3.5
+    idle_rpm: float  # 0: the engine stops with the vehicle
     physics: VehiclePhysics = field(repr=False)
 
     @property
@@ -164,6 +174,11 @@ class VehicleSpec:
         return self.physics.wheels[0].radius_cm / 100.0
 
     @property
+    def tipping_height_m(self) -> float:
+        """Height of the mass centre that counts for tipping (``TIPPING_RESERVE``)."""
+        return min(self.mass_centre_height_m, TIPPING_RESERVE * self.track_m / (2.0 * self.grip))
+
+    @property
     def two_wheeled(self) -> bool:
         """Motorcycle or bicycle: leans into curves."""
         return self.track_m == 0.0
@@ -173,7 +188,7 @@ class VehicleSpec:
 class _Class:
     """What vehicles of one base type share.
 
-    Friction is sideways; lengthwise it is 0.6 of that (``vehicle_kernel.LENGTHWISE_GRIP``). Real tyres have 1.0 both
+    Grip is sideways; lengthwise it is 0.6 of that (``vehicle_kernel.LENGTHWISE_GRIP``). Real tyres have 1.0 both
     ways and CARLA's 3.5: the client's traffic manager, made for those, takes bends at up to 1.4 g, and with 1.3
     cars left the road on Town07 (measured).
     """
@@ -182,7 +197,7 @@ class _Class:
     top_speed_gear: int  # index of the gear in which the top speed is reached
     switch_s: float
     max_rpm: float
-    friction: float
+    grip: float
     braking: float  # of g, all brakes together
     drag_coefficient: float
     mass_height: float  # of the overall height
@@ -301,7 +316,7 @@ def _physics_of(
         final = 0.95 * max_rpm * RADPS_PER_RPM / (top_radps * kind.gear_ratios[kind.top_speed_gear])
     count = 4 if track_m else 2
     wheel = WheelPhysics(
-        tire_friction=kind.friction,
+        tire_friction=TIRE_FRICTION,
         damping_rate=0.25 if track_m else 0.02,
         max_steer_angle_deg=min(
             math.degrees(LOCK_RESERVE * turning_angle_rad(circle_m, wheel_base_m, track_m)), MAX_LOCK_DEG
@@ -368,6 +383,8 @@ def _catalogue() -> dict[str, VehicleSpec]:
             frontal_area_m2=kind.area * width * height,
             front_drive_share=front_drive,
             turning_circle_m=circle,
+            grip=kind.grip,
+            idle_rpm=0.0 if electric or base == "bicycle" else min(IDLE_RPM, IDLE_SHARE * kind.max_rpm),
             physics=_physics_of(kind, electric, mass, base_m, track, radius, kw, nm, top, circle),
         )
     return specs
