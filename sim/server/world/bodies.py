@@ -43,6 +43,7 @@ BODY = np.dtype(
         ("spin", _F, (3,)),  # angular velocity while tumbling, world
         ("frame", _F, (3, 3)),  # world from body while tumbling
         ("still_s", _F),  # how long a tumbling body has been at rest
+        ("upright_s", _F),  # how long a tumbling vehicle has been calm on its wheels
         ("angular_velocity", _F, (3,)),  # world
         ("acceleration", _F, (3,)),  # world, mean over the last tick
         # collision shape: upright box, or for walkers a cylinder of radius half[0]

@@ -57,6 +57,8 @@ HARD_TURN_RADPS = 0.5
 """A blow that makes a vehicle roll or pitch faster than this lifts it off its wheels; the springs take lesser ones."""
 KICK_S = 0.2
 """The springs let a lesser blow turn the body for about this long."""
+NOWHERE_M = -1e9
+"""Height of obstacles that were switched off."""
 UNREAL_ANGULAR = math.pi / 180.0 * 1e-4
 """Unreal's angular impulses are in kg cm^2 deg/s; in N m s."""
 
@@ -86,7 +88,7 @@ def _free(body: Any) -> None:
     """Let a body move in all six degrees; it keeps its spin, or the yaw rate if it drove (``start_tumbling``)."""
     if not body["tumbling"]:
         body["spin"] = (0.0, 0.0, body["yaw_rate"])
-    body["tumbling"], body["still_s"] = True, 0.0
+    body["tumbling"], body["still_s"], body["upright_s"] = True, 0.0, 0.0
     body["frame"] = rotation_matrix(*body["rotation"])
 
 
@@ -122,6 +124,7 @@ class Dynamics:
         self._tags = [box.tag for box in obstacles]
         boxes = np.array([[*box.centre_m, *box.half_m, box.yaw_rad] for box in obstacles], np.float64)
         self._grid = static_grid(boxes)
+        self._static_boxes = self._grid[0].copy()
         self._rng = rng
         self._bodies: Bodies = np.zeros(0, BODY)
         self._row: dict[int, int] = {}
@@ -132,6 +135,12 @@ class Dynamics:
         self._pairs = np.zeros((256, 2), np.int64)
         self._substepping = (SUBSTEP_S, 0)  # longest step, most steps in a tick
         self._triggers = FrictionTriggers()
+
+    def enable_obstacles(self, enabled: Sequence[bool]) -> None:
+        """Which of the obstacles can be hit from now on; the others are put where nothing is."""
+        gone = ~np.asarray(enabled, np.bool_)
+        self._grid[0][:] = self._static_boxes
+        self._grid[0][gone, 2:4] = NOWHERE_M
 
     # bodies come and go
 

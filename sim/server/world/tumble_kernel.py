@@ -48,6 +48,8 @@ RIDER_COS = 0.5
 """The rider of a two-wheeler catches it up to 60 degrees."""
 CALM_MPS = 0.6
 CALM_RADPS = 0.7
+CALM_S = 0.1
+"""So long a vehicle must be calm on all its wheels: one that begins to tip over is not."""
 MAX_POINTS = 12
 
 POINT_R, NORMAL, ALONG, FRICTION, BOUND, DONE = 0, 3, 6, 9, 11, 12
@@ -72,7 +74,7 @@ def set_frame(b: Any) -> None:
 def start_tumbling(b: Any) -> None:
     """From here on the body is free; it keeps its velocity and yaw rate."""
     b.tumbling = True
-    b.still_s = 0.0
+    b.still_s = b.upright_s = 0.0
     set_frame(b)
     b.spin[0] = b.spin[1] = 0.0
     b.spin[2] = b.yaw_rate
@@ -179,8 +181,12 @@ def _touching(b: Any, ground: Any, dt: float, friction_scale: float, table: Any)
 def _friction(b: Any, row: Any, wheel: int, kind: int, friction_scale: float) -> None:
     """Set the direction along and the friction along and across it: a free wheel rolls, everything else slides."""
     nx, ny, nz = row[NORMAL], row[NORMAL + 1], row[NORMAL + 2]
-    ax, ay, az = b.frame[0, 0], b.frame[1, 0], b.frame[2, 0]  # forward, brought into the ground's plane
-    part = ax * nx + ay * ny + az * nz
+    f = b.frame
+    cos, sin = 1.0, 0.0
+    if wheel >= 0 and b.wheel_steers[wheel] != 0:
+        cos, sin = math.cos(b.steer_angle), math.sin(b.steer_angle)
+    ax, ay, az = cos * f[0, 0] + sin * f[0, 1], cos * f[1, 0] + sin * f[1, 1], cos * f[2, 0] + sin * f[2, 1]
+    part = ax * nx + ay * ny + az * nz  # bring it into the ground's plane
     ax, ay, az = ax - part * nx, ay - part * ny, az - part * nz
     size = math.sqrt(ax * ax + ay * ay + az * az)
     if size < 1e-3:  # nose down: any direction in the plane will do
@@ -236,6 +242,15 @@ def _asleep(b: Any) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def _calm(b: Any, normal: Any) -> bool:
+    """Whether a vehicle is upright on the ground and neither leaves it nor rolls or pitches."""
+    upright = b.frame[0, 2] * normal[0] + b.frame[1, 2] * normal[1] + b.frame[2, 2] * normal[2]
+    off = b.velocity[0] * normal[0] + b.velocity[1] * normal[1] + b.velocity[2] * normal[2]
+    least = RIDER_COS if b.leans else UPRIGHT_COS
+    return bool(b.gravity and upright > least and abs(off) < CALM_MPS and math.hypot(b.spin[0], b.spin[1]) < CALM_RADPS)
+
+
+@njit(cache=True, nogil=True)
 def _stand_up(b: Any, normal: Any) -> None:
     """Back to driving: the ground is as tilted as the vehicle, and its yaw rate is its spin's."""
     b.tumbling = b.airborne = False
@@ -265,7 +280,7 @@ def tumble(bodies: Bodies, i: int, ground: Any, dt: float, friction_scale: float
     count, on_wheels, deepest, row = _touching(b, ground, dt, friction_scale, table)
     b.yaw_rate = b.spin[2]
     if count == 0:
-        b.still_s = 0.0
+        b.still_s = b.upright_s = 0.0
         return
     normal = table[row, NORMAL : NORMAL + 3]
     _solve(b, table, count)
@@ -281,11 +296,9 @@ def tumble(bodies: Bodies, i: int, ground: Any, dt: float, friction_scale: float
         for axis in range(3):
             b.velocity[axis] = b.spin[axis] = 0.0
         b.yaw_rate = 0.0
-    if b.kind == VEHICLE and b.gravity and on_wheels >= (2 if b.leans else 3):
-        upright = b.frame[0, 2] * normal[0] + b.frame[1, 2] * normal[1] + b.frame[2, 2] * normal[2]
-        off = b.velocity[0] * normal[0] + b.velocity[1] * normal[1] + b.velocity[2] * normal[2]
-        rolling = math.hypot(b.spin[0], b.spin[1])
-        if upright > (RIDER_COS if b.leans else UPRIGHT_COS) and abs(off) < CALM_MPS and rolling < CALM_RADPS:
+    if b.kind == VEHICLE:
+        b.upright_s = b.upright_s + dt if on_wheels == b.wheel_count and _calm(b, normal) else 0.0
+        if b.upright_s >= CALM_S:
             _stand_up(b, normal)
 
 
