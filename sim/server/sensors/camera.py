@@ -12,15 +12,19 @@ import numpy.typing as npt
 from sim.server.protocol.payloads import image_body
 from sim.server.sensors.instances import View
 from sim.server.sensors.kernel import F32, I32, U8
+from sim.server.sensors.lens import Lens
+from sim.server.sensors.memory import LastView
+from sim.server.sensors.photo import Photo
 from sim.server.sensors.renderer import Buffers, Intrinsics, SceneRenderer
 
-STREAM_INDEX = {"rgb": 13, "depth": 1, "semantic_segmentation": 14, "instance_segmentation": 15}
+STREAM_INDEX = {"rgb": 13, "depth": 1, "semantic_segmentation": 14, "instance_segmentation": 15, "normals": 2}
 """Sensor type index of the wire by the kind that ``sensor.camera.KIND`` names."""
 WANT = {
     "rgb": ("rgb",),
     "depth": ("depth",),
     "semantic_segmentation": ("semantic",),
     "instance_segmentation": ("semantic", "instance"),
+    "normals": ("surface",),
 }
 MAX_PIXELS_A_SIDE = 4096
 MAX_FOV_DEG = 170.0  # a pinhole picture of 180 degrees is infinitely wide
@@ -67,6 +71,9 @@ class CameraSensor:
         self.intrinsics = intrinsics_of(kind, attributes)
         self._renderer = renderer
         self._seed = seed
+        self._lens = Lens.of(f"sensor.camera.{kind}", attributes)
+        self._photo = Photo.of(f"sensor.camera.{kind}", attributes) if kind == "rgb" else None
+        self._memory = LastView()
 
     def measure(
         self,
@@ -77,10 +84,34 @@ class CameraSensor:
         dt_s: float,
     ) -> bytes:
         """Image body: width, height, field of view, BGRA pixels. The vehicle that carries the camera is seen too."""
+        if self._photo is None:
+            buffers = self._renderer.render(
+                position_m, rotation_rad, self.intrinsics, view, WANT[self.kind], seed=self._seed
+            )
+        else:
+            buffers = self._photograph(self._photo, position_m, rotation_rad, view, dt_s)
+        pixels = encode(self.kind, buffers)
+        if self._lens is not None:
+            pixels = self._lens.bend(pixels, smooth=self.kind == "rgb")
+        return image_body(pixels, math.degrees(self.intrinsics.fov_rad))
+
+    def _photograph(
+        self,
+        photo: Photo,
+        position_m: npt.NDArray[np.float64],
+        rotation_rad: npt.NDArray[np.float64],
+        view: View,
+        dt_s: float,
+    ) -> Buffers:
+        """A picture developed as the attributes say."""
+        photo.advance(dt_s)
+        motion = self._memory.motion(position_m, rotation_rad, view) if photo.blurs else None
+        want = ("rgb",) if motion is None else ("rgb", "flow")
         buffers = self._renderer.render(
-            position_m, rotation_rad, self.intrinsics, view, WANT[self.kind], seed=self._seed
+            position_m, rotation_rad, self.intrinsics, view, want, seed=self._seed, photo=photo, motion=motion
         )
-        return image_body(encode(self.kind, buffers), math.degrees(self.intrinsics.fov_rad))
+        assert buffers.bgr is not None
+        return Buffers(photo.finish(buffers.bgr, buffers.flow))
 
 
 def encode(kind: str, buffers: Buffers) -> U8:
@@ -91,6 +122,9 @@ def encode(kind: str, buffers: Buffers) -> U8:
     if kind == "depth":
         assert buffers.depth_m is not None
         return encode_depth(buffers.depth_m)
+    if kind == "normals":
+        assert buffers.normal is not None
+        return encode_normals(buffers.normal)
     assert buffers.semantic is not None
     return encode_labels(buffers.semantic, buffers.instance)
 
@@ -111,3 +145,11 @@ def encode_labels(semantic: U8, instance: I32 | None) -> U8:
     pairs[..., 0] = 0 if instance is None else instance.astype("<u2").byteswap()
     pairs[..., 1] = semantic | np.uint16(0xFF00)
     return pairs.view(np.uint8)
+
+
+def encode_normals(normal: F32) -> U8:
+    """World normals (h, w, 3) as CARLA 0.9.16 has them: -1..1 becomes 0..255, red x, green y, blue z (left-handed
+    world); the sky, which has none, is 127."""
+    out = np.full((*normal.shape[:2], 4), 255, np.uint8)
+    np.clip(normal[..., ::-1] * 127.5 + 127.5, 0.0, 255.0, out=out[..., :3], casting="unsafe")
+    return out

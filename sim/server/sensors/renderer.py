@@ -13,6 +13,14 @@ from sim.server.scene.models import LODS, ModelLibrary
 from sim.server.scene.static import StaticScene
 from sim.server.sensors import bodies as moving
 from sim.server.sensors import debug_overlay
+from sim.server.sensors.appearance import (
+    Appearance,
+    linear_of_byte,
+    look_table,
+    ordinary,
+    shining_lamps,
+    texel_table,
+)
 from sim.server.sensors.atmosphere import Atmosphere, airlight
 from sim.server.sensors.columns import AMBIENT_UP, WET
 from sim.server.sensors.geometry import Geometry
@@ -21,6 +29,7 @@ from sim.server.sensors.kernel import F32, F64, I32, I64, U8, U32
 from sim.server.sensors.labels import label_pixels, tag_of_material
 from sim.server.sensors.lamps import LampGrid
 from sim.server.sensors.lighting import CONTACT_CELLS_PER_M
+from sim.server.sensors.photo import Photo
 from sim.server.sensors.pool import WorkerPool
 from sim.server.sensors.post import (
     GRAIN_DAY,
@@ -37,6 +46,7 @@ from sim.server.sensors.shade import Scratch, class_of_material, shade_frame
 from sim.server.sensors.shade_ground import STRIP_COLUMNS
 from sim.server.sensors.shadows import CONTACT_SIZE, SunShadows, splat_contact
 from sim.server.sensors.sky import SkyPainter
+from sim.server.sensors.surface import Motion, flow_pixels, surface_pixels
 from sim.server.sensors.textures import asphalt_tile, value_noise
 from sim.server.world.pose import rotation_matrix
 
@@ -67,12 +77,20 @@ class Intrinsics:
 @dataclass(frozen=True)
 class Buffers:
     """What was asked for, else None: bgr (h, w, 3) uint8; depth_m (h, w) float32 along the optical axis, sky 1000;
-    semantic (h, w) uint8 ``Tag``; instance (h, w) int32 actor id, 0 on what is static. New arrays at every call."""
+    semantic (h, w) uint8 ``Tag``; instance (h, w) int32 actor id, 0 on what is static; normal (h, w, 3) float32, world,
+    and material (h, w) uint8; flow (h, w, 2) float32 (``surface``). New arrays at every call."""
 
     bgr: U8 | None = None
     depth_m: F32 | None = None
     semantic: U8 | None = None
     instance: I32 | None = None
+    normal: F32 | None = None
+    material: U8 | None = None
+    flow: F32 | None = None
+
+
+LABELS = frozenset({"depth", "semantic", "instance"})
+WANTS = LABELS | {"rgb", "surface", "flow"}
 
 
 @dataclass
@@ -112,6 +130,11 @@ class SceneRenderer:
         self._box: I32 = np.zeros((0, 4), np.int32)
         self._members: I32 = np.zeros(0, np.int32)
         self._corner = np.zeros((self._pool.threads, 9))
+        self._appearance: Appearance | None = None
+        self._look = ordinary(scene, False)  # the appearance in use
+        self._looks = look_table(scene, self._look)
+        self._texels, self._linear = texel_table(self._look), linear_of_byte()
+        self._lamp_places = shining_lamps(scene, self._look)
         self._weather: Weather | None = None
         self._air: Atmosphere = airlight(Weather())
         self._sky = self._painter.paint(self._air)
@@ -129,29 +152,55 @@ class SceneRenderer:
         want: Collection[str],
         exclude_actor: int | None = None,
         seed: int = 0,
+        photo: Photo | None = None,
+        motion: Motion | None = None,
     ) -> Buffers:
         """Picture of ``view`` from a pose (pitch, yaw, roll; CARLA's frame).
 
-        want: any of rgb, depth, semantic, instance. exclude_actor is left out of the picture but keeps its shadow.
-        seed picks the grain. Raises ValueError for an unknown name in ``want``.
+        want: any of ``WANTS``; surface is normal and material. exclude_actor is left out of the picture but keeps its
+        shadow. seed picks the grain; photo (None: as shipped) develops the picture; motion is what flow compares with.
+        Raises ValueError for an unknown name in ``want``, and for flow without motion.
         """
-        unknown = set(want) - {"rgb", "depth", "semantic", "instance"}
-        if unknown or not want:
-            raise ValueError(f"want: expected some of rgb, depth, semantic, instance, got {sorted(want)}")
+        wanted = frozenset(want)
+        if wanted - WANTS or not wanted:
+            raise ValueError(f"want: expected some of {', '.join(sorted(WANTS))}, got {sorted(want)}")
         with self._lock:
             self._begin(view)
             cam = camera_block(np.asarray(position_m, np.float64), rotation_matrix(*map(float, rotation_rad)))
             blocks = self._visible(cam, intrinsics, view.instances, exclude_actor)
-            bgr = self._picture(cam, intrinsics, view, blocks, seed) if "rgb" in want else None
-            if set(want) == {"rgb"}:
+            bgr = self._picture(cam, intrinsics, view, blocks, seed, photo) if "rgb" in wanted else None
+            if wanted == {"rgb"}:
                 return Buffers(bgr)
-            depth_m, semantic, instance = self._labels(cam, intrinsics, view.instances, blocks)
+            target = self._raster(cam, intrinsics, blocks, 1)
+            depth_m, semantic, instance = (
+                self._labels(target, intrinsics, view.instances) if wanted & LABELS else (None, None, None)
+            )
+            normal, material = self._surface(target, intrinsics) if "surface" in wanted else (None, None)
             return Buffers(
                 bgr,
-                depth_m if "depth" in want else None,
-                semantic if "semantic" in want else None,
-                instance if "instance" in want else None,
+                depth_m if "depth" in wanted else None,
+                semantic if "semantic" in wanted else None,
+                instance if "instance" in wanted else None,
+                normal,
+                material,
+                self._flow(target, cam, intrinsics, motion) if "flow" in wanted else None,
             )
+
+    def show(self, appearance: Appearance | None) -> None:
+        """From the next view on draw the map's things like this; None: as they are, with lights by night."""
+        with self._lock:
+            self._appearance = appearance
+            self._wear()
+
+    def _wear(self) -> None:
+        """Take over the appearance."""
+        look = self._appearance or ordinary(self._scene, self._air.night > 0.0)
+        if look.textures is not self._look.textures:
+            self._texels = texel_table(look)
+        self._look, self._looks = look, look_table(self._scene, look)
+        self._lamp_places = shining_lamps(self._scene, look)
+        if self._geometry.show(look.shown):
+            self._shadows.forget()
 
     def _begin(self, view: View) -> None:
         """Work of a tick, done for its first camera."""
@@ -162,6 +211,8 @@ class SceneRenderer:
             self._weather = view.weather
             self._air = airlight(view.weather)
             self._sky = self._painter.paint(self._air)
+            if self._appearance is None:
+                self._wear()
         self._geometry.begin(view.instances)
         self._table = moving.body_table(view.instances, self._library, self._air.night, view.elapsed_s)
         self._spheres = moving.spheres_of(view.instances, self._library)
@@ -234,7 +285,7 @@ class SceneRenderer:
         local = g.local_m if len(g.local_m) else np.zeros((1, 3), np.float32)
         return g.vertices_m, g.normals, g.uvw, g.faces, g.material, g.param, local
 
-    def _picture(self, cam: F64, intrinsics: Intrinsics, view: View, blocks: I64, seed: int) -> U8:
+    def _picture(self, cam: F64, intrinsics: Intrinsics, view: View, blocks: I64, seed: int, photo: Photo | None) -> U8:
         target = self._raster(cam, intrinsics, blocks, SAMPLES)
         air = self._air
         eye = cam[:3]
@@ -243,8 +294,11 @@ class SceneRenderer:
         shadow = self._shadows.tables(eye, air.light_dir, view, rows, centre, radius)
         contact = self._contact_grid(eye, view.instances)
         night = air.night > 0.0
-        lamps = self._scene.lamps_m if night else self._scene.lamps_m[:0]
-        lights = self._lamps.tables(eye, lamps, view.instances, self._table * (1.0 if night else 0.0), self._library)
+        lamps, lamp_rgb = (part if night else part[:0] for part in self._lamp_places)
+        attributes = self._table * (1.0 if night else 0.0)
+        lights = self._lamps.tables(eye, lamps, lamp_rgb, view.instances, attributes, self._library)
+        objects = (self._geometry.owner, self._looks, self._texels, self._linear)
+        painted = bool(self._look.textures)
         scratch = self._scratch.get(intrinsics.width)
         if scratch is None:
             scratch = self._scratch[intrinsics.width] = Scratch(self._pool.threads, intrinsics.width)
@@ -254,7 +308,8 @@ class SceneRenderer:
         signals = np.ascontiguousarray(view.signal_state, np.uint8)
         self._pool.run(
             shade_frame, target.inverse_depth, target.slot, self._edges, self._face_of_slot, self._arrays(),
-            static_counts, self._class_of, self._strips, self._patterns, self._charts, self._table, signals, cam,
+            static_counts, self._class_of, self._strips, self._patterns, self._charts, self._table, signals, objects,
+            painted, cam,
             intrinsics.focal_px * SAMPLES, air.constants, self._sky, shadow, contact, lights, night, scratch.tables,
             radiance.reshape(-1, 3), surface.reshape(-1, 3),
         )  # fmt: skip
@@ -262,27 +317,51 @@ class SceneRenderer:
             self._pool.run(
                 mirror_ground, surface, cam, intrinsics.focal_px, self._sky[1], view.frame & 0xFFFF, radiance
             )
-        bgr = self._develop(radiance, view, seed)
+        bgr = self._develop(radiance, view, seed, photo)
         if view.drawing is not None:
             debug_overlay.draw(bgr, target.inverse_depth, cam, intrinsics.focal_px, view.drawing, self._pool)
         return bgr
 
-    def _develop(self, radiance: F32, view: View, seed: int) -> U8:
-        air = self._air
+    def _develop(self, radiance: F32, view: View, seed: int, photo: Photo | None) -> U8:
+        air, curve = self._air, self._curve
         exposure = exposure_of(radiance, air)
         glaring = air.night > 0.0 or air.rain > 0.0 or air.light_dir[2] < 0.27
-        bloom = bloom_of(radiance, exposure) if glaring else np.zeros((1, 1, 3), np.float32)
         grain = GRAIN_DAY + (GRAIN_NIGHT - GRAIN_DAY) * air.night
+        glare = 1.0
+        if photo is not None:
+            exposure = photo.exposure(exposure, air)
+            if not photo.effects:
+                return photo.plain(radiance, exposure)
+            radiance, curve, glare = photo.balanced(radiance), photo.curve(curve), photo.bloom_share
+            glaring, grain = (glaring or glare > 1.0) and glare > 0.0, grain * photo.grain_share
+        bloom = bloom_of(radiance, exposure) if glaring else np.zeros((1, 1, 3), np.float32)
+        if glaring and glare != 1.0:
+            bloom *= np.float32(glare)
         bgr = np.empty(radiance.shape, np.uint8)
         light = 0.7 * float(air.constants[AMBIENT_UP + 1])
         self._pool.run(
-            develop, radiance, bloom, exposure, self._curve, self._streaks, 0.34 * air.rain, light,
+            develop, radiance, bloom, exposure, curve, self._streaks, 0.34 * air.rain, light,
             view.frame * 7877 % 512, -view.frame * 2999 % 512, grain, (view.frame * 31 + seed) & 0xFFFFFF, bgr,
         )  # fmt: skip
         return bgr
 
-    def _labels(self, cam: F64, intrinsics: Intrinsics, bodies: Instances, blocks: I64) -> tuple[F32, U8, I32]:
-        target = self._raster(cam, intrinsics, blocks, 1)
+    def _surface(self, target: _Target, intrinsics: Intrinsics) -> tuple[F32, U8]:
+        shape = (intrinsics.height, intrinsics.width)
+        normal, material = np.empty((*shape, 3), np.float32), np.empty(shape, np.uint8)
+        self._pool.run(surface_pixels, target.slot, self._edges, self._face_of_slot, self._arrays(), normal, material)
+        return normal, material
+
+    def _flow(self, target: _Target, cam: F64, intrinsics: Intrinsics, motion: Motion | None) -> F32:
+        if motion is None:
+            raise ValueError("render: flow needs the motion since the last picture, got None")
+        flow = np.empty((intrinsics.height, intrinsics.width, 2), np.float32)
+        self._pool.run(
+            flow_pixels, target.inverse_depth, target.slot, self._face_of_slot, self._arrays(),
+            self._geometry.static_faces, cam, motion.camera, motion.bodies, intrinsics.focal_px, flow,
+        )  # fmt: skip
+        return flow
+
+    def _labels(self, target: _Target, intrinsics: Intrinsics, bodies: Instances) -> tuple[F32, U8, I32]:
         shape = (intrinsics.height, intrinsics.width)
         depth_m, semantic, instance = np.empty(shape, np.float32), np.empty(shape, np.uint8), np.empty(shape, np.int32)
         ids = np.zeros(max(len(bodies.actor_id), 1), np.int32)

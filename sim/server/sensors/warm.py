@@ -17,6 +17,7 @@ from sim.server.sensors.drawing import Drawing
 from sim.server.sensors.instances import Instances, View, Weather
 from sim.server.sensors.kernel import F64
 from sim.server.sensors.renderer import Intrinsics, SceneRenderer
+from sim.server.sensors.surface import Motion
 
 
 def small_scene(mesh: Mesh, strips: Any = None, lamps_m: Any = None, trees: Any = None) -> StaticScene:
@@ -127,16 +128,17 @@ def compile_kernels(progress: Callable[[str], None] | None = None) -> None:
     view = View(0, 0.0, boxes([(10.0, 0.0, 0.0)]), np.zeros(0, np.uint8), Weather(precipitation=60.0, wetness=50.0))
     eye, level = np.array([0.0, 0.0, 1.5]), np.zeros(3)
     small = Intrinsics(64, 48, math.pi / 2)
+    still = Motion.since(eye, level, view.instances, view.instances)
     line = Drawing(np.array([[5.0, 0.0, 1.0, 5.0, 1.0, 1.0, 0.1, 0.0]]), np.zeros((1, 3), np.uint8))
     steps: tuple[tuple[str, View, tuple[str, ...]], ...] = (
-        ("labels", view, ("depth", "semantic", "instance")),
+        ("labels", view, ("depth", "semantic", "instance", "surface", "flow")),
         ("pictures by day", view, ("rgb",)),
         ("pictures by night", replace(view, weather=Weather(sun_altitude_angle=-60.0), drawing=line), ("rgb",)),
     )
     try:
         for k, (what, seen, want) in enumerate(steps, start=1):
             say(f"compiling kernels {k}/{len(steps)}: {what}")
-            renderer.render(eye, level, small, seen, want)
+            renderer.render(eye, level, small, seen, want, motion=still)
     finally:
         renderer.close()
     say(f"kernels ready after {time.perf_counter() - began:.1f} s")
