@@ -11,6 +11,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from sim.server.maps import MapCatalogue
+from sim.server.navigation.store import NavigationFiles
 from sim.server.protocol import payloads, snapshot
 from sim.server.scene.static import StaticScene
 from sim.server.world.parts import Parts
@@ -40,6 +41,7 @@ class Session:
     port: int  # of the streams
     settings: EpisodeSettings = field(default_factory=EpisodeSettings)
     traffic_managers: dict[int, tuple[str, int]] = field(default_factory=dict)
+    navigation: NavigationFiles = field(default_factory=NavigationFiles)
 
     def __post_init__(self) -> None:
         self._episodes = 0

@@ -172,7 +172,6 @@ METHODS: dict[str, Method] = {
     "add_actor_force_at_location": void(3, add_force),
     "set_actor_simulate_physics": void(2, set_simulate_physics),
     "set_actor_collisions": void(2, _set_collisions),
-    "set_actor_dead": void(1, lambda session, arguments: None),
     "set_actor_enable_gravity": void(2, set_gravity),
     "set_actor_autopilot": void(2, lambda session, arguments: None),  # the client's traffic manager drives
     "get_actor_bone_names": value(1, _names),

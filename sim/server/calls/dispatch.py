@@ -6,7 +6,7 @@ import difflib
 import logging
 from typing import Any
 
-from sim.server.calls import actors, batch, debug, episode, lights, queries, registry, vehicles
+from sim.server.calls import actors, batch, debug, episode, lights, navigation, queries, registry, vehicles
 from sim.server.calls.table import Answer, Method
 from sim.server.protocol import wire
 from sim.server.protocol.wire import Request
@@ -20,6 +20,7 @@ FAMILIES: dict[str, dict[str, Method]] = {
     "Batches": batch.METHODS,
     "Actors": actors.METHODS,
     "Vehicles and walkers": vehicles.METHODS,
+    "Pedestrian navigation": navigation.METHODS,
     "Traffic lights": lights.METHODS,
     "Scenery, debugging, sensors, recorder": queries.METHODS,
     "Debug shapes": debug.METHODS,

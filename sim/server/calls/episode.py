@@ -87,10 +87,6 @@ def _stage_opendrive(session: Session, arguments: Arguments) -> None:
     session.maps.stage(opendrive)
 
 
-def _request_file(session: Session, arguments: Arguments) -> bytes:
-    raise WireError(f"file {arguments[0]!r} does not exist; get_required_files offers none")
-
-
 def _weather(session: Session, _: Arguments) -> list[float]:
     return list(dataclasses.astuple(session.world.weather))
 
@@ -120,14 +116,11 @@ METHODS: dict[str, Method] = {
     "set_episode_settings": value(1, _set_settings),
     "get_map_info": value(0, _map_info),
     "get_map_data": value(0, lambda session, _: session.scene.opendrive),
-    "get_required_files": value(0, lambda session, _: []),
-    "request_file": value(1, _request_file),
     "get_available_maps": value(0, _available_maps),
     "load_new_episode": void(2, _load),
     "copy_opendrive_to_file": void(1, _stage_opendrive),
     "load_map_layer": void(1, lambda session, _: None),  # the map has one layer, which is always there
     "unload_map_layer": void(1, lambda session, _: None),
-    "get_navigation_mesh": value(0, lambda session, _: b""),
     "get_spectator": value(0, _spectator),
     "get_names_of_all_objects": value(0, lambda session, _: []),
     "apply_color_texture_to_objects": unsupported(Answer.VOID, "apply_color_texture_to_objects", "no textures"),

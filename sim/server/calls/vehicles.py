@@ -89,6 +89,7 @@ def set_walker_state(session: Session, arguments: Arguments) -> None:
     """Transform and speed m/s of a walker that a client moves."""
     walker = _walker(session, arguments)
     pose, speed = structs.pose(arguments[1], "transform"), structs.number(arguments[2], "speed")
+    session.world.deaths.check(walker.actor_id)
     # the client's navigation gives the foot point; a walker's origin is the middle of its capsule
     position = np.add(pose.position_m, (0.0, 0.0, walker.half_m[2]))
     session.world.dynamics.set_walker_state(walker.actor_id, position, np.array(pose.rotation_rad), speed)

@@ -24,6 +24,7 @@ from sim.server.world.actors import Actor, ActorTable, UnknownActorError
 from sim.server.world.attachment import Attachment, attached_pose
 from sim.server.world.blueprints import AttributeType, Blueprint, Kind
 from sim.server.world.columns import InstanceColumns, SnapshotColumns, Travel
+from sim.server.world.deaths import Deaths
 from sim.server.world.debug_shapes import DebugShapes
 from sim.server.world.parts import Parts
 from sim.server.world.rules import RoadRules
@@ -84,6 +85,7 @@ class World:
         self.travel = Travel()
         self.debug = DebugShapes()
         self.contacts: tuple[Contact, ...] = ()
+        self.deaths = Deaths()
         self._walker_controls: dict[int, tuple[tuple[float, float, float], float, bool]] = {}
         self._snapshot, self._instances = SnapshotColumns(), InstanceColumns()
         self._layout_version = -1
@@ -242,6 +244,7 @@ class World:
         self.elapsed_s += dt_s
         self.delta_s = dt_s
         self.lights.step(dt_s)
+        self.deaths.step(self)
         self.contacts = tuple(self.dynamics.step(dt_s, self.weather))
         self._refresh_rules()
         self.travel.advance(self.dynamics.actor_id, self.dynamics.velocity_mps, dt_s)
@@ -266,7 +269,7 @@ class World:
             self._vehicle_rows = np.searchsorted(dynamics.actor_id, ids)
             self._layout_version = self.actors.version
         rows = self._vehicle_rows
-        self.rules.refresh(dynamics.position_m[rows], dynamics.rotation_rad[rows, 1])
+        self.rules.refresh(dynamics.position_m[rows], dynamics.rotation_rad[rows, 1], self.elapsed_s)
 
     def _measure(self, dt_s: float, listened: Container[int]) -> list[Message]:
         view: View | None = None

@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.server.protocol.payloads import StreamIndex, gnss_body, image_body, imu_body, lidar_body
 from sim.server.scene.catalogue import ModelChoice
+from sim.server.scene.ground import Ground
 from sim.server.scene.mesh import Mesh, Tag
 from sim.server.scene.static import STRIP_DTYPE, Signal, StaticScene
 from sim.server.world.parts import Parts
@@ -96,7 +97,7 @@ class FakeDynamics:
         return self.contacts
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("set_") or name in ("add_impulse", "add_force", "add_torque"):
+        if name.startswith(("set_", "enable_")) or name in ("add_impulse", "add_force", "add_torque"):
             return lambda *arguments: None
         raise AttributeError(name)
 
@@ -140,6 +141,13 @@ class FakeBench:
         distance = -start[2] / direction[2] if direction[2] != 0.0 else -1.0
         return (float(distance), int(Tag.ROADS)) if 0.0 <= distance <= reach_m else None
 
+    def hits(self, start: Any, direction: Any, reach_m: float, instances: Any) -> Any:
+        hit = self.first_hit(start, direction, reach_m, instances)
+        return [] if hit is None else [hit]
+
+    def show(self, appearance: Any) -> None:
+        pass
+
     def library(self) -> Any:
         return FakeModels()
 
@@ -161,10 +169,11 @@ def fake_scene(name: str, opendrive: str, seed: int) -> StaticScene:
     light = Signal("950", "traffic.traffic_light", (x, y, z), yaw, (0.0, 0.0, 0.0), (4.0, 2.0, 1.0), 0, 0,
                    np.array([[x, y, z + 5, 0.2, 0.2, 0.5, yaw]]), np.zeros((0, 3)), ())  # fmt: skip
     none = np.zeros((0, 2), np.int64)
+    flat = Ground(np.zeros((0, 3)), none, np.zeros(0, np.uint8), np.zeros((2, 2)), (0.0, 0.0), 1.0)
     return StaticScene(
         name, opendrive, road_map, Mesh.empty(), none, np.zeros((0, 4), np.float32), none,
         np.zeros((0, 4), np.float32), np.zeros(0, STRIP_DTYPE), np.zeros((0, 6), np.float32), (light,), (),
-        np.array(spawn), None,  # type: ignore[arg-type]
+        np.array(spawn), flat,
     )  # fmt: skip
 
 
