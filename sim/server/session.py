@@ -82,6 +82,7 @@ class Session:
             self.publish(message.stream_id, head + message.body, lossless)
         self.publish(WORLD_STREAM, self.snapshot(), lossless)
         self.ticked_s = time.monotonic()
+        world.dynamics.set_substepping(*self.settings.substeps())
         return world.frame
 
     def snapshot(self, flags: int = 0) -> bytes:

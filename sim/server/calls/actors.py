@@ -14,6 +14,9 @@ from sim.server.session import Session
 from sim.server.world.actors import Actor
 from sim.server.world.attachment import Attachment
 
+UNREAL_ANGULAR = math.pi / 180.0 * 1e-4
+"""Unreal's angular impulses are in kg cm^2 deg/s: this many N m s."""
+
 
 def _actors(session: Session, arguments: Arguments) -> list[Any]:
     ids = [structs.integer(i, "actor id") for i in structs.sequence(arguments[0], "actor ids")]
@@ -110,10 +113,30 @@ def add_force(session: Session, arguments: Arguments) -> None:
         session.world.dynamics.add_force(body, _vector(arguments))
 
 
-def add_torque(session: Session, arguments: Arguments) -> None:
-    """Torque during the next tick, N m."""
+def _place(arguments: Arguments) -> Any:
+    return np.array(structs.vector(arguments[2], "location"))
+
+
+def _impulse_at(session: Session, arguments: Arguments) -> None:
     if body := _body(session, arguments):
-        session.world.dynamics.add_torque(body, _vector(arguments))
+        session.world.dynamics.add_impulse(body, _vector(arguments), _place(arguments))
+
+
+def _force_at(session: Session, arguments: Arguments) -> None:
+    if body := _body(session, arguments):
+        session.world.dynamics.add_force(body, _vector(arguments), _place(arguments))
+
+
+def add_angular_impulse(session: Session, arguments: Arguments) -> None:
+    """Angular impulse in Unreal's unit, kg cm^2 deg/s, as in CARLA. The client's ``add_torque`` is this call too."""
+    if body := _body(session, arguments):
+        session.world.dynamics.add_angular_impulse(body, _vector(arguments, UNREAL_ANGULAR))
+
+
+def add_torque(session: Session, arguments: Arguments) -> None:
+    """Torque during the next tick, in the same unit a second."""
+    if body := _body(session, arguments):
+        session.world.dynamics.add_torque(body, _vector(arguments, UNREAL_ANGULAR))
 
 
 def set_simulate_physics(session: Session, arguments: Arguments) -> None:
@@ -166,10 +189,10 @@ METHODS: dict[str, Method] = {
     "disable_actor_constant_velocity": void(1, _no_constant_velocity),
     "add_actor_impulse": void(2, add_impulse),
     "add_actor_force": void(2, add_force),
-    "add_actor_angular_impulse": void(2, add_torque),
+    "add_actor_angular_impulse": void(2, add_angular_impulse),
     "add_actor_torque": void(2, add_torque),
-    "add_actor_impulse_at_location": void(3, add_impulse),
-    "add_actor_force_at_location": void(3, add_force),
+    "add_actor_impulse_at_location": void(3, _impulse_at),
+    "add_actor_force_at_location": void(3, _force_at),
     "set_actor_simulate_physics": void(2, set_simulate_physics),
     "set_actor_collisions": void(2, _set_collisions),
     "set_actor_enable_gravity": void(2, set_gravity),

@@ -35,7 +35,7 @@ _COMMANDS: dict[int, tuple[int, Callable[[Session, Arguments], Any]]] = {
     9: (2, actors.set_angular_velocity),
     10: (2, actors.add_impulse),
     11: (2, actors.add_force),
-    12: (2, actors.add_torque),
+    12: (2, actors.add_angular_impulse),
     13: (2, actors.add_torque),
     14: (2, actors.set_simulate_physics),
     15: (2, actors.set_gravity),

@@ -231,7 +231,7 @@ def _props() -> Iterator[_Row]:
         if name == "mesh":
             attributes += (
                 Attribute("mesh_path", AttributeType.STRING, ("",)),
-                Attribute("mass", AttributeType.FLOAT, ("10.0",)),
+                Attribute("mass", AttributeType.FLOAT, ("0.0",)),
                 Attribute("scale", AttributeType.FLOAT, ("1.0",)),
             )
         half = (length / 2.0, width / 2.0, height / 2.0)

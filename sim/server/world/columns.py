@@ -107,6 +107,7 @@ class SnapshotColumns:
         self._light_signal = np.array([a.signal for a in actors if a.kind == Kind.LIGHT], np.int64)
         self._vehicles = [(r, a) for r, a in enumerate(actors) if a.kind == Kind.VEHICLE and a.moved]
         self._vehicle_rows = np.array([r for r, _ in self._vehicles], np.int64)
+        self._vehicle_bodies = _rows(world.dynamics.actor_id, [a.actor_id for _, a in self._vehicles])
         self._walkers = [(r, a) for r, a in enumerate(actors) if a.kind == Kind.WALKER]
         self.records, self._version = records, world.actors.version
 
@@ -123,6 +124,7 @@ class SnapshotColumns:
         vehicle["reverse"][rows] = [c.reverse for c in controls]
         vehicle["manual_gear_shift"][rows] = [c.manual_gear_shift for c in controls]
         vehicle["gear"][rows] = [c.gear for c in controls]
+        vehicle["failure"][rows] = world.dynamics.failure[self._vehicle_bodies]
         vehicle["speed_limit_kmh"][rows] = world.rules.speed_limit_kmh
         signal = world.rules.light
         known = signal >= 0

@@ -18,6 +18,7 @@ from sim.server.scene.static import Box
 from sim.server.sensors.instances import Contact, Weather
 from sim.server.world.ackermann import AckermannController
 from sim.server.world.bodies import BODY, PROP, VEHICLE, WALKER, Bodies
+from sim.server.world.carried import carry
 from sim.server.world.collision_kernel import POINT_X, TOTAL, find_pairs, first_overlap, static_grid
 from sim.server.world.fleet_kernel import advance, finish
 from sim.server.world.friction_triggers import NO_TRIGGER, FrictionTriggers
@@ -59,8 +60,6 @@ KICK_S = 0.2
 """The springs let a lesser blow turn the body for about this long."""
 NOWHERE_M = -1e9
 """Height of obstacles that were switched off."""
-UNREAL_ANGULAR = math.pi / 180.0 * 1e-4
-"""Unreal's angular impulses are in kg cm^2 deg/s; in N m s."""
 
 
 def friction_scale(weather: Weather) -> float:
@@ -312,6 +311,12 @@ class Dynamics:
             body["rotation"] = rotation_rad
             _lie_as_rotated(body)
         body["still_s"] = 0.0
+
+    def follow(
+        self, rows: npt.NDArray[np.int64], position_m: Array, rotation_rad: Array, velocity_mps: Array, dt_s: float
+    ) -> None:
+        """Carry the bodies of some rows of the columns to where a replay has them, see ``carry``."""
+        carry(self._bodies, rows, position_m, rotation_rad, velocity_mps, dt_s)
 
     def set_velocity(self, actor_id: int, velocity_mps: Vector) -> None:
         """Set the velocity, world frame."""

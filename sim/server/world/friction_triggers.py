@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from sim.server.world.blueprints import leading_float
 from sim.server.world.bodies import VEHICLE, Bodies
 from sim.server.world.pose import rotation_matrix
 
+FRICTION_TRIGGER = "static.trigger.friction"
+DEFAULT_FRICTION = 3.5
+DEFAULT_EXTENT_CM = 1.0
+MAX_FRICTION = 1e6
+MAX_EXTENT_M = 1e4
+"""Ten kilometres: larger than any town."""
 NO_TRIGGER = -1.0
 """``trigger_friction`` of a vehicle that is in no trigger."""
 
@@ -56,6 +63,16 @@ def _touches(b: Any, half: Any, position: Any, frame: Any) -> bool:
     if abs(dx * ax + dy * ay) > half[0] + along * b.half[0] + across * b.half[1]:
         return False
     return bool(abs(dy * ax - dx * ay) <= half[1] + across * b.half[0] + along * b.half[1])
+
+
+def trigger_box(attributes: Mapping[str, str]) -> tuple[float, tuple[float, float, float]]:
+    """Friction and half size in metres of a trigger, from its attributes (extents in cm, as CARLA has them)."""
+    friction = leading_float(attributes.get("friction", str(DEFAULT_FRICTION)))
+    x, y, z = (
+        min(max(leading_float(attributes.get(f"extent_{axis}", str(DEFAULT_EXTENT_CM))) / 100.0, 0.0), MAX_EXTENT_M)
+        for axis in "xyz"
+    )
+    return min(max(friction, 0.0), MAX_FRICTION), (x, y, z)
 
 
 class FrictionTriggers:

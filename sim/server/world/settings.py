@@ -25,3 +25,7 @@ class EpisodeSettings:
         delta = self.fixed_delta_seconds
         if delta is not None and not 0.0 < delta <= 1.0:  # beyond a second nothing drives any more
             raise ValueError(f"fixed_delta_seconds: expected more than 0 and at most 1 s, got {delta}")
+
+    def substeps(self) -> tuple[bool, float, int]:
+        """What the physics need to know: whether to divide a tick, longest sub-step in seconds, most sub-steps."""
+        return self.substepping, self.max_substep_delta_time, self.max_substeps

@@ -27,6 +27,7 @@ from sim.server.world.columns import InstanceColumns, SnapshotColumns, Travel
 from sim.server.world.deaths import Deaths
 from sim.server.world.debug_shapes import DebugShapes
 from sim.server.world.parts import Parts
+from sim.server.world.friction_triggers import FRICTION_TRIGGER, trigger_box
 from sim.server.world.rules import RoadRules
 from sim.server.world.vehicle_spec import VEHICLES, VehicleControl
 
@@ -41,6 +42,7 @@ DEFAULT_WEATHER = Weather(cloudiness=5.0, wind_intensity=10.0, sun_azimuth_angle
 TICK_SLACK_S = 1e-6
 """A sensor is due this much early: sums of time steps round."""
 WALKER_CONTROL = ((1.0, 0.0, 0.0), 0.0, False)
+MAX_PROP_KG = 1e6
 """The client's default: direction, speed m/s, jump."""
 
 
@@ -135,6 +137,8 @@ class World:
         self.actors.remove(actor_id)
         self._walker_controls.pop(actor_id, None)
         return True
+        if actor.type_id == FRICTION_TRIGGER:
+            self.dynamics.remove_friction_trigger(actor_id)
 
     def _make(self, blueprint: Blueprint, attributes: dict[str, str], position_m: Array, rotation_rad: Array) -> Actor:
         return Actor(
@@ -163,7 +167,8 @@ class World:
             elif actor.kind == Kind.WALKER:
                 self.dynamics.add_walker(actor.actor_id, actor.half_m[2], actor.half_m[0], *where)
             else:
-                self.dynamics.add_prop(actor.actor_id, actor.half_m, actor.centre_m, *where)
+                loose_kg = min(blueprints.leading_float(actor.attributes.get("mass", "0")), MAX_PROP_KG)
+                self.dynamics.add_prop(actor.actor_id, actor.half_m, actor.centre_m, *where, mass_kg=loose_kg)
             actor.moved = True
         elif blueprint.has_stream:
             if actor.type_id != "sensor.other.collision":
@@ -175,6 +180,8 @@ class World:
             self.next_stream += 1
             actor.stream_id = self.next_stream - 1
 
+        elif actor.type_id == FRICTION_TRIGGER:
+            self.dynamics.add_friction_trigger(actor.actor_id, *trigger_box(actor.attributes), *where)
     def _add_free(self, type_id: str, kind: Kind, position_m: Array, rotation_rad: Array) -> Actor:
         zero = (0.0, 0.0, 0.0)
         actor_id = self.actors.next_id()
@@ -226,6 +233,9 @@ class World:
     def control_walker(
         self, actor_id: int, direction: tuple[float, float, float], speed_mps: float, jump: bool
     ) -> None:
+            if actor.type_id == FRICTION_TRIGGER:
+                box = trigger_box(actor.attributes)
+                self.dynamics.add_friction_trigger(actor.actor_id, *box, actor.position_m, actor.rotation_rad)
         """Keep walking like this. Raises UnknownActorError."""
         actor = self.actors.get(actor_id, Kind.WALKER)
         self._walker_controls[actor_id] = (direction, speed_mps, jump)

@@ -50,7 +50,9 @@ class FakeDynamics:
     def add_walker(self, actor_id: int, half: float, radius: float, position: Any, rotation: Any) -> None:
         self._add(actor_id, position, rotation)
 
-    def add_prop(self, actor_id: int, half: Any, centre: Any, position: Any, rotation: Any) -> None:
+    def add_prop(
+        self, actor_id: int, half: Any, centre: Any, position: Any, rotation: Any, mass_kg: float = 0.0
+    ) -> None:
         self._add(actor_id, position, rotation)
 
     def remove(self, actor_id: int) -> None:
@@ -97,8 +99,10 @@ class FakeDynamics:
         return self.contacts
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith(("set_", "enable_")) or name in ("add_impulse", "add_force", "add_torque"):
+        if name.startswith(("set_", "enable_", "add_", "remove_")):
             return lambda *arguments: None
+        if name == "failure":
+            return np.zeros(len(self.actor_id), np.int64)
         raise AttributeError(name)
 
 
