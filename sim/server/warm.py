@@ -61,6 +61,7 @@ def _physics() -> None:
     from sim.server.scene.static import Box, Signal
     from sim.server.sensors.instances import Weather
     from sim.server.world.dynamics import Dynamics
+    from sim.server.world.rules import RoadRules
     from sim.server.world.traffic_lights import TrafficLights
     from sim.server.world.vehicle_spec import VEHICLES
 
@@ -76,9 +77,11 @@ def _physics() -> None:
     dynamics.add_prop(4, (0.5, 0.5, 0.5), (0.0, 0.0, 0.5), here - 5.0, level)
     dynamics.overlaps((1.0, 1.0, 1.0), (0.0, 0.0, 1.0), here, level)
     dynamics.step(0.05, Weather())
-    signal = Signal("1", "traffic.traffic_light", (0, 0, 0), 0.0, (0, 0, 0), (1, 1, 1), 0, 0, np.zeros((0, 7)),
-                    np.zeros((0, 3)), ())  # fmt: skip
-    TrafficLights([signal]).affecting(dynamics.position_m, dynamics.rotation_rad[:, 1], np.ones(4))
+    yields = Signal("1", "traffic.yield", (0, 0, 0), 0.0, (0, 0, 0), (1, 1, 1), -1, -1, np.zeros((0, 7)),
+                    np.zeros((0, 3)), (), np.full((1, 7), 9.0), np.zeros((1, 4)))  # fmt: skip
+    rules = RoadRules([yields], TrafficLights([yields]))
+    rules.set_vehicles(np.arange(4), np.ones(4), np.zeros(4))
+    rules.refresh(dynamics.position_m, dynamics.rotation_rad[:, 1], 0.0)
 
 
 def _rays() -> None:

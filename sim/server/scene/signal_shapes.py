@@ -13,9 +13,10 @@ from sim.server.scene.ground import Ground
 from sim.server.scene.mesh import Material, SignFace, Tag
 from sim.server.scene.objects import Layer, ObjectBook
 from sim.server.scene.roads import STOP_LINE_LENGTH_M, STOP_LINE_LIFT_M
-from sim.server.scene.signals import LIGHT, SPEED_LIMIT, STOP, YIELD, Approach, PlacedSignal
+from sim.server.scene.signals import LIGHT, SPEED_LIMIT, STOP, YIELD, PlacedSignal
 from sim.server.scene.static import Box, Signal
 from sim.server.scene.triangles import Triangles
+from sim.server.scene.triggers import Approach
 
 Array = npt.NDArray[np.float64]
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from sim.server.scene.ground import Ground
 from sim.server.scene.roads import SAME_LEVEL_M, on_driving_lane
 from sim.server.scene.static import Signal
+from sim.server.scene.triggers import Approach, Conflicts, effect_boxes, trigger_volume
 
 Array = npt.NDArray[np.float64]
 
@@ -40,14 +41,6 @@ CROSSWALK_SEARCH_M = 14.0
 CROSSWALK_NEAR_M = 40.0
 """No crosswalk is longer."""
 CROSSWALK_STEP_M = 0.5
-TRIGGER_LENGTH_M = 6.0
-"""Trigger volumes begin this far before the stop line: a car at 30 km/h stops within it (7 m/s^2)."""
-SHORTEST_TRIGGER_M = 1.5
-TRIGGER_BEYOND_M = 0.5
-TRIGGER_SIDE_MARGIN_M = 0.2
-SPEED_TRIGGER_HALF_M = 3.0
-"""A car at 100 km/h moves 2.8 m in a tenth of a second and must not jump over a speed sign's volume."""
-TRIGGER_HALF_HEIGHT_M = 1.5
 NUDGE_STEP_M, NUDGE_LIMIT_M = 0.25, 8.0
 POLE_CLEARANCE_M = 0.35
 """Between a pole's axis and the nearest driving lane."""
@@ -57,21 +50,6 @@ LOOSE_GROUP = 1_000_000
 """Lights outside junctions form groups of their own from this number on."""
 SAME_AXIS_RAD = math.radians(35.0)
 """Approaches this parallel are opposite arms of one street."""
-
-
-@dataclass(frozen=True)
-class Approach:
-    """One lane that obeys a signal: stop point (3,), unit travel direction (2,), lane width.
-
-    room_m: length of the lane's road behind the stop point.
-    """
-
-    road: int
-    lane: int
-    point_m: Array
-    forward: Array
-    width_m: float
-    room_m: float
 
 
 @dataclass(frozen=True)
@@ -92,7 +70,7 @@ def read_signals(carla_map: Any, root: ET.Element, driving: Ground, ground: Grou
         if landmark.type in (LIGHT, YIELD, STOP, SPEED_LIMIT):
             references.setdefault(landmark.id, []).append(landmark)
     crosswalks = _crosswalks(carla_map)
-    ends = _LaneEnds(carla_map, root)
+    ends, conflicts = _LaneEnds(carla_map, root), Conflicts(carla_map, root)
     placed: list[PlacedSignal] = []
     junctions: list[int] = []
     for key in sorted(references, key=_numeric_first):
@@ -111,8 +89,10 @@ def read_signals(carla_map: Any, root: ET.Element, driving: Ground, ground: Grou
         foot = _off_the_lanes(foot, forward, driving)
         foot[2] = max(float(ground.heights(foot[None])[0]), foot[2] - DEEPEST_FOOT_M)
         signal = _signal(landmarks[0], foot, yaw, approaches, gate)
+        junctions.append(ends.junction_of(lanes))
+        if landmarks[0].type in (STOP, YIELD):
+            signal = replace(signal, clear_area_m=conflicts.area(junctions[-1], approaches))
         placed.append(PlacedSignal(signal, landmarks[0].type, float(landmarks[0].value), forward, approaches))
-        junctions.append(ends.junction_of(lanes, approaches))
     return _with_phases(placed, junctions, root)
 
 
@@ -129,7 +109,7 @@ def _numeric_first(key: str) -> tuple[int, str]:
 
 def _signal(landmark: Any, foot: Array, yaw: float, approaches: Sequence[Approach], gate: bool) -> Signal:
     actor_yaw = math.remainder(yaw + math.pi / 2.0, 2.0 * math.pi)
-    centre, extent = _trigger_volume(foot, actor_yaw, approaches, gate)
+    centre, extent = trigger_volume(foot, actor_yaw, approaches, gate, landmark.type == LIGHT)
     return Signal(
         opendrive_id=landmark.id,
         type_id=_type_id(landmark),
@@ -142,6 +122,7 @@ def _signal(landmark: Any, foot: Array, yaw: float, approaches: Sequence[Approac
         lamp_boxes=np.zeros((0, 7)),
         stop_points_m=np.array([a.point_m for a in approaches]).reshape(-1, 3) if gate else np.zeros((0, 3)),
         affected_lanes=tuple((a.road, a.lane) for a in approaches),
+        effect_boxes=effect_boxes(approaches, gate),
     )
 
 
@@ -223,7 +204,7 @@ class _LaneEnds:
             return end
         return _back(end, float(distances[covered].max()) + BEFORE_CROSSWALK_M)
 
-    def junction_of(self, lanes: Sequence[Any], approaches: Sequence[Approach]) -> int:
+    def junction_of(self, lanes: Sequence[Any]) -> int:
         """Junction that the controlled lanes are in or lead to; -1 if there is none."""
         for waypoint in lanes:
             if self._junction.get(waypoint.road_id, -1) >= 0:
@@ -306,30 +287,6 @@ def _off_the_lanes(foot: Array, forward: Array, driving: Ground) -> Array:
                 out: Array = there
                 return out
     return foot + right * NUDGE_LIMIT_M
-
-
-def _trigger_volume(
-    foot: Array, yaw: float, approaches: Sequence[Approach], gate: bool
-) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Centre and half sizes, in the actor's frame, of the box around the last metres of the controlled lanes."""
-    if not approaches:
-        return (0.0, 0.0, 0.0), (0.5, 0.5, TRIGGER_HALF_HEIGHT_M)
-    ahead, behind = SPEED_TRIGGER_HALF_M, SPEED_TRIGGER_HALF_M
-    if gate:  # not back into an earlier junction
-        room = min(lane.room_m for lane in approaches)
-        ahead, behind = TRIGGER_BEYOND_M, min(TRIGGER_LENGTH_M, max(room, SHORTEST_TRIGGER_M))
-    corners: list[Array] = []
-    for lane in approaches:
-        right = np.array([-lane.forward[1], lane.forward[0]]) * (lane.width_m / 2.0 - TRIGGER_SIDE_MARGIN_M)
-        for along in (ahead, -behind):
-            corners.extend(lane.point_m[:2] + lane.forward * along + right * side for side in (-1.0, 1.0))
-    offset = np.array(corners) - foot[:2]
-    c, s = math.cos(yaw), math.sin(yaw)
-    local = np.stack([offset[:, 0] * c + offset[:, 1] * s, -offset[:, 0] * s + offset[:, 1] * c], axis=1)
-    low, high = local.min(axis=0), local.max(axis=0)
-    middle, half = (low + high) / 2.0, (high - low) / 2.0
-    height = float(np.mean([a.point_m[2] for a in approaches])) - float(foot[2]) + 1.0
-    return (float(middle[0]), float(middle[1]), height), (float(half[0]), float(half[1]), TRIGGER_HALF_HEIGHT_M)
 
 
 def _with_phases(placed: Sequence[PlacedSignal], junctions: Sequence[int], root: ET.Element) -> list[PlacedSignal]:

@@ -15,7 +15,6 @@ from sim.server.protocol import snapshot
 from sim.server.sensors.instances import Instances
 from sim.server.world.actors import Actor
 from sim.server.world.blueprints import Kind
-from sim.server.world.traffic_lights import GREEN
 
 if TYPE_CHECKING:
     from sim.server.world.world import World
@@ -105,6 +104,7 @@ class SnapshotColumns:
                 light["sign_id"][row] = world.scene.signals[actor.signal].opendrive_id.encode()[:31]
         self._light_rows = np.array([r for r, a in enumerate(actors) if a.kind == Kind.LIGHT], np.int64)
         self._light_signal = np.array([a.signal for a in actors if a.kind == Kind.LIGHT], np.int64)
+        light["pole_index"][self._light_rows] = world.lights.pole_index[self._light_signal]
         self._vehicles = [(r, a) for r, a in enumerate(actors) if a.kind == Kind.VEHICLE and a.moved]
         self._vehicle_rows = np.array([r for r, _ in self._vehicles], np.int64)
         self._vehicle_bodies = _rows(world.dynamics.actor_id, [a.actor_id for _, a in self._vehicles])
@@ -129,9 +129,7 @@ class SnapshotColumns:
         signal = world.rules.light
         known = signal >= 0
         vehicle["has_light"][rows] = known
-        vehicle["light_state"][rows] = np.where(
-            known, world.lights.state[signal] if len(world.lights.state) else 0, GREEN
-        )
+        vehicle["light_state"][rows] = world.rules.light_state()
         vehicle["light_id"][rows] = np.where(known, world.signal_ids[signal] if len(world.signal_ids) else 0, 0)
 
     def _refresh_walkers(self, world: World) -> None:

@@ -1,4 +1,4 @@
-"""Traffic lights: how the phases of a junction take turns, and which vehicle a light applies to.
+"""Traffic lights: how the phases of a junction take turns.
 
 A group (the lights of one junction) runs one phase at a time: green, yellow, then every light of the group is red
 for the red time, then the next phase. That is CARLA's cycle. All columns follow the order of the signals given;
@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from sim.server.scene.static import Signal
 
@@ -20,9 +19,6 @@ RED, YELLOW, GREEN, OFF = 0, 1, 2, 3
 
 GREEN_S, YELLOW_S, RED_S = 10.0, 3.0, 2.0
 """CARLA's defaults; red is the time for which all lights of the group are red between two phases."""
-HEIGHT_MARGIN_M = 2.0
-"""A trigger volume counts this far above and below its box: it lies on a lane that may slope, and the question is
-only on which level of a bridge the vehicle drives."""
 
 
 class TrafficLights:
@@ -34,6 +30,7 @@ class TrafficLights:
     yellow_s: npt.NDArray[np.float64]  # (k,)
     red_s: npt.NDArray[np.float64]  # (k,)
     frozen: npt.NDArray[np.bool_]  # (k,)
+    pole_index: npt.NDArray[np.int64]  # (k,) place of a light in its group, by phase; 0 for signs
 
     def __init__(self, signals: Sequence[Signal]) -> None:
         count = len(signals)
@@ -46,8 +43,11 @@ class TrafficLights:
         self.yellow_s = np.where(self._light, YELLOW_S, 0.0)
         self.red_s = np.where(self._light, RED_S, 0.0)
         self.frozen = np.zeros(count, np.bool_)
-        self._triggers = _trigger_boxes(signals)
         self._cycles = {int(g): _Cycle(self._rows_by_phase(int(g))) for g in np.unique(self._group[self._light])}
+        self.pole_index = np.zeros(count, np.int64)
+        for cycle in self._cycles.values():
+            members = np.concatenate(cycle.rows)
+            self.pole_index[members] = np.arange(len(members))
         self.reset_all()
 
     def step(self, dt_s: float) -> None:
@@ -106,27 +106,6 @@ class TrafficLights:
         """Indices of all lights of the group of a light, itself included; of a sign: only itself."""
         return np.flatnonzero(self._group == self._group[index]) if self._light[index] else np.array([index])
 
-    def affecting(
-        self,
-        position_m: npt.NDArray[np.float64],
-        yaw_rad: npt.NDArray[np.float64],
-        half_length_m: npt.NDArray[np.float64],
-    ) -> npt.NDArray[np.int64]:
-        """Index ``(n,)`` of the light whose trigger volume holds the front of each vehicle, or -1.
-
-        position_m (n, 3) of the vehicles' origins, yaw_rad (n,), half_length_m (n,).
-        """
-        out = np.full(len(position_m), -1, np.int64)
-        if len(out) and len(self._triggers):
-            _first_trigger(
-                self._triggers,
-                np.ascontiguousarray(position_m, np.float64),
-                np.ascontiguousarray(yaw_rad, np.float64),
-                np.ascontiguousarray(half_length_m, np.float64),
-                out,
-            )
-        return out
-
     def _rows_by_phase(self, group: int) -> list[npt.NDArray[np.int64]]:
         phases = np.unique(self._phase[self._group == group])
         return [np.flatnonzero((self._group == group) & (self._phase == phase)) for phase in phases]
@@ -180,40 +159,3 @@ class _Cycle:
         self.stage = (self.stage + 1) % 3
         if self.stage == 0:
             self.phase = (self.phase + 1) % len(self.rows)
-
-
-def _trigger_boxes(signals: Sequence[Signal]) -> npt.NDArray[np.float64]:
-    """(t, 8): signal index, world centre x y z, half sizes x y z, yaw of each light's trigger volume."""
-    rows: list[tuple[float, ...]] = []
-    for index, signal in enumerate(signals):
-        if signal.group < 0:
-            continue
-        cos, sin = math.cos(signal.yaw_rad), math.sin(signal.yaw_rad)
-        x, y, z = signal.trigger_centre_m
-        px, py, pz = signal.position_m
-        centre = (px + cos * x - sin * y, py + sin * x + cos * y, pz + z)
-        rows.append((float(index), *centre, *signal.trigger_extent_m, signal.yaw_rad))
-    return np.array(rows, np.float64).reshape(-1, 8)
-
-
-@njit(cache=True, nogil=True)
-def _first_trigger(
-    triggers: npt.NDArray[np.float64],
-    position: npt.NDArray[np.float64],
-    yaw: npt.NDArray[np.float64],
-    half_length: npt.NDArray[np.float64],
-    out: npt.NDArray[np.int64],
-) -> None:
-    for i in range(len(position)):
-        x = position[i, 0] + math.cos(yaw[i]) * half_length[i]
-        y = position[i, 1] + math.sin(yaw[i]) * half_length[i]
-        for t in range(len(triggers)):
-            dx, dy = x - triggers[t, 1], y - triggers[t, 2]
-            cos, sin = math.cos(triggers[t, 7]), math.sin(triggers[t, 7])
-            if (
-                abs(cos * dx + sin * dy) <= triggers[t, 4]
-                and abs(-sin * dx + cos * dy) <= triggers[t, 5]
-                and abs(position[i, 2] - triggers[t, 3]) <= triggers[t, 6] + HEIGHT_MARGIN_M
-            ):
-                out[i] = int(triggers[t, 0])
-                break

@@ -171,7 +171,8 @@ def fake_scene(name: str, opendrive: str, seed: int) -> StaticScene:
     ]
     x, y, z, _, yaw, _ = spawn[0]
     light = Signal("950", "traffic.traffic_light", (x, y, z), yaw, (0.0, 0.0, 0.0), (4.0, 2.0, 1.0), 0, 0,
-                   np.array([[x, y, z + 5, 0.2, 0.2, 0.5, yaw]]), np.zeros((0, 3)), ())  # fmt: skip
+                   np.array([[x, y, z + 5, 0.2, 0.2, 0.5, yaw]]), np.zeros((0, 3)), (),
+                   np.array([[x, y, z, 4.0, 2.0, 1.0, yaw]]))  # fmt: skip
     none = np.zeros((0, 2), np.int64)
     flat = Ground(np.zeros((0, 3)), none, np.zeros(0, np.uint8), np.zeros((2, 2)), (0.0, 0.0), 1.0)
     return StaticScene(

@@ -50,17 +50,21 @@ class Running:
 
 
 @contextlib.contextmanager
-def running_server(parts: str = "fake", map_name: str = "straight", seed: int = 0) -> Iterator[Running]:
-    """A server on free ports; ended with SIGTERM, and it must end by that."""
+def running_server(
+    parts: str = "fake", map_name: str = "straight", seed: int = 0, maps: Path | None = None
+) -> Iterator[Running]:
+    """A server on free ports, which knows the files in ``maps``, too; ended with SIGTERM, and it must end by that."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "straight.xodr").write_text(OPENDRIVE)
         (Path(folder) / "other.xodr").write_text(OPENDRIVE.replace('length="400"', 'length="300"'))
+        for file in maps.glob("*.xodr") if maps else ():
+            (Path(folder) / file.name).symlink_to(file)
         log_file = Path(folder) / "server.log"
         with log_file.open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.sim.server.serving", parts, map_name, str(seed)],
                 cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True,
-                env={**os.environ, "ROADLAB_MAPS": folder},
+                env={**os.environ, "ROADLAB_MAPS": folder, "ROADLAB_RECORDINGS": f"{folder}/recordings"},
             )  # fmt: skip
         assert process.stdout is not None
         try:

@@ -5,13 +5,13 @@ from sim.server.scene.static import Signal
 from sim.server.world.traffic_lights import GREEN, OFF, RED, YELLOW, TrafficLights
 
 
-def signal(group: int, phase: int, position=(0.0, 0.0, 0.0), yaw_rad: float = 0.0, centre=(0.0, 0.0, 0.0)) -> Signal:
+def signal(group: int, phase: int) -> Signal:
     return Signal(
         opendrive_id=f"{group}/{phase}",
         type_id="traffic.traffic_light" if group >= 0 else "traffic.stop",
-        position_m=position,
-        yaw_rad=yaw_rad,
-        trigger_centre_m=centre,
+        position_m=(0.0, 0.0, 0.0),
+        yaw_rad=0.0,
+        trigger_centre_m=(0.0, 0.0, 0.0),
         trigger_extent_m=(4.0, 1.5, 1.0),
         group=group,
         phase=phase,
@@ -111,12 +111,6 @@ def test_a_cycle_of_zero_times_does_not_hang() -> None:
     run(lights, 1.0)
 
 
-def test_a_light_affects_the_vehicle_whose_front_is_in_its_trigger_volume() -> None:
-    # pole at (10, 5), turned by 90 degrees; the volume lies 6 m along the light's x axis: world (10, 11)
-    lights = TrafficLights(
-        [signal(-1, -1), signal(0, 0, position=(10.0, 5.0, 0.0), yaw_rad=np.pi / 2, centre=(6.0, 0.0, 0.0))]
-    )
-    position = np.array([[10.0, 5.5, 0.0], [10.0, 4.0, 0.0], [12.0, 9.0, 0.0], [10.0, 11.0, 6.0]])
-    front = lights.affecting(position, np.full(4, np.pi / 2), np.full(4, 2.0))
-    # front at y 7.5: inside 7..15; front at 6: before it; 2 m to the side; on the bridge above
-    assert front.tolist() == [1, -1, -1, -1]
+def test_the_lights_of_a_group_are_numbered_phase_by_phase() -> None:
+    lights = TrafficLights([signal(1, 1), signal(0, 0), signal(1, 0), signal(-1, -1), signal(1, 0)])
+    assert lights.pole_index.tolist() == [2, 0, 0, 0, 1]

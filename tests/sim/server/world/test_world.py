@@ -12,15 +12,12 @@ import pytest
 
 from sim.server.maps import MapCatalogue, UnknownMapError
 from sim.server.protocol.structs import ActorDescription, Pose
-from sim.server.scene.static import Signal
 from sim.server.sensors.instances import Contact
 from sim.server.session import Session
 from sim.server.world import blueprints
 from sim.server.world.attachment import Attachment, attached_pose
 from sim.server.world.pose import rotation_matrix
-from sim.server.world.rules import RoadRules
 from sim.server.world.settings import EpisodeSettings
-from sim.server.world.traffic_lights import TrafficLights
 from sim.server.world.vehicle_spec import VehicleControl
 from sim.server.world.world import SpawnError
 from tests.sim.server.fakes import FAKE_PARTS, fake_scene
@@ -82,23 +79,6 @@ def test_spring_arm_looks_at_its_parent_and_keeps_level() -> None:
     )
     assert np.allclose(position, (0.0, -4.0, 4.0))
     assert np.allclose(rotation, (-math.pi / 4, math.pi / 2, 0.0))
-
-
-def test_speed_limit_changes_at_a_sign_and_lasts() -> None:
-    sign = Signal("7", "traffic.speed_limit.60", (50.0, 5.0, 0.0), 0.0, (0.0, -3.0, 0.0), (3.0, 2.0, 1.0), -1, -1,
-                  np.zeros((0, 7)), np.zeros((0, 3)), ())  # fmt: skip
-    rules = RoadRules([sign], TrafficLights([sign]))
-    rules.set_vehicles(np.array([4]), np.array([2.0]), np.array([30.0]))
-    seen = []
-    for x in (40.0, 48.0, 60.0):
-        rules.refresh(np.array([[x, 1.75, 0.0]]), np.zeros(1))
-        seen.append(rules.speed_limit_kmh.tolist())
-    assert seen == [[30.0], [60.0], [60.0]]
-    rules.set_vehicles(np.array([4, 6]), np.array([2.0, 2.0]), np.array([30.0, 30.0]))
-    assert rules.speed_limit_kmh.tolist() == [60.0, 30.0]
-    road = carla.Map("straight", OPENDRIVE)
-    assert rules.limit_at(road, np.array((90.0, 1.75, 0.0))) == 60.0  # 40 m beyond the sign
-    assert rules.limit_at(road, np.array((20.0, 1.75, 0.0))) == 30.0
 
 
 def test_every_blueprint_is_complete_and_spawns_with_its_defaults() -> None:
