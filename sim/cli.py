@@ -118,6 +118,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65534, help="RPC port; streaming is on the next one")] = 2000,
     seed: Annotated[int, typer.Option(help="seed of the world")] = 0,
     maps: Annotated[Path | None, typer.Option(help="folder with further OpenDRIVE maps")] = None,
+    recordings: Annotated[Path | None, typer.Option(help="folder of recorder logs; default: the user's data")] = None,
     until_stdin_ends: Annotated[bool, typer.Option("--until-stdin-ends", hidden=True)] = False,
 ) -> None:
     """Be a CARLA 0.9.16 server, headless, on the CPU."""
@@ -125,7 +126,8 @@ def serve(
 
     if until_stdin_ends:  # whoever started this server is gone then, however it ended
         threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
-    raise typer.Exit(run_server(map_name, host, port, seed, None if maps is None else str(maps)))
+    folders = [None if folder is None else str(folder) for folder in (maps, recordings)]
+    raise typer.Exit(run_server(map_name, host, port, seed, folders[0], recordings=folders[1]))
 
 
 @train_app.command(name="detector")

@@ -17,6 +17,7 @@ from sim.server.calls import dispatch
 from sim.server.maps import BrokenMapError, MapCatalogue, UnknownMapError
 from sim.server.net import Network
 from sim.server.protocol.wire import Request
+from sim.server.recorder.folder import Recordings
 from sim.server.session import Session
 from sim.server.warm import compile_kernels
 from sim.server.world.parts import PARTS, Parts
@@ -54,10 +55,12 @@ class Server:
         maps: str | None = None,
         parts: Parts = PARTS,
         progress: Callable[[str], None] = log.info,
+        recordings: str | None = None,
     ) -> None:
         """Build the map and listen. map_name is a name or a path of an .xodr file; port 0 takes free ports.
 
-        progress is told what a first start has to compile. Raises ServerError: port taken, map unknown or broken.
+        recordings is the folder of recorder logs. progress is told what a first start has to compile. Raises
+        ServerError: port taken, map unknown or broken.
         """
         try:
             self._network = Network(host, port, self._answer, self._may_run, _overtakes, self._first_frame)
@@ -79,6 +82,7 @@ class Server:
                 listened=self._network.subscribers,
                 expect=self._network.expect,
                 port=self.streaming_port,
+                recordings=Recordings(recordings),
             )
             self._network.open()
         except (UnknownMapError, BrokenMapError) as error:
@@ -106,6 +110,7 @@ class Server:
                     due = max(due + 1.0 / self._free_rate_hz(), time.monotonic())
         finally:
             self._network.close()
+            self.session.stop_recording()
 
     def start(self) -> Server:
         """Serve in a thread of its own until ``stop``."""
@@ -196,12 +201,20 @@ def run_server(
     seed: int = 0,
     maps: str | None = None,
     parts: Parts = PARTS,
+    recordings: str | None = None,
 ) -> int:
     """``roadlab serve``: run until SIGINT or SIGTERM; the exit status. One line says that it is ready, or why not."""
     began = time.monotonic()
     try:
         server = Server(
-            map_name, host, port, seed, maps, parts, lambda line: print(f"roadlab serve: {line}", flush=True)
+            map_name,
+            host,
+            port,
+            seed,
+            maps,
+            parts,
+            lambda line: print(f"roadlab serve: {line}", flush=True),
+            recordings,
         )
     except ServerError as error:
         print(f"roadlab serve: {error}", file=sys.stderr)

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from sim.server.maps import MapCatalogue
 from sim.server.navigation.store import NavigationFiles
 from sim.server.protocol import payloads, snapshot
+from sim.server.recorder.folder import Recordings
+from sim.server.recorder.recorder import Recorder
+from sim.server.recorder.replayer import ReplayOptions
 from sim.server.scene.static import StaticScene
 from sim.server.world.parts import Parts
 from sim.server.world.settings import EpisodeSettings
@@ -41,6 +44,9 @@ class Session:
     port: int  # of the streams
     settings: EpisodeSettings = field(default_factory=EpisodeSettings)
     traffic_managers: dict[int, tuple[str, int]] = field(default_factory=dict)
+    recordings: Recordings = field(default_factory=Recordings)
+    replay_options: ReplayOptions = field(default_factory=ReplayOptions)
+    recorder: Recorder | None = None
     navigation: NavigationFiles = field(default_factory=NavigationFiles)
 
     def __post_init__(self) -> None:
@@ -58,6 +64,7 @@ class Session:
         """Start a new episode, on the current map if name is empty. Raises UnknownMapError, BrokenMapError."""
         if name:
             self.scene = self.maps.scene(name)
+        self.stop_recording()
         if reset_settings:
             self.settings = EpisodeSettings()
         self.world = self._new_world(self.world.frame + 1, self.world.next_stream)
@@ -81,9 +88,17 @@ class Session:
             )
             self.publish(message.stream_id, head + message.body, lossless)
         self.publish(WORLD_STREAM, self.snapshot(), lossless)
+        if self.recorder is not None:
+            self.recorder.frame(world.last_records, step_s)
         self.ticked_s = time.monotonic()
         world.dynamics.set_substepping(*self.settings.substeps())
         return world.frame
+
+    def stop_recording(self) -> None:
+        """End the recording, if there is one; a new episode and the end of the server do so too."""
+        if self.recorder is not None:
+            self.recorder.close()
+            self.recorder = None
 
     def snapshot(self, flags: int = 0) -> bytes:
         """The world as it is now, under the number of the last frame."""

@@ -1,4 +1,4 @@
-"""Questions about the scenery, debug drawing, sensors' extras, the recorder: what there is, and clear refusals."""
+"""Questions about the scenery, sensors' extras: what there is, and clear refusals."""
 
 from __future__ import annotations
 
@@ -76,7 +76,6 @@ def _gbuffers(session: Session, arguments: Arguments) -> bool:
     return False
 
 
-_NO_RECORDER = "the recorder is not built in; record with the client"
 _NO_GBUFFER = "no G-buffer in a software renderer"
 
 METHODS: dict[str, Method] = {
@@ -93,14 +92,4 @@ METHODS: dict[str, Method] = {
     "enable_sensor_for_ros": void(1, _nothing),
     "disable_sensor_for_ros": void(1, _nothing),
     "is_sensor_enabled_for_ros": value(1, _false),
-    "start_recorder": unsupported(Answer.VALUE, "start_recorder", _NO_RECORDER),
-    "stop_recorder": void(0, _nothing),
-    "show_recorder_file_info": unsupported(Answer.VALUE, "show_recorder_file_info", _NO_RECORDER),
-    "show_recorder_collisions": unsupported(Answer.VALUE, "show_recorder_collisions", _NO_RECORDER),
-    "show_recorder_actors_blocked": unsupported(Answer.VALUE, "show_recorder_actors_blocked", _NO_RECORDER),
-    "replay_file": unsupported(Answer.VALUE, "replay_file", _NO_RECORDER),
-    "stop_replayer": void(0, _nothing),
-    "set_replayer_time_factor": void(1, _nothing),
-    "set_replayer_ignore_hero": void(1, _nothing),
-    "set_replayer_ignore_spectator": void(1, _nothing),
 }

@@ -85,13 +85,19 @@ class ActorTable:
     def __iter__(self) -> Iterator[Actor]:
         return iter(self._actors.values())
 
-    def next_id(self) -> int:
-        """An id that no actor of this episode had."""
+    def next_id(self, wanted: int = 0) -> int:
+        """An id that no actor of this episode had; ``wanted`` (of a replay) if no actor has it now."""
+        if wanted and wanted not in self._actors:
+            self._next_id = max(self._next_id, wanted + 1)
+            return wanted
         self._next_id += 1
         return self._next_id - 1
 
     def add(self, actor: Actor) -> None:
+        last = next(reversed(self._actors), 0)
         self._actors[actor.actor_id] = actor
+        if actor.actor_id < last:
+            self._actors = dict(sorted(self._actors.items()))
         self.version += 1
 
     def remove(self, actor_id: int) -> None:

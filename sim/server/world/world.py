@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from sim.server.protocol.payloads import ActorValue, StreamIndex, collision_body
 from sim.server.protocol.structs import ActorDescription, Pose
+from sim.server.recorder.replayer import Replayer
 from sim.server.scene.mesh import Tag
 from sim.server.scene.static import StaticScene
 from sim.server.sensors.instances import Contact, View, Weather
@@ -87,6 +88,7 @@ class World:
         self.travel = Travel()
         self.debug = DebugShapes()
         self.contacts: tuple[Contact, ...] = ()
+        self.replayer: Replayer | None = None
         self.deaths = Deaths()
         self._walker_controls: dict[int, tuple[tuple[float, float, float], float, bool]] = {}
         self._snapshot, self._instances = SnapshotColumns(), InstanceColumns()
@@ -102,8 +104,9 @@ class World:
         pose: Pose,
         parent_id: int = 0,
         attachment: Attachment = Attachment.RIGID,
+        wanted_id: int = 0,
     ) -> Actor:
-        """Add an actor; pose is relative to its parent if it has one. Raises SpawnError."""
+        """Add an actor; pose is relative to its parent if it has one, wanted_id its id if free. Raises SpawnError."""
         try:
             blueprint = blueprints.find(description.type_id)
             attributes = blueprint.completed(description.attributes)
@@ -117,7 +120,7 @@ class World:
             except UnknownActorError as error:
                 raise SpawnError(f"{description.type_id}: parent: {error}") from None
             position_m, rotation_rad = attached_pose(attachment, *self.pose_of(parent), relative_m, relative_rad)
-        actor = self._make(blueprint, attributes, position_m, rotation_rad)
+        actor = self._make(blueprint, attributes, position_m, rotation_rad, wanted_id)
         actor.parent_id, actor.attachment = parent_id, attachment
         actor.relative_m, actor.relative_rad = relative_m, relative_rad
         self._embody(actor, blueprint)
@@ -140,9 +143,16 @@ class World:
         if actor.type_id == FRICTION_TRIGGER:
             self.dynamics.remove_friction_trigger(actor_id)
 
-    def _make(self, blueprint: Blueprint, attributes: dict[str, str], position_m: Array, rotation_rad: Array) -> Actor:
+    def _make(
+        self,
+        blueprint: Blueprint,
+        attributes: dict[str, str],
+        position_m: Array,
+        rotation_rad: Array,
+        wanted_id: int,
+    ) -> Actor:
         return Actor(
-            actor_id=self.actors.next_id(),
+            actor_id=self.actors.next_id(wanted_id),
             type_id=blueprint.type_id,
             kind=blueprint.kind,
             uid=blueprint.uid,
@@ -256,6 +266,8 @@ class World:
         self.lights.step(dt_s)
         self.deaths.step(self)
         self.contacts = tuple(self.dynamics.step(dt_s, self.weather))
+        if self.replayer is not None:
+            self.replayer.advance(dt_s)
         self._refresh_rules()
         self.travel.advance(self.dynamics.actor_id, self.dynamics.velocity_mps, dt_s)
         for actor in self.actors:
@@ -268,6 +280,11 @@ class World:
         if self._layout_version != self.actors.version:
             self._refresh_rules()
         return self._snapshot.refresh(self)
+
+    @property
+    def last_records(self) -> npt.NDArray[np.void]:
+        """What the last call of ``records`` gave."""
+        return self._snapshot.records
 
     def _refresh_rules(self) -> None:
         dynamics = self.dynamics
