@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sim.server.calls.table import Answer, Arguments, Method, unsupported, value, void
+from sim.server.calls.table import Arguments, Method, value, void
 from sim.server.protocol import structs
-from sim.server.protocol.wire import WireError
 from sim.server.session import Session
 from sim.server.world.actors import Actor
 from sim.server.world.attachment import Attachment
@@ -34,14 +33,16 @@ def _spawn_attached(session: Session, arguments: Arguments) -> list[Any]:
 
 
 def spawn(session: Session, description: Any, transform: Any, parent: Any, attachment: Any) -> Actor:
-    """Spawn from wire values; parent None for none (the attachment is garbage then). Raises SpawnError, WireError."""
+    """Spawn from wire values; parent None for none. Raises SpawnError, WireError.
+
+    The client's batch command leaves the attachment uninitialised unless a program names one: garbage means rigid.
+    """
     wanted, pose = structs.description(description), structs.pose(transform, "transform")
     if not parent:
         return session.world.spawn(wanted, pose)
     kind = structs.integer(attachment, "attachment type")
-    if kind not in set(Attachment):
-        raise WireError(f"attachment type: expected 0 rigid, 1 spring arm or 2 spring arm ghost, got {kind}")
-    return session.world.spawn(wanted, pose, structs.integer(parent, "parent"), Attachment(kind))
+    known = Attachment(kind) if kind in set(Attachment) else Attachment.RIGID
+    return session.world.spawn(wanted, pose, structs.integer(parent, "parent"), known)
 
 
 def find(session: Session, arguments: Arguments) -> Actor:
@@ -207,5 +208,4 @@ METHODS: dict[str, Method] = {
     "get_actor_socket_relative_transforms": value(1, _identity),
     "get_actor_component_world_transform": value(2, lambda s, a: _transforms(s, a)[0]),
     "get_actor_component_relative_transform": value(2, lambda s, a: _identity(s, a)[0]),
-    "get_environment_objects": unsupported(Answer.VALUE, "get_environment_objects", "scenery has no object ids"),
 }
