@@ -16,8 +16,9 @@ from sim.server.protocol import payloads, snapshot
 from sim.server.recorder.folder import Recordings
 from sim.server.recorder.recorder import Recorder
 from sim.server.recorder.replayer import ReplayOptions
+from sim.server.scene.objects import Layer
 from sim.server.scene.static import StaticScene
-from sim.server.world.parts import Parts
+from sim.server.world.parts import Bench, Parts
 from sim.server.world.settings import EpisodeSettings
 from sim.server.world.world import WORLD_STREAM, World
 
@@ -56,18 +57,25 @@ class Session:
         self.imu_gravity = 9.81
         self.world = self._new_world(0, WORLD_STREAM + 1)
 
-    def _new_world(self, frame: int, stream: int) -> World:
+    def _new_world(self, frame: int, stream: int, layers: int = Layer.ALL, bench: Bench | None = None) -> World:
         self._episodes += 1
-        return World(self.scene, self.parts, self.seed, self._episodes, frame, stream, self.port)
+        return World(self.scene, self.parts, self.seed, self._episodes, frame, stream, self.port, layers, bench)
 
-    def load(self, name: str, reset_settings: bool) -> None:
-        """Start a new episode, on the current map if name is empty. Raises UnknownMapError, BrokenMapError."""
+    def load(self, name: str, reset_settings: bool, layers: int = Layer.ALL) -> None:
+        """Start a new episode, on the current map if name is empty. Raises UnknownMapError, BrokenMapError.
+
+        layers: of the map, those that are loaded at first.
+        """
         if name:
             self.scene = self.maps.scene(name)
         self.stop_recording()
         if reset_settings:
             self.settings = EpisodeSettings()
-        self.world = self._new_world(self.world.frame + 1, self.world.next_stream)
+        old = self.world
+        kept = old.bench if old.scene is self.scene else None  # what sensors share is dear to build
+        self.world = self._new_world(old.frame + 1, old.next_stream, layers, kept)
+        if kept is None:
+            old.bench.close()
         self.announce(WORLD_STREAM, self.snapshot(snapshot.MAP_CHANGE))
         log.info("episode %d on %s", self.world.episode_id, self.scene.name)
 
@@ -82,6 +90,7 @@ class Session:
         step_s = self.step_s()
         self._last_tick_s = time.monotonic()
         world, lossless = self.world, self.settings.synchronous_mode
+        world.dynamics.set_substepping(*self.settings.substeps())
         for message in world.tick(step_s, self.listened):
             head = payloads.header(
                 message.stream_index, world.frame, world.elapsed_s, message.position_m, message.rotation_rad
@@ -91,7 +100,6 @@ class Session:
         if self.recorder is not None:
             self.recorder.frame(world.last_records, step_s)
         self.ticked_s = time.monotonic()
-        world.dynamics.set_substepping(*self.settings.substeps())
         return world.frame
 
     def stop_recording(self) -> None:
@@ -109,6 +117,6 @@ class Session:
             world.episode_id,
             time.monotonic(),
             world.delta_s,
-            flags,
+            flags | (snapshot.PENDING_LIGHT_UPDATE if world.scenery.lights_changed else 0),
             world.records(),
         )

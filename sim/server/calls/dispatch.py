@@ -6,7 +6,19 @@ import difflib
 import logging
 from typing import Any
 
-from sim.server.calls import actors, batch, debug, episode, lights, navigation, queries, recorder, registry, vehicles
+from sim.server.calls import (
+    actors,
+    batch,
+    debug,
+    episode,
+    lights,
+    navigation,
+    queries,
+    recorder,
+    registry,
+    scenery,
+    vehicles,
+)
 from sim.server.calls.table import Answer, Method
 from sim.server.protocol import wire
 from sim.server.protocol.wire import Request
@@ -22,7 +34,8 @@ FAMILIES: dict[str, dict[str, Method]] = {
     "Vehicles and walkers": vehicles.METHODS,
     "Pedestrian navigation": navigation.METHODS,
     "Traffic lights": lights.METHODS,
-    "Scenery, debugging, sensors": queries.METHODS,
+    "Scenery: things, lights, rays, paint": scenery.METHODS,
+    "Sensors' extras": queries.METHODS,
     "Recorder": recorder.METHODS,
     "Debug shapes": debug.METHODS,
     "Traffic managers": registry.METHODS,

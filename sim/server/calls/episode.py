@@ -6,11 +6,12 @@ import dataclasses
 from functools import cache
 from typing import Any
 
-from sim.server.calls.table import Answer, Arguments, Method, unsupported, value, void
+from sim.server.calls.table import Answer, Arguments, Method, value, void
 from sim.server.maps import GENERATED
 from sim.server.protocol import structs
 from sim.server.protocol.wire import WireError, pack, token
 from sim.server.protocol.wire import value as value_response
+from sim.server.scene.objects import Layer
 from sim.server.sensors.instances import Weather
 from sim.server.session import Session
 from sim.server.world.blueprints import library
@@ -77,7 +78,8 @@ def _available_maps(session: Session, _: Arguments) -> list[str]:
 
 def _load(session: Session, arguments: Arguments) -> None:
     name = structs.text(arguments[0], "map name")
-    session.load(name, structs.boolean(arguments[1], "reset settings"))
+    layers = structs.integer(arguments[2], "map layers", 0, 0xFFFF) if len(arguments) > 2 else Layer.ALL
+    session.load(name, structs.boolean(arguments[1], "reset settings"), layers)
 
 
 def _stage_opendrive(session: Session, arguments: Arguments) -> None:
@@ -119,22 +121,11 @@ METHODS: dict[str, Method] = {
     "get_available_maps": value(0, _available_maps),
     "load_new_episode": void(2, _load),
     "copy_opendrive_to_file": void(1, _stage_opendrive),
-    "load_map_layer": void(1, lambda session, _: None),  # the map has one layer, which is always there
-    "unload_map_layer": void(1, lambda session, _: None),
     "get_spectator": value(0, _spectator),
-    "get_names_of_all_objects": value(0, lambda session, _: []),
-    "apply_color_texture_to_objects": unsupported(Answer.VOID, "apply_color_texture_to_objects", "no textures"),
-    "apply_float_color_texture_to_objects": unsupported(
-        Answer.VOID, "apply_float_color_texture_to_objects", "no textures"
-    ),
-    "set_annotations_traverse_translucency": void(1, lambda session, _: None),
     "get_imui_gravity": value(0, lambda session, _: session.imu_gravity),
     "set_imui_gravity": void(1, _set_gravity),
     "tick_cue": Method(Answer.VALUE, 0, lambda session, _: session.tick(), ticks=True),
     "get_weather_parameters": value(0, _weather),
     "set_weather_parameters": void(1, _set_weather),
-    "query_lights_state": value(0, lambda session, _: []),
-    "update_lights_state": void(2, lambda session, _: None),
-    "update_day_night_cycle": void(2, lambda session, _: None),
     "get_actor_definitions": Method(Answer.PACKED, 0, lambda session, _: _packed_definitions()),
 }

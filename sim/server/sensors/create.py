@@ -17,6 +17,7 @@ from sim.server.sensors.lidar import LidarSensor, SemanticLidarSensor
 from sim.server.sensors.rays import RayCaster
 
 if TYPE_CHECKING:
+    from sim.server.sensors.appearance import Appearance
     from sim.server.sensors.renderer import SceneRenderer
 
 CAMERA_KINDS: Mapping[str, str] = {
@@ -55,6 +56,7 @@ class SensorWorld:
         self._library: ModelLibrary | None = None
         self._caster: RayCaster | None = None
         self._renderer: SceneRenderer | None = None
+        self._appearance: Appearance | None = None
         self._origin_deg: tuple[float, float] | None = None
 
     @property
@@ -71,6 +73,8 @@ class SensorWorld:
         with self._lock:
             if self._caster is None:
                 self._caster = RayCaster(self.scene, self.library)
+                if self._appearance is not None:
+                    self._caster.show(self._appearance.shown)
             return self._caster
 
     @property
@@ -81,7 +85,23 @@ class SensorWorld:
                 from sim.server.sensors.renderer import SceneRenderer
 
                 self._renderer = SceneRenderer(self.scene, self.library)
+                self._renderer.show(self._appearance)
             return self._renderer
+
+    def show(self, appearance: Appearance) -> None:
+        """Let the map's things look like this for all sensors."""
+        with self._lock:
+            self._appearance = appearance
+            if self._caster is not None:
+                self._caster.show(appearance.shown)
+            if self._renderer is not None:
+                self._renderer.show(appearance)
+
+    def close(self) -> None:
+        """Let the renderer's threads end."""
+        with self._lock:
+            if self._renderer is not None:
+                self._renderer.close()
 
     @property
     def origin_deg(self) -> tuple[float, float]:

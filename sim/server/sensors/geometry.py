@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.server.scene.models import ModelLibrary
+from sim.server.scene.objects import NO_OWNER
 from sim.server.scene.static import StaticScene
 from sim.server.sensors.instances import Instances
-from sim.server.sensors.kernel import F32, I32, I64, U8, U32, kernel
+from sim.server.sensors.kernel import F32, I32, I64, U8, U32, Bools, kernel
 from sim.server.sensors.pool import WorkerPool
 from sim.server.world.pose import rotation_matrices
 
@@ -115,7 +116,7 @@ class Geometry:
     def __init__(self, scene: StaticScene, library: ModelLibrary, pool: WorkerPool) -> None:
         self._library = library
         self._pool = pool
-        vertices, normals, uvw, faces, material, param, self.ranges = _static_arrays(scene)
+        vertices, normals, uvw, faces, material, param, self.ranges, self.owner = _static_arrays(scene)
         self.static_vertices = len(vertices)
         self.static_faces = len(faces)
         self.vertices_m, self.normals, self.uvw = vertices, normals, uvw
@@ -124,11 +125,30 @@ class Geometry:
         self._vertex_wheel = _wheel_of_vertices(library)
         self._marks = (library.chart & CHART_MASK) | np.where(library.rider, RIDER_BIT, 0).astype(np.uint8)
         self._model_faces = _faces_wound_outward(library)
+        self._shown = np.ones(len(scene.objects), np.bool_)
+        self._whole: U32 | None = None  # static faces, while some are folded away
         self._placed: dict[tuple[int, int], tuple[int, int]] = {}
         self._vertex_end = self.static_vertices
         self._face_end = self.static_faces
         self._instances: Instances | None = None
         self._rotations = np.zeros((0, 3, 3))
+
+    def show(self, shown: Bools) -> bool:
+        """Take objects (n,) away or bring them back; whether anything changed.
+
+        The triangles of what is not there are folded to a point, which no kernel draws.
+        """
+        changed = shown != self._shown
+        if not changed.any():
+            return False
+        if self._whole is None:
+            self._whole = self.faces[: self.static_faces].copy()
+        for state in (False, True):
+            turned = np.append(changed & (shown == state), False)  # the last entry answers for NO_OWNER
+            faces = np.flatnonzero(turned[self.owner])
+            self.faces[faces] = self._whole[faces] if state else 0
+        self._shown = shown.copy()
+        return True
 
     def begin(self, instances: Instances) -> None:
         """Start a tick: forget the bodies of the last one."""
@@ -244,11 +264,13 @@ def _faces_wound_outward(library: ModelLibrary) -> U32:
     return faces
 
 
-def _static_arrays(scene: StaticScene) -> tuple[F32, F32, F32, U32, U8, I32, StaticRanges]:
-    """Scene arrays, with coarser copies of the crowns behind them."""
+def _static_arrays(scene: StaticScene) -> tuple[F32, F32, F32, U32, U8, I32, StaticRanges, I32]:
+    """Scene arrays, with coarser copies of the crowns behind them; last the object of each face."""
     mesh = scene.mesh
     vertices, normals, uvw = [mesh.vertices_m], [mesh.normals], [mesh.uvw]
     faces, material, param = [mesh.faces], [mesh.material], [mesh.param]
+    owned = len(scene.objects) > 0
+    owner = [scene.objects.face_owner if owned else np.full(len(mesh.faces), NO_OWNER, np.int32)]
     levels = [scene.trees.astype(np.int64).reshape(-1, 2)]
     face_end, vertex_end = len(mesh.faces), len(mesh.vertices_m)
     for keep_every, growth in TREE_LODS:
@@ -265,6 +287,7 @@ def _static_arrays(scene: StaticScene) -> tuple[F32, F32, F32, U32, U8, I32, Sta
             faces.append((vertex_end + np.arange(3 * len(kept))).reshape(-1, 3).astype(np.uint32))
             material.append(mesh.material[kept])
             param.append(mesh.param[kept])
+            owner.append(owner[0][kept])
             level[t] = face_end, len(kept)
             face_end += len(kept)
             vertex_end += 3 * len(kept)
@@ -283,4 +306,5 @@ def _static_arrays(scene: StaticScene) -> tuple[F32, F32, F32, U32, U8, I32, Sta
         np.concatenate(material),
         np.concatenate(param),
         ranges,
+        np.concatenate(owner),
     )

@@ -27,6 +27,7 @@ U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 U32 = npt.NDArray[np.uint32]
 I64 = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Tables = Any  # a tuple of arrays; mypy cannot follow numba's tuples
 
 _OPTIONS: dict[str, Any] = {"fastmath": True, "cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}

@@ -77,11 +77,22 @@ class LampGrid:
         self._members = np.zeros(MEMBERS, np.int32)
 
     def tables(
-        self, eye_m: F64, street_m: F32, bodies: Instances, attributes: F32, library: ModelLibrary
+        self,
+        eye_m: F64,
+        street_m: F32,
+        street_rgb: F32,
+        bodies: Instances,
+        attributes: F32,
+        library: ModelLibrary,
     ) -> tuple[F32, I32, I32, F32]:
-        """Lamp table (n, LAMP_COLUMNS), cells, members and grid origin for a camera at ``eye_m``."""
-        near = street_m[np.linalg.norm(street_m[:, :3] - eye_m, axis=1) < REACH_M]
-        rows = [_lamps(near[:, :3], near[:, 3:6], STREET, np.ones(len(near)))]
+        """Lamp table (n, LAMP_COLUMNS), cells, members and grid origin for a camera at ``eye_m``.
+
+        street_m (k, 6): place and direction; street_rgb (k, 3): light relative to an ordinary street lamp's.
+        """
+        near = np.linalg.norm(street_m[:, :3] - eye_m, axis=1) < REACH_M
+        street = _lamps(street_m[near, :3], street_m[near, 3:6], STREET, np.ones(np.count_nonzero(near)))
+        street[:, LAMP_RGB : LAMP_RGB + 3] *= street_rgb[near]
+        rows = [street]
         rows += _vehicle_lamps(eye_m, bodies, attributes, library)
         table = np.ascontiguousarray(np.concatenate(rows)).astype(np.float32)
         cell = 1.0 / LAMP_CELLS_PER_M

@@ -176,15 +176,16 @@ def fan_boxes(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def take_static(  # type: ignore[no-untyped-def]
-    rays, max_range, t, face, normal, face_tag, face_material, face_param, ranges, actor, tag, material, param, cosine
-):
-    """Hits on the static world into the columns of ``Hits``."""
+    rays, max_range, t, face, normal, face_of, face_tag, face_material, face_param, ranges, actor, tag, material, param,
+    cosine,
+):  # fmt: skip
+    """Hits on the static world into the columns of ``Hits``; face_of: the mesh's face of each triangle."""
     for k in range(len(rays)):
         if not t[k] <= max_range:
             ranges[k] = np.inf
             continue
         ranges[k] = t[k]
-        f = face[k]
+        f = face_of[face[k]]
         tag[k], material[k], param[k] = face_tag[f], face_material[f], face_param[f]
         dot = normal[k, 0] * rays[k, 3] + normal[k, 1] * rays[k, 4] + normal[k, 2] * rays[k, 5]
         cosine[k] = min(abs(dot), np.float32(1.0))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 import types
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ import numpy.typing as npt
 
 from sim.server.scene.mesh import TAG_OF_STATIC_MATERIAL, Tag
 from sim.server.scene.models import ModelLibrary
+from sim.server.scene.objects import NO_OWNER
 from sim.server.scene.static import StaticScene
 from sim.server.sensors import ray_kernels as kernels
 from sim.server.sensors.instances import Instances
@@ -100,16 +102,34 @@ class RayCaster:
     """
 
     def __init__(self, scene: StaticScene, library: ModelLibrary) -> None:
-        faces = _faces_met(scene)
-        mesh = scene.mesh
-        self._static = _embree(mesh.vertices_m, mesh.faces[faces])
-        self._static_material = np.ascontiguousarray(mesh.material[faces])
-        self._static_param = np.ascontiguousarray(mesh.param[faces])
+        self._mesh = scene.mesh
+        self._met = _faces_met(scene)
+        self._whole = (_embree(scene.mesh.vertices_m, scene.mesh.faces[self._met]), self._met)
+        self._static: tuple[Any, npt.NDArray[np.int64]] | None = self._whole
+        self._shown: npt.NDArray[np.bool_] = np.ones(len(scene.objects), np.bool_)
+        unowned = np.full(len(scene.mesh.faces), NO_OWNER, np.int32)
+        self._owner = scene.objects.face_owner if len(scene.objects) else unowned
         tags = np.zeros(256, np.uint8)
         for material, tag in TAG_OF_STATIC_MATERIAL.items():
             tags[material] = tag
-        self._static_tag = tags[self._static_material]
+        self._static_tag = tags[scene.mesh.material]
+        self._lock = threading.Lock()
         self._build_library(library)
+
+    def show(self, shown: npt.NDArray[np.bool_]) -> None:
+        """Rays meet only those objects (n,) of the map from now on. The next ray pays: 0.1 s per 100,000 triangles."""
+        with self._lock:
+            if not np.array_equal(shown, self._shown):
+                self._shown = shown.copy()
+                self._static = self._whole if shown.all() else None
+
+    def _built(self) -> tuple[Any, npt.NDArray[np.int64]]:
+        """The Embree scene of what is there, and the mesh's face of each of its triangles."""
+        with self._lock:
+            if self._static is None:
+                faces = self._met[np.append(self._shown, True)[self._owner[self._met]]]  # last: NO_OWNER
+                self._static = (_embree(self._mesh.vertices_m, self._mesh.faces[faces]), faces)
+            return self._static
 
     def _build_library(self, library: ModelLibrary) -> None:
         n = len(library.names)
@@ -199,9 +219,10 @@ class RayCaster:
     def cast(
         self, origin_m: npt.ArrayLike, direction: npt.ArrayLike, max_range_m: float, instances: Instances | None = None
     ) -> list[tuple[Array, int, int]]:
-        """Every surface along one ray, nearest first: ``(point (3,), Tag, actor id or 0)``.
+        """All things along one ray, nearest first: ``(point (3,), Tag, actor id or 0)`` where it enters each.
 
-        Raises ValueError for a direction without length.
+        A thing is an actor or an object of the map, as in Unreal's traces; what is neither counts by surface. Raises
+        ValueError for a direction without length.
         """
         start = np.asarray(origin_m, dtype=np.float64)
         way = np.asarray(direction, dtype=np.float64)
@@ -209,18 +230,40 @@ class RayCaster:
         if not np.isfinite(length) or length < 1e-9:
             raise ValueError(f"ray direction: expected a vector with a length, got {way.tolist()}")
         way = way / length
-        bodies = None if instances is None else self.bodies(instances)
-        found: list[tuple[Array, int, int]] = []
-        travelled = 0.0
-        while travelled < max_range_m and len(found) < 256:
-            ray = np.concatenate([start + way * travelled, way]).astype(np.float32)[None]
-            hits = self.cast_rays(ray, max_range_m - travelled, bodies)
-            if not np.isfinite(hits.range_m[0]):
-                break
-            travelled += float(hits.range_m[0])
-            found.append((start + way * travelled, int(hits.tag[0]), int(hits.actor_id[0])))
-            travelled += 0.01  # past this surface; float32 resolves a millimetre everywhere on a map
-        return found
+        ray = np.concatenate([start, way]).astype(np.float32)[None]
+        met = self._static_things(ray, max_range_m)
+        if instances is not None and len(instances.actor_id):
+            met += self._bodies_along(ray, max_range_m, self.bodies(instances))
+        met.sort(key=lambda hit: hit[0])
+        return [(start + way * distance, tag, actor) for distance, tag, actor in met]
+
+    def _static_things(self, ray: npt.NDArray[np.float32], reach_m: float) -> list[tuple[float, int, int]]:
+        """``(distance, tag, 0)`` of every object of the map on a ray (1, 6)."""
+        scene, faces = self._built()
+        answer = scene.list_intersections(open3d().core.Tensor(ray), nthreads=1)
+        distance, face = answer["t_hit"].numpy(), answer["primitive_ids"].numpy().astype(np.int64)
+        order = np.argsort(distance, kind="stable")
+        order = order[distance[order] <= reach_m]
+        face = faces[face[order]]
+        thing = np.where(self._owner[face] == NO_OWNER, -1 - face, self._owner[face])
+        _, first = np.unique(thing, return_index=True)
+        tags = self._static_tag[face[first]]
+        return list(zip(distance[order][first].tolist(), tags.tolist(), [0] * len(first), strict=True))
+
+    def _bodies_along(
+        self, ray: npt.NDArray[np.float32], reach_m: float, bodies: Bodies
+    ) -> list[tuple[float, int, int]]:
+        """``(distance, tag, actor id)`` of every body on a ray (1, 6): each is asked alone."""
+        met = kernels.Candidates.empty(len(bodies.actor_id))
+        count = kernels.enter_boxes(ray, reach_m, *_body_arrays(bodies), *met.arrays())
+        if count == 0:
+            return []
+        t, face, _ = _cast(self._library, met.rays[:count])
+        distance, body = met.entry_m[:count] + t, met.body[:count]
+        hit = (distance <= met.exit_m[:count] + BOX_MARGIN_M) & (distance <= reach_m)
+        body, face = body[hit], face[hit].astype(np.int64)
+        tag = np.where(self._library_rider[face], int(Tag.RIDER), bodies.tag[body])
+        return list(zip(distance[hit].tolist(), tag.tolist(), bodies.actor_id[body].tolist(), strict=True))
 
     def _merge(
         self,
@@ -239,10 +282,10 @@ class RayCaster:
             cosine=np.zeros(n, np.float32),
         )
         out = (hits.range_m, hits.actor_id, hits.tag, hits.material, hits.param, hits.cosine)
-        static = _cast(self._static, rays)
-        kernels.take_static(
-            rays, max_range_m, *static, self._static_tag, self._static_material, self._static_param, *out
-        )
+        scene, faces = self._built()
+        t, face, normal = _cast(scene, rays)
+        static = (faces, self._static_tag, self._mesh.material, self._mesh.param)
+        kernels.take_static(rays, max_range_m, t, face, normal, *static, *out)
         if bodies is not None and met is not None and len(met.slot):
             found = _cast(self._library, met.rays)
             kernels.take_bodies(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.server.scene.mesh import Material
+from sim.server.sensors.appearance import paint_objects
 from sim.server.sensors.columns import FRAGMENT_COLUMNS
 from sim.server.sensors.kernel import F32, F64, I32, I64, U8, Tables, kernel
 from sim.server.sensors.lighting import add_sky, light_fragments
@@ -64,6 +65,8 @@ def shade_frame(
     charts: Tables,
     bodies: F32,
     signals: U8,
+    objects: Tables,
+    painted: bool,
     cam: F64,
     focal: float,
     air: F32,
@@ -78,7 +81,7 @@ def shade_frame(
 ) -> None:
     """Radiance of every pixel into ``image (h * w, 3)`` and what mirrors into ``surface (h * w, 3)``.
 
-    focal in samples, two a pixel.
+    focal in samples, two a pixel. objects: see ``appearance.paint_objects``; painted: whether any has a texture.
     """
     height, width = slot.shape[0] // 2, slot.shape[1] // 2
     fragment, name, order = scratch[0][worker], scratch[1][worker], scratch[2][worker]
@@ -94,11 +97,13 @@ def shade_frame(
         )
         shade_road(start[0], start[1], order, name, fragment, edges, geometry, strips, tables, air)
         shade_ground(start[1], start[2], order, name, fragment, edges, geometry, tables, air)
-        shade_facade(start[2], start[3], order, name, fragment, geometry, tables, air)
+        shade_facade(start[2], start[3], order, name, fragment, geometry, tables, air, objects)
         shade_leaves(start[3], start[4], order, name, fragment, geometry)
-        shade_built(start[4], start[5], order, name, fragment, geometry, tables, air, signals)
+        shade_built(start[4], start[5], order, name, fragment, geometry, tables, air, signals, objects)
         shade_paint(start[5], start[6], order, name, fragment, geometry, bodies, charts)
         shade_model(start[6], start[7], order, name, fragment, geometry, bodies, tables)
+        if painted:
+            paint_objects(count, name, fragment, static_counts[0], objects)
         for p in range(row0 * width, row1 * width):
             image[p, 0] = 0.0
             image[p, 1] = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.server.scene.mesh import Material, SignFace
+from sim.server.sensors.appearance import LOOK_GLOW
 from sim.server.sensors.columns import (
     ALBEDO,
     EMISSION,
@@ -23,6 +24,7 @@ from sim.server.sensors.resolve import FACE
 from sim.server.sensors.textures import band, clamp01, hash01, mix, noise, pulse, smooth, tile
 
 FLOOR_M = 3.2
+LAMP_BY_DAY = 1.2  # glow of a street lamp that is on by day: a little brighter than white paper
 LIT_WINDOWS = 0.30  # share of windows that are lit at night
 ROOF, BARK, LEAF, POLE = int(Material.ROOF), int(Material.BARK), int(Material.LEAF), int(Material.POLE)
 HOUSING, RED, YELLOW = int(Material.SIGNAL_HOUSING), int(Material.SIGNAL_RED), int(Material.SIGNAL_YELLOW)
@@ -69,11 +71,13 @@ def _windows(u: float, v: float, seed: int, f: float) -> tuple[Any, Any, Any, An
 
 @kernel
 def shade_facade(
-    first: int, last: int, order: I32, name: I32, fragment: F32, geometry: Tables, tables: Tables, air: F32
-) -> None:
+    first: int, last: int, order: I32, name: I32, fragment: F32, geometry: Tables, tables: Tables, air: F32,
+    objects: Tables,
+) -> None:  # fmt: skip
     """Walls with windows, doors and shops; some windows are lit at night."""
     param = geometry[5]
     grain_noise = tables[0]
+    owner, looks = objects[0], objects[1]
     for o in range(first, last):
         i = order[o]
         q = fragment[i]
@@ -102,7 +106,10 @@ def shade_facade(
         if air[NIGHT] > 0.0 and window < LIT_WINDOWS:
             glow = glass * air[NIGHT] * (0.09 + 0.12 * hash01(seed + int(window * 9999.0)))
             warm = hash01(int(window * 7777.0))
-            q[EMISSION], q[EMISSION + 1], q[EMISSION + 2] = glow, glow * (0.72 + 0.2 * warm), glow * (0.38 + 0.5 * warm)
+            light = looks[owner[name[i, FACE]] + 1]
+            q[EMISSION] = glow * light[LOOK_GLOW]
+            q[EMISSION + 1] = glow * (0.72 + 0.2 * warm) * light[LOOK_GLOW + 1]
+            q[EMISSION + 2] = glow * (0.38 + 0.5 * warm) * light[LOOK_GLOW + 2]
         q[OCCLUSION] = min(1.0, 0.75 + 0.12 * max(0.0, v))
 
 
@@ -130,8 +137,8 @@ def _shade_sign(q: F32, what: int) -> None:
 
 
 @kernel
-def _shade_lamp(q: F32, m: int, state: int, night: float) -> None:
-    """A signal lamp or a street lamp: dark glass, or glowing."""
+def _shade_lamp(q: F32, m: int, state: int, night: float, light: F32) -> None:
+    """A signal lamp or a street lamp (of relative strength ``light``): dark glass, or glowing."""
     red, green, blue = 0.0, 0.0, 0.0
     on = False
     if m == RED:
@@ -142,7 +149,10 @@ def _shade_lamp(q: F32, m: int, state: int, night: float) -> None:
         red, green, blue, on = 0.12, 3.6, 1.7, state == 2
     else:
         _set(q, 0.6, 0.6, 0.6)
-        q[EMISSION], q[EMISSION + 1], q[EMISSION + 2] = 12.0 * night, 9.6 * night, 6.4 * night
+        glow = mix(LAMP_BY_DAY, 12.0, night)
+        q[EMISSION] = glow * light[LOOK_GLOW]
+        q[EMISSION + 1] = 0.8 * glow * light[LOOK_GLOW + 1]
+        q[EMISSION + 2] = 0.5333333 * glow * light[LOOK_GLOW + 2]
         return
     _set(q, 0.02 + red * 0.015, 0.02 + green * 0.015, 0.02 + blue * 0.015)
     if on:
@@ -172,11 +182,13 @@ def shade_leaves(first: int, last: int, order: I32, name: I32, fragment: F32, ge
 
 @kernel
 def shade_built(
-    first: int, last: int, order: I32, name: I32, fragment: F32, geometry: Tables, tables: Tables, air: F32, signals: U8
-) -> None:
+    first: int, last: int, order: I32, name: I32, fragment: F32, geometry: Tables, tables: Tables, air: F32,
+    signals: U8, objects: Tables,
+) -> None:  # fmt: skip
     """Roofs, trunks, poles, signal heads, lamps, signs, concrete, walls, guard rails, bridges."""
     material, param = geometry[4], geometry[5]
     grain_noise, asphalt = tables[0], tables[1]
+    owner, looks = objects[0], objects[1]
     for o in range(first, last):
         i = order[o]
         q = fragment[i]
@@ -203,7 +215,7 @@ def shade_built(
             state = 3
             if m != LAMP and 0 <= param[f] < len(signals):
                 state = signals[param[f]]
-            _shade_lamp(q, m, state, air[NIGHT])
+            _shade_lamp(q, m, state, air[NIGHT], looks[owner[f] + 1])
         elif m == SIGN:
             _shade_sign(q, param[f])
         elif m == RAIL:

@@ -160,6 +160,10 @@ class SunShadows:
         dark = np.zeros(SHADOW_COLUMNS, np.float32)
         self._off = (dark, np.zeros((4, 4), np.float32), np.zeros((4, 4), np.float32), np.zeros((1, 1), np.uint8))
 
+    def forget(self) -> None:
+        """Draw everything anew: the static world has changed."""
+        self._maps.clear()
+
     def tables(
         self, eye_m: F64, sun: F64, view: object, rows: I64, centres_m: F64, radii_m: F64
     ) -> tuple[F32, F32, F32, U8]:

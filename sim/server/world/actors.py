@@ -53,6 +53,7 @@ class Actor:
     signal: int = -1  # index into StaticScene.signals
     light_state: int = 0  # VehicleLightState bits
     speed_limit_kmh: float = 0.0
+    paint_rgb: tuple[float, float, float] | None = None  # sRGB 0..1, over whatever it was painted with
 
     def wire(self, streaming_port: int) -> list[Any]:
         """Actor struct."""
@@ -92,6 +93,10 @@ class ActorTable:
             return wanted
         self._next_id += 1
         return self._next_id - 1
+
+    def leave_free(self, last_id: int) -> None:
+        """Give no id up to this one: a replay wants them for its own actors."""
+        self._next_id = max(self._next_id, last_id + 1)
 
     def add(self, actor: Actor) -> None:
         last = next(reversed(self._actors), 0)

@@ -15,6 +15,7 @@ from sim.server.protocol import snapshot
 from sim.server.sensors.instances import Instances
 from sim.server.world.actors import Actor
 from sim.server.world.blueprints import Kind
+from sim.server.world.record_kernel import fill_lights, fill_moving, fill_vehicles
 
 if TYPE_CHECKING:
     from sim.server.world.world import World
@@ -65,24 +66,14 @@ class SnapshotColumns:
         """Records (n,) of this tick; valid until the next refresh."""
         if self._version != world.actors.version:
             self._lay_out(world)
-        records, dynamics, lights = self.records, world.dynamics, world.lights
-        moved = self._moved
-        records["location"][moved] = dynamics.position_m
-        records["rotation"][moved] = dynamics.rotation_rad * _DEGREES
-        records["velocity"][moved] = dynamics.velocity_mps
-        records["angular_velocity"][moved] = dynamics.angular_velocity_radps * _DEGREES
-        records["acceleration"][moved] = dynamics.acceleration_mps2
+        records, lights = self.records, world.lights
+        fill_moving(records, self._moved, world.dynamics.bodies)
         for row, actor in self._placed:
             records["location"][row] = actor.position_m
             records["rotation"][row] = actor.rotation_rad * _DEGREES
-        light = records.view(snapshot.LIGHT)
-        signal = self._light_signal
-        light["light"][self._light_rows] = lights.state[signal]
-        light["elapsed_s"][self._light_rows] = lights.elapsed_s[signal]
-        light["green_s"][self._light_rows] = lights.green_s[signal]
-        light["yellow_s"][self._light_rows] = lights.yellow_s[signal]
-        light["red_s"][self._light_rows] = lights.red_s[signal]
-        light["frozen"][self._light_rows] = lights.frozen[signal]
+        times = (lights.green_s, lights.yellow_s, lights.red_s)
+        rows, signals = self._light_rows, self._light_signal
+        fill_lights(records.view(snapshot.LIGHT), rows, signals, lights.state, lights.elapsed_s, times, lights.frozen)
         self._refresh_vehicles(world)
         self._refresh_walkers(world)
         return records
@@ -109,32 +100,27 @@ class SnapshotColumns:
         self._vehicle_rows = np.array([r for r, _ in self._vehicles], np.int64)
         self._vehicle_bodies = _rows(world.dynamics.actor_id, [a.actor_id for _, a in self._vehicles])
         self._walkers = [(r, a) for r, a in enumerate(actors) if a.kind == Kind.WALKER]
+        self._walker_changes = -1
         self.records, self._version = records, world.actors.version
 
     def _refresh_vehicles(self, world: World) -> None:
-        rows = self._vehicle_rows
-        if not len(rows):
-            return
-        vehicle = self.records.view(snapshot.VEHICLE)
-        controls = [world.dynamics.control(actor.actor_id) for _, actor in self._vehicles]
-        vehicle["throttle"][rows] = [c.throttle for c in controls]
-        vehicle["steer"][rows] = [c.steer for c in controls]
-        vehicle["brake"][rows] = [c.brake for c in controls]
-        vehicle["hand_brake"][rows] = [c.hand_brake for c in controls]
-        vehicle["reverse"][rows] = [c.reverse for c in controls]
-        vehicle["manual_gear_shift"][rows] = [c.manual_gear_shift for c in controls]
-        vehicle["gear"][rows] = [c.gear for c in controls]
-        vehicle["failure"][rows] = world.dynamics.failure[self._vehicle_bodies]
-        vehicle["speed_limit_kmh"][rows] = world.rules.speed_limit_kmh
-        signal = world.rules.light
-        known = signal >= 0
-        vehicle["has_light"][rows] = known
-        vehicle["light_state"][rows] = world.rules.light_state()
-        vehicle["light_id"][rows] = np.where(known, world.signal_ids[signal] if len(world.signal_ids) else 0, 0)
+        if len(self._vehicle_rows):
+            rules = world.rules
+            fill_vehicles(
+                self.records.view(snapshot.VEHICLE),
+                self._vehicle_rows,
+                self._vehicle_bodies,
+                world.dynamics.bodies,
+                rules.speed_limit_kmh,
+                rules.light,
+                rules.light_state(),
+                world.signal_ids,
+            )
 
     def _refresh_walkers(self, world: World) -> None:
-        if not self._walkers:
+        if not self._walkers or self._walker_changes == world.walker_changes:
             return
+        self._walker_changes = world.walker_changes
         walker = self.records.view(snapshot.WALKER)
         for row, actor in self._walkers:
             direction, speed, jump = world.walker_control(actor.actor_id)
@@ -235,6 +221,8 @@ _PROP_COLORS: dict[str, tuple[float, float, float]] = {
 
 def paint(actor: Actor) -> tuple[float, float, float]:
     """sRGB 0..1 of a body: its colour attribute, else what its kind usually is."""
+    if actor.paint_rgb is not None:
+        return actor.paint_rgb
     if "color" in actor.attributes:
         red, green, blue = (int(part) / 255.0 for part in actor.attributes["color"].split(","))
         return red, green, blue

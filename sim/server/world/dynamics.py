@@ -495,6 +495,11 @@ class Dynamics:
         return np.ascontiguousarray(self._bodies["acceleration"])
 
     @property
+    def bodies(self) -> Bodies:
+        """The table itself (n,), to read: rows in the order of ``actor_id``."""
+        return self._bodies
+
+    @property
     def failure(self) -> npt.NDArray[np.int64]:
         """VehicleFailureState of each body (n,): 1 for a vehicle that has lain on its roof for five seconds, else 0."""
         return np.ascontiguousarray(self._bodies["failure"])

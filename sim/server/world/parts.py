@@ -20,6 +20,7 @@ from sim.server.sensors.instances import Instances
 
 if TYPE_CHECKING:
     from sim.server.scene.catalogue import ModelChoice
+    from sim.server.sensors.appearance import Appearance
     from sim.server.world.dynamics import Dynamics
     from sim.server.world.traffic_lights import TrafficLights
 
@@ -35,6 +36,14 @@ Hit = tuple[float, int]
 
 class Bench(Protocol):
     """Makes the sensors of one map, and knows the models that they see."""
+
+    def describe_with(self, describe: Describe) -> None:
+        """How the world that uses it from now on names its actors."""
+        ...
+
+    def close(self) -> None:
+        """Let its threads end; it is not used any more."""
+        ...
 
     def create(self, type_id: str, attributes: Mapping[str, str]) -> Sensor:
         """A sensor. Raises ValueError where an attribute makes no sense."""
@@ -52,6 +61,14 @@ class Bench(Protocol):
         """What a ray from start_m (3,) along the unit vector direction (3,) meets first."""
         ...
 
+    def hits(self, start_m: Array, direction: Array, reach_m: float, instances: Instances) -> list[Hit]:
+        """Everything that such a ray passes through, nearest first, each thing where the ray enters it."""
+        ...
+
+    def show(self, appearance: Appearance) -> None:
+        """Let the map's things look like this for all sensors."""
+        ...
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -60,17 +77,23 @@ class Parts:
     build_scene: Callable[[str, str, int], StaticScene]
     make_dynamics: Callable[[StaticScene, np.random.Generator], Dynamics]
     make_lights: Callable[[StaticScene], TrafficLights]
-    make_bench: Callable[[StaticScene, int, Describe], Bench]
+    make_bench: Callable[[StaticScene, int], Bench]
 
 
 class _SensorBench:
     """The real sensors over one ``SensorWorld``."""
 
-    def __init__(self, scene: StaticScene, seed: int, describe: Describe) -> None:
+    def __init__(self, scene: StaticScene, seed: int) -> None:
         from sim.server.scene.library import load_library
         from sim.server.sensors.create import SensorWorld
 
-        self._shared = SensorWorld(scene, load_library, seed, describe)
+        self._shared = SensorWorld(scene, load_library, seed)
+
+    def describe_with(self, describe: Describe) -> None:
+        self._shared.describe = describe
+
+    def close(self) -> None:
+        self._shared.close()
 
     def library(self) -> ModelLibrary:
         return self._shared.library
@@ -85,6 +108,13 @@ class _SensorBench:
         ray = np.concatenate([start_m, direction]).astype(np.float32)[None]
         hits = caster.cast_rays(ray, reach_m, caster.bodies(instances))
         return (float(hits.range_m[0]), int(hits.tag[0])) if np.isfinite(hits.range_m[0]) else None
+
+    def hits(self, start_m: Array, direction: Array, reach_m: float, instances: Instances) -> list[Hit]:
+        found = self._shared.caster.cast(start_m, direction, reach_m, instances)
+        return [(float((point - start_m) @ direction), tag) for point, tag, _ in found]
+
+    def show(self, appearance: Appearance) -> None:
+        self._shared.show(appearance)
 
     def create(self, type_id: str, attributes: Mapping[str, str]) -> Sensor:
         from sim.server.sensors.create import create_sensor

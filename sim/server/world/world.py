@@ -18,6 +18,7 @@ from sim.server.protocol.payloads import ActorValue, StreamIndex, collision_body
 from sim.server.protocol.structs import ActorDescription, Pose
 from sim.server.recorder.replayer import Replayer
 from sim.server.scene.mesh import Tag
+from sim.server.scene.objects import Layer
 from sim.server.scene.static import StaticScene
 from sim.server.sensors.instances import Contact, View, Weather
 from sim.server.world import blueprints
@@ -27,9 +28,10 @@ from sim.server.world.blueprints import AttributeType, Blueprint, Kind
 from sim.server.world.columns import InstanceColumns, SnapshotColumns, Travel
 from sim.server.world.deaths import Deaths
 from sim.server.world.debug_shapes import DebugShapes
-from sim.server.world.parts import Parts
 from sim.server.world.friction_triggers import FRICTION_TRIGGER, trigger_box
+from sim.server.world.parts import Bench, Parts
 from sim.server.world.rules import RoadRules
+from sim.server.world.scenery import Scenery
 from sim.server.world.vehicle_spec import VEHICLES, VehicleControl
 
 log = logging.getLogger(__name__)
@@ -42,8 +44,8 @@ DEFAULT_WEATHER = Weather(cloudiness=5.0, wind_intensity=10.0, sun_azimuth_angle
 """ClearNoon, without its haze."""
 TICK_SLACK_S = 1e-6
 """A sensor is due this much early: sums of time steps round."""
-WALKER_CONTROL = ((1.0, 0.0, 0.0), 0.0, False)
 MAX_PROP_KG = 1e6
+WALKER_CONTROL = ((1.0, 0.0, 0.0), 0.0, False)
 """The client's default: direction, speed m/s, jump."""
 
 
@@ -73,8 +75,13 @@ class World:
         first_frame: int,
         first_stream: int,
         port: int,
+        layers: int = Layer.ALL,
+        bench: Bench | None = None,
     ) -> None:
-        """Start an episode: first_frame is the number before its first tick, port the one in stream tokens."""
+        """Start an episode: first_frame is the number before its first tick, port the one in stream tokens.
+
+        layers: of the map, those that are there; bench: of an earlier episode on the same scene.
+        """
         self.scene, self.seed, self.episode_id, self.port = scene, seed, episode_id, port
         self.frame, self.elapsed_s, self.delta_s = first_frame, 0.0, 0.0
         self._first_frame = first_frame
@@ -83,14 +90,17 @@ class World:
         self.dynamics = parts.make_dynamics(scene, np.random.default_rng([seed, 0]))
         self.lights = parts.make_lights(scene)
         self.rules = RoadRules(scene.signals, self.lights)
-        self.bench = parts.make_bench(scene, seed, self.describe)
+        self.bench = bench or parts.make_bench(scene, seed)
+        self.bench.describe_with(self.describe)
         self.weather = DEFAULT_WEATHER
+        self.scenery = Scenery(scene, self.bench.show, self.dynamics.enable_obstacles, self.weather, layers)
         self.travel = Travel()
         self.debug = DebugShapes()
         self.contacts: tuple[Contact, ...] = ()
         self.replayer: Replayer | None = None
         self.deaths = Deaths()
         self._walker_controls: dict[int, tuple[tuple[float, float, float], float, bool]] = {}
+        self.walker_changes = 0  # rises with every command to a walker
         self._snapshot, self._instances = SnapshotColumns(), InstanceColumns()
         self._layout_version = -1
         self.signal_ids = np.array([self._add_signal(k).actor_id for k in range(len(scene.signals))], np.int64)
@@ -137,11 +147,11 @@ class World:
             child.parent_id = 0
         if actor.moved:
             self.dynamics.remove(actor_id)
+        if actor.type_id == FRICTION_TRIGGER:
+            self.dynamics.remove_friction_trigger(actor_id)
         self.actors.remove(actor_id)
         self._walker_controls.pop(actor_id, None)
         return True
-        if actor.type_id == FRICTION_TRIGGER:
-            self.dynamics.remove_friction_trigger(actor_id)
 
     def _make(
         self,
@@ -180,6 +190,8 @@ class World:
                 loose_kg = min(blueprints.leading_float(actor.attributes.get("mass", "0")), MAX_PROP_KG)
                 self.dynamics.add_prop(actor.actor_id, actor.half_m, actor.centre_m, *where, mass_kg=loose_kg)
             actor.moved = True
+        elif actor.type_id == FRICTION_TRIGGER:
+            self.dynamics.add_friction_trigger(actor.actor_id, *trigger_box(actor.attributes), *where)
         elif blueprint.has_stream:
             if actor.type_id != "sensor.other.collision":
                 try:
@@ -190,8 +202,6 @@ class World:
             self.next_stream += 1
             actor.stream_id = self.next_stream - 1
 
-        elif actor.type_id == FRICTION_TRIGGER:
-            self.dynamics.add_friction_trigger(actor.actor_id, *trigger_box(actor.attributes), *where)
     def _add_free(self, type_id: str, kind: Kind, position_m: Array, rotation_rad: Array) -> Actor:
         zero = (0.0, 0.0, 0.0)
         actor_id = self.actors.next_id()
@@ -233,6 +243,9 @@ class World:
             actor.position_m = actor.position_m if position_m is None else position_m
             actor.rotation_rad = actor.rotation_rad if rotation_rad is None else rotation_rad
             self.actors.version += actor.kind in (Kind.LIGHT, Kind.SIGN)
+            if actor.type_id == FRICTION_TRIGGER:
+                box = trigger_box(actor.attributes)
+                self.dynamics.add_friction_trigger(actor.actor_id, *box, actor.position_m, actor.rotation_rad)
 
     def control_vehicle(self, actor_id: int, control: VehicleControl) -> None:
         """Keep driving like this. Raises UnknownActorError."""
@@ -243,12 +256,10 @@ class World:
     def control_walker(
         self, actor_id: int, direction: tuple[float, float, float], speed_mps: float, jump: bool
     ) -> None:
-            if actor.type_id == FRICTION_TRIGGER:
-                box = trigger_box(actor.attributes)
-                self.dynamics.add_friction_trigger(actor.actor_id, *box, actor.position_m, actor.rotation_rad)
         """Keep walking like this. Raises UnknownActorError."""
         actor = self.actors.get(actor_id, Kind.WALKER)
         self._walker_controls[actor_id] = (direction, speed_mps, jump)
+        self.walker_changes += 1
         if actor.moved:
             self.dynamics.set_walker_control(actor_id, np.array(direction), speed_mps, jump)
 
@@ -264,6 +275,7 @@ class World:
         self.elapsed_s += dt_s
         self.delta_s = dt_s
         self.lights.step(dt_s)
+        self.scenery.tick(self.weather)
         self.deaths.step(self)
         self.contacts = tuple(self.dynamics.step(dt_s, self.weather))
         if self.replayer is not None:

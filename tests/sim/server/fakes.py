@@ -145,6 +145,12 @@ class FakeBench:
         distance = -start[2] / direction[2] if direction[2] != 0.0 else -1.0
         return (float(distance), int(Tag.ROADS)) if 0.0 <= distance <= reach_m else None
 
+    def describe_with(self, describe: Any) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
     def hits(self, start: Any, direction: Any, reach_m: float, instances: Any) -> Any:
         hit = self.first_hit(start, direction, reach_m, instances)
         return [] if hit is None else [hit]
@@ -186,5 +192,5 @@ FAKE_PARTS = Parts(
     fake_scene,
     lambda scene, rng: FakeDynamics(),  # type: ignore[arg-type,return-value]
     lambda scene: TrafficLights(scene.signals),
-    lambda scene, seed, describe: FakeBench(),
+    lambda scene, seed: FakeBench(),
 )
