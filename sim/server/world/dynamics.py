@@ -52,14 +52,6 @@ BODY_WIDTH_PER_TRACK = 1.17
 """Width of a vehicle without mirrors; CARLA's boxes include them, its collision shapes do not."""
 PROP_DENSITY_KGPM3 = 200.0
 """Wooden boxes, bins and hollow plastic: what a prop weighs that says nothing of its mass."""
-LEVEL_COS = 0.7
-"""A vehicle that is put down tilted by more than 45 degrees falls over instead of driving."""
-HARD_TURN_RADPS = 0.5
-"""A blow that makes a vehicle roll or pitch faster than this lifts it off its wheels; the springs take lesser ones."""
-KICK_S = 0.2
-"""The springs let a lesser blow turn the body for about this long."""
-NOWHERE_M = -1e9
-"""Height of obstacles that were switched off."""
 
 
 def friction_scale(weather: Weather) -> float:
@@ -69,53 +61,7 @@ def friction_scale(weather: Weather) -> float:
     return 1.0 - 0.3 * wet - 0.1 * water
 
 
-def _lie_as_rotated(body: Any) -> None:
-    """Until the next look at the ground, the ground is as tilted as the body."""
-    body["ground_pitch"], body["ground_roll"] = body["rotation"][0], body["rotation"][2]
-    body["body_pitch"] = body["body_roll"] = 0.0
-    if body["kind"] == VEHICLE:
-        up = rotation_matrix(*body["rotation"])[:, 2]
-        body["normal"] = up if up[2] > LEVEL_COS else (0.0, 0.0, 1.0)
-        body["tumbling"] = False
-        if up[2] <= LEVEL_COS:
-            _free(body)
-    elif body["tumbling"]:
-        _free(body)
-
-
-def _free(body: Any) -> None:
-    """Let a body move in all six degrees; it keeps its spin, or the yaw rate if it drove (``start_tumbling``)."""
-    if not body["tumbling"]:
-        body["spin"] = (0.0, 0.0, body["yaw_rate"])
-    body["tumbling"], body["still_s"], body["upright_s"] = True, 0.0, 0.0
-    body["frame"] = rotation_matrix(*body["rotation"])
-
-
-def world_mass_centre(body: Any) -> Array:
-    """Mass centre (3,) of a body, world."""
-    return np.asarray(body["position"] + rotation_matrix(*body["rotation"]) @ body["mass_centre"])
-
-
-def turn(body: Any, change_radps: Array) -> None:
-    """Change how a body turns (3,), world. A vehicle on its wheels takes a slow roll or pitch with its springs."""
-    if body["tumbling"]:
-        body["spin"] += change_radps
-        body["yaw_rate"] = body["spin"][2]
-        return
-    body["yaw_rate"] += change_radps[2]
-    level = math.hypot(change_radps[0], change_radps[1])
-    if body["kind"] != VEHICLE or level == 0.0:
-        return
-    if level > HARD_TURN_RADPS or body["airborne"] or not body["gravity"]:
-        _free(body)
-        body["spin"][:2] += change_radps[:2]
-        return
-    cos, sin = math.cos(body["rotation"][1]), math.sin(body["rotation"][1])
-    body["body_roll"] -= KICK_S * (cos * change_radps[0] + sin * change_radps[1])
-    body["body_pitch"] -= KICK_S * (cos * change_radps[1] - sin * change_radps[0])
-
-
-class Dynamics:
+class Dynamics(BodyTable):
     """All bodies that move or can be hit. Columns are sorted by actor id."""
 
     def __init__(self, ground: Ground, obstacles: Sequence[Box], rng: np.random.Generator) -> None:
@@ -125,8 +71,7 @@ class Dynamics:
         self._grid = static_grid(boxes)
         self._static_boxes = self._grid[0].copy()
         self._rng = rng
-        self._bodies: Bodies = np.zeros(0, BODY)
-        self._row: dict[int, int] = {}
+        super().__init__()
         self._spec: dict[int, VehicleSpec] = {}
         self._physics: dict[int, VehiclePhysics] = {}
         self._ackermann: dict[int, AckermannController] = {}
@@ -150,7 +95,7 @@ class Dynamics:
         solid = width if spec.two_wheeled else min(width, BODY_WIDTH_PER_TRACK * spec.track_m)
         body["half"] = (length / 2.0, solid / 2.0, height / 2.0)
         body["centre"] = (0.0, 0.0, height / 2.0)
-        _lie_as_rotated(body)
+        lie_as_rotated(body)
         body["gear"] = 1
         body["trigger_friction"] = NO_TRIGGER
         write_machine(body, spec, spec.physics)
@@ -188,7 +133,7 @@ class Dynamics:
         body["inertia_body"] = box_inertia(float(body["mass"]), 2.0 * np.asarray(half_m))
         body["inertia"] = body["inertia_body"][2]
         body["simulate"] = mass_kg > 0.0
-        _free(body)
+        free(body)
         self._insert(body)
 
     def add_friction_trigger(
@@ -221,39 +166,6 @@ class Dynamics:
         shape = (x, y, z - half_m[2], z + half_m[2], half_m[0], half_m[1], rotation_rad[1])
         hit = first_overlap(self._bodies, self._grid, tuple(float(v) for v in shape), ignore)
         return None if hit < 0 else int(hit)
-
-    def _new(self, actor_id: int, kind: int, position_m: Vector, rotation_rad: Vector) -> Any:
-        if actor_id in self._row:
-            raise ValueError(f"actor {actor_id} already has a body")
-        body = np.zeros(1, BODY)[0]
-        body["actor_id"], body["kind"] = actor_id, kind
-        body["position"], body["rotation"] = position_m, rotation_rad
-        body["simulate"] = body["collide"] = body["gravity"] = True
-        body["normal"] = (0.0, 0.0, 1.0)
-        return body
-
-    def _insert(self, body: Any) -> None:
-        at = int(np.searchsorted(self._bodies["actor_id"], body["actor_id"]))
-        self._bodies = np.insert(self._bodies, at, body)
-        self._reindex()
-
-    def _reindex(self) -> None:
-        self._row = {int(actor_id): row for row, actor_id in enumerate(self._bodies["actor_id"])}
-
-    def _index(self, actor_id: int) -> int:
-        row = self._row.get(actor_id)
-        if row is None:
-            raise LookupError(f"actor {actor_id} has no body; it was never added or has been destroyed")
-        return row
-
-    def _body(self, actor_id: int) -> Any:
-        return self._bodies[self._index(actor_id)]
-
-    def _vehicle(self, actor_id: int) -> Any:
-        body = self._body(actor_id)
-        if actor_id not in self._spec:
-            raise LookupError(f"actor {actor_id} is not a vehicle")
-        return body
 
     # commands
 
@@ -309,7 +221,7 @@ class Dynamics:
             body["position"] = position_m
         if rotation_rad is not None:
             body["rotation"] = rotation_rad
-            _lie_as_rotated(body)
+            lie_as_rotated(body)
         body["still_s"] = 0.0
 
     def follow(
@@ -461,55 +373,3 @@ class Dynamics:
             other_id, tag = (0, self._tags[-1 - other]) if other < 0 else (int(ids[other]), 0)
             contacts.append(Contact(int(ids[row]), other_id, tag, impulse, (x, y, z)))
         return contacts
-
-    # columns
-
-    @property
-    def actor_id(self) -> npt.NDArray[np.int64]:
-        """Actor ids (n,), ascending: the order of all columns."""
-        return np.ascontiguousarray(self._bodies["actor_id"])
-
-    @property
-    def position_m(self) -> Array:
-        """Origins (n, 3)."""
-        return np.ascontiguousarray(self._bodies["position"])
-
-    @property
-    def rotation_rad(self) -> Array:
-        """Pitch, yaw, roll (n, 3)."""
-        return np.ascontiguousarray(self._bodies["rotation"])
-
-    @property
-    def velocity_mps(self) -> Array:
-        """Velocities of the mass centres (n, 3), world."""
-        return np.ascontiguousarray(self._bodies["velocity"])
-
-    @property
-    def angular_velocity_radps(self) -> Array:
-        """Angular velocities (n, 3), world."""
-        return np.ascontiguousarray(self._bodies["angular_velocity"])
-
-    @property
-    def acceleration_mps2(self) -> Array:
-        """Mean accelerations over the last tick (n, 3), world."""
-        return np.ascontiguousarray(self._bodies["acceleration"])
-
-    @property
-    def bodies(self) -> Bodies:
-        """The table itself (n,), to read: rows in the order of ``actor_id``."""
-        return self._bodies
-
-    @property
-    def failure(self) -> npt.NDArray[np.int64]:
-        """VehicleFailureState of each body (n,): 1 for a vehicle that has lain on its roof for five seconds, else 0."""
-        return np.ascontiguousarray(self._bodies["failure"])
-
-    @property
-    def wheel_angle_rad(self) -> Array:
-        """Rolling angles of the front wheels (n,); 0 for what has no wheels."""
-        return np.ascontiguousarray(self._bodies["wheel_angle"])
-
-    @property
-    def steer_rad(self) -> Array:
-        """Steering angles of the centre line (n,), positive to the right."""
-        return np.ascontiguousarray(self._bodies["steer_angle"])

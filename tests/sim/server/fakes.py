@@ -13,6 +13,7 @@ from sim.server.scene.catalogue import ModelChoice
 from sim.server.scene.ground import Ground
 from sim.server.scene.mesh import Mesh, Tag
 from sim.server.scene.static import STRIP_DTYPE, Signal, StaticScene
+from sim.server.world.bodies import BODY
 from sim.server.world.parts import Parts
 from sim.server.world.traffic_lights import TrafficLights
 from sim.server.world.vehicle_spec import VehicleControl
@@ -33,6 +34,27 @@ class FakeDynamics:
         self._control: dict[int, VehicleControl] = {}
         self._walk: dict[int, tuple[np.ndarray, float]] = {}
         self.contacts: list[Any] = []
+
+    @property
+    def bodies(self) -> np.ndarray:
+        table = np.zeros(len(self.actor_id), BODY)
+        for field, column in (
+            ("actor_id", self.actor_id),
+            ("position", self.position_m),
+            ("rotation", self.rotation_rad),
+            ("velocity", self.velocity_mps),
+            ("angular_velocity", self.angular_velocity_radps),
+            ("acceleration", self.acceleration_mps2),
+        ):
+            table[field] = column
+        for row, actor_id in enumerate(self.actor_id.tolist()):
+            control = self._control.get(actor_id)
+            if control is not None:
+                table[row]["throttle"], table[row]["steer"] = control.throttle, control.steer
+                table[row]["brake"], table[row]["hand_brake"] = control.brake, control.hand_brake
+                table[row]["reverse"], table[row]["manual"] = control.reverse, control.manual_gear_shift
+                table[row]["gear"] = control.gear
+        return table
 
     def _add(self, actor_id: int, position: Any, rotation: Any) -> None:
         self.actor_id = np.append(self.actor_id, actor_id)
