@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,8 @@ from sim.server.scene.ground import Ground
 from sim.server.scene.static import Box
 from sim.server.sensors.instances import Contact, Weather
 from sim.server.world.ackermann import AckermannController
-from sim.server.world.bodies import BODY, PROP, VEHICLE, WALKER, Bodies
+from sim.server.world.bodies import PROP, VEHICLE, WALKER
+from sim.server.world.body_table import BodyTable
 from sim.server.world.carried import carry
 from sim.server.world.collision_kernel import POINT_X, TOTAL, find_pairs, first_overlap, static_grid
 from sim.server.world.fleet_kernel import advance, finish
@@ -31,6 +31,7 @@ from sim.server.world.machine import (
     write_machine,
 )
 from sim.server.world.pose import rotation_matrix
+from sim.server.world.pushes import Array, Vector, free, lie_as_rotated, turn, world_mass_centre
 from sim.server.world.vehicle_spec import (
     AckermannControl,
     AckermannSettings,
@@ -41,15 +42,14 @@ from sim.server.world.vehicle_spec import (
 )
 from sim.server.world.walkers import mass_of
 
-Array = npt.NDArray[np.float64]
-Vector = Sequence[float] | Array
-
 CHUNK_S = 0.05
 """Ground and pairs are looked up anew after at most this time: 1.5 m at 30 m/s."""
 SUBSTEP_S = 0.01
 """Longest step of forces and contacts: 0.3 m at 30 m/s, less than any body is long."""
 BODY_WIDTH_PER_TRACK = 1.17
 """Width of a vehicle without mirrors; CARLA's boxes include them, its collision shapes do not."""
+NOWHERE_M = -1e9
+"""Height of obstacles that were switched off."""
 PROP_DENSITY_KGPM3 = 200.0
 """Wooden boxes, bins and hollow plastic: what a prop weighs that says nothing of its mass."""
 
@@ -65,13 +65,13 @@ class Dynamics(BodyTable):
     """All bodies that move or can be hit. Columns are sorted by actor id."""
 
     def __init__(self, ground: Ground, obstacles: Sequence[Box], rng: np.random.Generator) -> None:
+        super().__init__()
         self._ground = ground.arrays
         self._tags = [box.tag for box in obstacles]
         boxes = np.array([[*box.centre_m, *box.half_m, box.yaw_rad] for box in obstacles], np.float64)
         self._grid = static_grid(boxes)
         self._static_boxes = self._grid[0].copy()
         self._rng = rng
-        super().__init__()
         self._spec: dict[int, VehicleSpec] = {}
         self._physics: dict[int, VehiclePhysics] = {}
         self._ackermann: dict[int, AckermannController] = {}
