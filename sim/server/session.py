@@ -54,7 +54,6 @@ class Session:
         self._episodes = 0
         self._last_tick_s = time.monotonic()
         self.ticked_s = 0.0  # when the last tick was done, monotonic clock
-        self.imu_gravity = 9.81
         self.world = self._new_world(0, WORLD_STREAM + 1)
 
     def _new_world(self, frame: int, stream: int, layers: int = Layer.ALL, bench: Bench | None = None) -> World:

@@ -98,7 +98,7 @@ def _set_weather(session: Session, arguments: Arguments) -> None:
 
 
 def _set_gravity(session: Session, arguments: Arguments) -> None:
-    session.imu_gravity = structs.number(arguments[0], "gravity")
+    session.world.imu_gravity_mps2 = structs.number(arguments[0], "gravity")
 
 
 def _spectator(session: Session, _: Arguments) -> Any:
@@ -122,7 +122,7 @@ METHODS: dict[str, Method] = {
     "load_new_episode": void(2, _load),
     "copy_opendrive_to_file": void(1, _stage_opendrive),
     "get_spectator": value(0, _spectator),
-    "get_imui_gravity": value(0, lambda session, _: session.imu_gravity),
+    "get_imui_gravity": value(0, lambda session, _: session.world.imu_gravity_mps2),
     "set_imui_gravity": void(1, _set_gravity),
     "tick_cue": Method(Answer.VALUE, 0, lambda session, _: session.tick(), ticks=True),
     "get_weather_parameters": value(0, _weather),

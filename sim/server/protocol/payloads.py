@@ -146,6 +146,13 @@ def obstacle_body(self_actor: ActorValue, other_actor: ActorValue, distance_m: f
     return _pack([self_actor, other_actor, float(distance_m)])
 
 
+def v2x_body(records: npt.NDArray[Any]) -> bytes:
+    """Received messages (n,), one or more, of ``CAM_RECORD`` (464 bytes each) or ``CUSTOM_RECORD`` (136)."""
+    if records.ndim != 1 or not len(records) or records.dtype.itemsize not in (464, 136):
+        raise ValueError(f"V2X: expected (n,) records of 464 or 136 bytes, got {records.shape} {records.dtype.itemsize}")
+    return records.tobytes()
+
+
 def _triple(vector: npt.ArrayLike) -> list[float]:
     values: list[float] = np.asarray(vector, np.float64).tolist()
     if len(values) != 3:

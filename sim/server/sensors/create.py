@@ -19,12 +19,14 @@ from sim.server.sensors.rays import RayCaster
 if TYPE_CHECKING:
     from sim.server.sensors.appearance import Appearance
     from sim.server.sensors.renderer import SceneRenderer
+    from sim.server.sensors.v2x import Surroundings
 
 CAMERA_KINDS: Mapping[str, str] = {
     "sensor.camera.rgb": "rgb",
     "sensor.camera.depth": "depth",
     "sensor.camera.semantic_segmentation": "semantic_segmentation",
     "sensor.camera.instance_segmentation": "instance_segmentation",
+    "sensor.camera.normals": "normals",
 }
 STREAMLESS = frozenset({"sensor.other.lane_invasion", "sensor.other.rss"})
 """Sensors that live in the client: they are actors of the server's without a stream."""
@@ -58,6 +60,7 @@ class SensorWorld:
         self._renderer: SceneRenderer | None = None
         self._appearance: Appearance | None = None
         self._origin_deg: tuple[float, float] | None = None
+        self._surroundings: Surroundings | None = None
 
     @property
     def library(self) -> ModelLibrary:
@@ -104,6 +107,16 @@ class SensorWorld:
                 self._renderer.close()
 
     @property
+    def surroundings(self) -> Surroundings:
+        """What V2X sensors share."""
+        with self._lock:
+            if self._surroundings is None:
+                from sim.server.sensors.v2x import Airwaves, Surroundings
+
+                self._surroundings = Surroundings(Airwaves(), self.caster, self.library, self.describe, self.origin_deg)
+            return self._surroundings
+
+    @property
     def origin_deg(self) -> tuple[float, float]:
         """Latitude and longitude of the map's origin."""
         with self._lock:
@@ -115,14 +128,15 @@ class SensorWorld:
             return self._origin_deg
 
 
-def create_sensor(type_id: str, attributes: Mapping[str, str], shared: SensorWorld) -> Sensor:
-    """The sensor of a blueprint. Raises ValueError for an unknown or streamless type or a bad attribute value."""
+def create_sensor(type_id: str, attributes: Mapping[str, str], shared: SensorWorld, actor_id: int = 0) -> Sensor:
+    """The sensor of a blueprint, for the actor of that id.
+
+    Raises ValueError for an unknown or streamless type or a bad attribute value.
+    """
     values = Attributes(type_id, attributes)
     seed = shared.seed
-    if type_id in CAMERA_KINDS:
-        from sim.server.sensors.camera import CameraSensor
-
-        return CameraSensor(CAMERA_KINDS[type_id], attributes, shared.renderer, seed)
+    if type_id.startswith("sensor.camera."):
+        return _create_camera(type_id, attributes, shared)
     if type_id == "sensor.lidar.ray_cast":
         return LidarSensor(values, shared.caster, seed)
     if type_id == "sensor.lidar.ray_cast_semantic":
@@ -132,11 +146,48 @@ def create_sensor(type_id: str, attributes: Mapping[str, str], shared: SensorWor
     if type_id == "sensor.other.gnss":
         return GnssSensor(values, shared.origin_deg, seed)
     if type_id == "sensor.other.obstacle":
-        return ObstacleSensor(values, shared.caster, shared.describe)
+        return ObstacleSensor(values, shared.caster, shared.describe, actor_id)
     if type_id == "sensor.other.radar":
         return RadarSensor(values, shared.caster, seed)
+    if type_id in ("sensor.other.v2x", "sensor.other.v2x_custom"):
+        from sim.server.sensors.v2x import V2xCustomSensor, V2xSensor
+
+        kind = V2xSensor if type_id == "sensor.other.v2x" else V2xCustomSensor
+        return kind(values, shared.surroundings, seed, actor_id)
     if type_id == "sensor.other.collision":
         raise ValueError(f"{type_id} does not measure: the world sends its contacts")
     if type_id in STREAMLESS:
         raise ValueError(f"{type_id} is computed by the client: it has no stream, spawn it without one")
     raise ValueError(f"{type_id!r} is not offered by this server")
+
+
+def _create_camera(type_id: str, attributes: Mapping[str, str], shared: SensorWorld) -> Sensor:
+    """Cameras need the renderer, whose modules are heavy to import."""
+    if type_id in CAMERA_KINDS:
+        from sim.server.sensors.camera import CameraSensor
+
+        return CameraSensor(CAMERA_KINDS[type_id], attributes, shared.renderer, shared.seed)
+    if type_id == "sensor.camera.optical_flow":
+        from sim.server.sensors.flow import OpticalFlowSensor
+
+        return OpticalFlowSensor(attributes, shared.renderer)
+    if type_id == "sensor.camera.dvs":
+        from sim.server.sensors.dvs import DvsSensor
+
+        return DvsSensor(attributes, shared.renderer, shared.seed)
+    if type_id == "sensor.camera.cosmos_visualization":
+        from sim.server.sensors.cosmos import CosmosSensor
+
+        return CosmosSensor(attributes, shared.scene, shared.library, shared.describe)
+    raise ValueError(f"{type_id!r} is not offered by this server")
+
+
+def create_gbuffer(type_id: str, attributes: Mapping[str, str], buffer: int, shared: SensorWorld) -> Sensor:
+    """A G-buffer of a camera with these attributes. Raises ValueError: not a camera, or no such buffer."""
+    if not type_id.startswith("sensor.camera."):
+        raise ValueError(f"{type_id} has no G-buffers: only cameras have")
+    from sim.server.sensors.camera import intrinsics_of
+    from sim.server.sensors.gbuffers import GBufferSensor
+
+    kind = type_id.removeprefix("sensor.camera.")
+    return GBufferSensor(buffer, intrinsics_of(kind, attributes), shared.renderer, shared.seed)

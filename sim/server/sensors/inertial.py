@@ -19,6 +19,26 @@ EARTH_RADIUS_M = 6378137.0  # WGS 84 equatorial, as the client's map projection 
 MERCATOR_SCALE = 0.9996  # k0 of the transverse Mercator projection that the client uses
 
 
+class Differences:
+    """Acceleration as the second difference of the last three positions."""
+
+    def __init__(self) -> None:
+        self._velocity: Array | None = None  # mean over the last interval, world
+        self._interval_s = 0.0
+        self._position: Array | None = None
+
+    def acceleration(self, position: Array, dt_s: float) -> Array:
+        """World acceleration (3,) in the middle of the last three positions; zero while they are not there."""
+        acceleration = np.zeros(3)
+        if self._position is not None and dt_s > 0.0:
+            velocity = (position - self._position) / dt_s
+            if self._velocity is not None:
+                acceleration = (velocity - self._velocity) / (0.5 * (dt_s + self._interval_s))
+            self._velocity, self._interval_s = velocity, dt_s
+        self._position = np.array(position, np.float64)
+        return acceleration
+
+
 class ImuSensor:
     """``sensor.other.imu``: specific force, turn rate and compass in the sensor frame.
 
@@ -34,15 +54,13 @@ class ImuSensor:
         self._gyro_std = np.array([attributes.number(f"noise_gyro_stddev_{a}", 0.0, 0.0) for a in "xyz"])
         self._gyro_bias = np.array([attributes.number(f"noise_gyro_bias_{a}", 0.0) for a in "xyz"])
         self._rng = np.random.default_rng([attributes.integer("noise_seed", 0, 0), seed])
-        self._velocity: Array | None = None  # mean over the last interval, world
-        self._interval_s = 0.0
-        self._position: Array | None = None
+        self._track = Differences()
         self._rotation: Array | None = None
 
     def measure(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> bytes | None:
         rotation = rotation_matrix(*(float(a) for a in rotation_rad))
-        acceleration = self._acceleration(np.asarray(position_m, dtype=np.float64), dt_s)
-        acceleration[2] += GRAVITY_MPS2
+        acceleration = self._track.acceleration(np.asarray(position_m, dtype=np.float64), dt_s)
+        acceleration[2] += view.imu_gravity_mps2
         turn = np.zeros(3)
         if self._rotation is not None and dt_s > 0.0:
             turn = rotation_vector(self._rotation.T @ rotation) / dt_s
@@ -50,17 +68,6 @@ class ImuSensor:
         force = rotation.T @ acceleration + self._rng.normal(size=3) * self._accel_std
         turn = turn + self._gyro_bias + self._rng.normal(size=3) * self._gyro_std
         return imu_body(force, turn, compass_rad(rotation))
-
-    def _acceleration(self, position: Array, dt_s: float) -> Array:
-        """World acceleration in the middle of the last three positions; zero while they are not there."""
-        acceleration = np.zeros(3)
-        if self._position is not None and dt_s > 0.0:
-            velocity = (position - self._position) / dt_s
-            if self._velocity is not None:
-                acceleration = (velocity - self._velocity) / (0.5 * (dt_s + self._interval_s))
-            self._velocity, self._interval_s = velocity, dt_s
-        self._position = position
-        return acceleration
 
 
 def rotation_vector(rotation: Array) -> Array:

@@ -6,11 +6,13 @@ metres), radians. Sensors never change it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from sim.server.scene.variants import Variant
 from sim.server.sensors.drawing import Drawing
 
 
@@ -30,6 +32,7 @@ class Instances:
     steer_rad: npt.NDArray[np.float32]  # (n,) of the front wheels
     velocity_mps: npt.NDArray[np.float32]  # (n, 3)
     tag: npt.NDArray[np.uint8]  # (n,) semantic tag reported by labels and semantic LiDAR
+    variants: Mapping[int, Variant] = field(default_factory=dict)  # triangles of their own, by row
 
 
 @dataclass(frozen=True)
@@ -73,4 +76,5 @@ class View:
     signal_state: npt.NDArray[np.uint8]  # (len(scene.signals),) 0 red, 1 yellow, 2 green, 3 off; signs: 3
     weather: Weather
     contacts: tuple[Contact, ...] = ()
+    imu_gravity_mps2: float = 9.81  # what ``set_imui_gravity`` says: IMUs alone feel it
     drawing: Drawing | None = None  # debug shapes, for pictures

@@ -137,6 +137,7 @@ class LidarSensor:
     """``sensor.lidar.ray_cast``."""
 
     stream_index = 11
+    scans_per_tick = True
 
     def __init__(self, attributes: Attributes, caster: RayCaster, seed: int) -> None:
         self._head = _Spinning(Geometry.of(attributes), caster)
@@ -176,6 +177,7 @@ class SemanticLidarSensor:
     """``sensor.lidar.ray_cast_semantic``: every hit, with incidence cosine, actor id and semantic tag."""
 
     stream_index = 10
+    scans_per_tick = True
 
     def __init__(self, attributes: Attributes, caster: RayCaster) -> None:
         self._head = _Spinning(Geometry.of(attributes), caster)

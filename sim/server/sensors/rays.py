@@ -38,6 +38,9 @@ LEAF_SHARE = 0.5
 """Share of a crown's leaf quads that rays meet: half of them still stops most rays and halves the BVH of a wood."""
 BOX_MARGIN_M = 0.005
 THREADS = 2
+MAX_SPHERE_STEPS = 256
+"""Of one swept sphere; a sphere that slides along a wall takes many short ones."""
+SPHERE_TOUCH_M = 0.002
 
 
 @dataclass(frozen=True)
@@ -187,6 +190,35 @@ class RayCaster:
             if count >= 0:
                 return self._merge(rays, max_range_m, bodies, met.first(count))
             capacity *= 2
+
+    def sweep(
+        self, start_m: Array, way: Array, radius_m: float, reach_m: float, bodies: Bodies, static: bool
+    ) -> tuple[float, int, int] | None:
+        """What a sphere meets first on its way from start_m (3,) along the unit vector way (3,).
+
+        Distance that its centre comes within reach_m, actor id (0: static scenery, met only where ``static``) and
+        tag; None for nothing. Bodies count as their models stand in the library: a scale bends the sphere a little.
+        """
+        best: tuple[float, int, int] | None = None
+        if static:
+            scene, faces = self._built()
+            met = _sphere_cast(scene, start_m, way, radius_m, reach_m)
+            if met is not None:
+                best = (met[0], 0, int(self._static_tag[faces[met[1]]]))
+        offset = bodies.centre_m - start_m
+        along = np.clip(offset @ way, 0.0, reach_m)
+        near = np.linalg.norm(offset - along[:, None] * way, axis=1) <= bodies.radius_m + radius_m
+        for k in np.flatnonzero(near).tolist():
+            local = bodies.local_from_world[k]
+            origin = local @ (start_m - bodies.position_m[k]) + bodies.offset_m[k]
+            turned = local @ way
+            stretch = float(np.linalg.norm(turned))
+            limit = reach_m if best is None else best[0]
+            met = _sphere_cast(self._library, origin, turned / stretch, radius_m * stretch, limit * stretch)
+            if met is not None and (best is None or met[0] / stretch < best[0]):
+                tag = int(Tag.RIDER) if self._library_rider[met[1]] else int(bodies.tag[k])
+                best = (met[0] / stretch, int(bodies.actor_id[k]), tag)
+        return best
 
     def cast_fan(
         self, position_m: Array, world_from_sensor: Array, fan: Fan, max_range_m: float, bodies: Bodies
@@ -356,6 +388,22 @@ def _embree(vertices_m: npt.NDArray[np.float32], faces: npt.NDArray[np.uint32]) 
         scene.add_triangles(o3d.core.Tensor(far), o3d.core.Tensor(np.array([[0, 1, 2]], np.uint32)))
     scene.cast_rays(o3d.core.Tensor(np.zeros((1, 6), np.float32)))  # the first cast builds the BVH
     return scene
+
+
+def _sphere_cast(scene: Any, start_m: Array, way: Array, radius_m: float, reach_m: float) -> tuple[float, int] | None:
+    """Distance and triangle at which a sphere first touches a mesh: steps as long as nothing can be nearer."""
+    tensor = open3d().core.Tensor
+    gone = 0.0
+    for _ in range(MAX_SPHERE_STEPS):
+        point = (start_m + way * gone).astype(np.float32)[None]
+        answer = scene.compute_closest_points(tensor(point), nthreads=1)
+        apart = float(np.linalg.norm(answer["points"].numpy()[0].astype(np.float64) - point[0])) - radius_m
+        if apart <= SPHERE_TOUCH_M:
+            return gone, int(answer["primitive_ids"].numpy()[0])
+        gone += apart
+        if gone > reach_m:
+            return None
+    return None
 
 
 def _cast(

@@ -45,8 +45,12 @@ class Bench(Protocol):
         """Let its threads end; it is not used any more."""
         ...
 
-    def create(self, type_id: str, attributes: Mapping[str, str]) -> Sensor:
-        """A sensor. Raises ValueError where an attribute makes no sense."""
+    def create(self, type_id: str, attributes: Mapping[str, str], actor_id: int) -> Sensor:
+        """The sensor of an actor. Raises ValueError where an attribute makes no sense."""
+        ...
+
+    def gbuffer(self, type_id: str, attributes: Mapping[str, str], buffer: int) -> Sensor:
+        """A G-buffer of a camera. Raises ValueError: no such buffer, or not a camera."""
         ...
 
     def library(self) -> ModelLibrary:
@@ -116,10 +120,15 @@ class _SensorBench:
     def show(self, appearance: Appearance) -> None:
         self._shared.show(appearance)
 
-    def create(self, type_id: str, attributes: Mapping[str, str]) -> Sensor:
+    def create(self, type_id: str, attributes: Mapping[str, str], actor_id: int) -> Sensor:
         from sim.server.sensors.create import create_sensor
 
-        return create_sensor(type_id, attributes, self._shared)
+        return create_sensor(type_id, attributes, self._shared, actor_id)
+
+    def gbuffer(self, type_id: str, attributes: Mapping[str, str], buffer: int) -> Sensor:
+        from sim.server.sensors.create import create_gbuffer
+
+        return create_gbuffer(type_id, attributes, buffer, self._shared)
 
 
 def _build_scene(name: str, opendrive: str, seed: int) -> StaticScene:

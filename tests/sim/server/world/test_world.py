@@ -130,7 +130,7 @@ def test_a_sensor_that_fails_does_not_stop_the_world(caplog: pytest.LogCaptureFi
     def fail(*_: Any) -> bytes:
         raise RuntimeError("broken lens")
 
-    sensor.sensor.measure = fail
+    sensor.sensing.sensor.measure = fail
     assert recorded.session.tick() + 1 == recorded.session.tick()
     assert "broken lens" in caplog.text
     assert {stream for stream, _ in recorded.frames} == {1}

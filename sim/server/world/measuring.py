@@ -1,0 +1,181 @@
+"""The part of a tick in which sensors measure: who is due, what each may see, what is sent.
+
+``sensor_tick`` works as Unreal's tick interval does: a sensor measures first in the first tick of its life, then at
+every whole multiple of the interval after that, each in the first tick that has reached it. The times do not depend on
+who listens; nothing is measured while nobody does.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Container
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.protocol.payloads import StreamIndex, collision_body
+from sim.server.sensors.instances import Instances, View
+from sim.server.world.actors import Actor
+
+if TYPE_CHECKING:
+    from sim.server.sensors.base import Sensor
+    from sim.server.world.world import World
+
+log = logging.getLogger(__name__)
+
+Array = npt.NDArray[np.float64]
+
+TICK_SLACK_S = 1e-6
+"""A sensor is due this much early: sums of time steps round."""
+
+
+class Message(NamedTuple):
+    """One sensor measurement, ready to be sent."""
+
+    stream_id: int
+    stream_index: int
+    position_m: Array
+    rotation_rad: Array
+    body: bytes
+
+
+@dataclass
+class SensorState:
+    """What the world keeps of one sensor actor."""
+
+    sensor: Sensor | None  # None: the world itself tells of collisions
+    tick_s: float  # sensor_tick
+    first_s: float | None = None  # time of the first tick of its life
+    measured_s: float | None = None  # when it last measured
+    ignored: frozenset[int] = frozenset()  # vehicles that it does not see
+    gbuffers: dict[int, tuple[int, Sensor]] = field(default_factory=dict)  # stream id and source by buffer
+
+    def due(self, now_s: float, dt_s: float) -> bool:
+        """Whether a multiple of the interval lies in the tick that just ended at now_s."""
+        if self.first_s is None:
+            self.first_s = now_s
+        if self.tick_s <= dt_s + TICK_SLACK_S or self.tick_s <= 0.0:
+            return True
+        passed = now_s - self.first_s + TICK_SLACK_S
+        return math.floor(passed / self.tick_s) > math.floor((passed - dt_s) / self.tick_s)
+
+
+class Measuring:
+    """The sensors of one world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._version = -1
+        self._sensors: list[tuple[Actor, SensorState]] = []
+
+    def run(self, dt_s: float, listened: Container[int]) -> list[Message]:
+        """Measurements of this tick for the streams in ``listened``, by actor id."""
+        world = self._world
+        if self._version != world.actors.version:
+            self._sensors = [(actor, actor.sensing) for actor in world.actors if actor.sensing is not None]
+            self._version = world.actors.version
+        due = [
+            (actor, state)
+            for actor, state in self._sensors
+            if state.due(world.elapsed_s, dt_s)
+            and (actor.stream_id in listened or (state.gbuffers and _any(state, listened)))
+        ]
+        if not due:
+            return []
+        views = Views(world)
+        self._transmit(due, views, dt_s, listened)
+        messages: list[Message] = []
+        for actor, state in due:
+            if state.sensor is None:
+                messages += self._collisions(actor)
+                continue
+            sources = [(actor.stream_id, state.sensor), *state.gbuffers.values()]
+            for stream_id, sensor in sources:
+                if stream_id in listened:
+                    self._measure(actor, state, sensor, stream_id, views, dt_s, messages)
+            state.measured_s = world.elapsed_s
+        return messages
+
+    def _transmit(
+        self, due: list[tuple[Actor, SensorState]], views: Views, dt_s: float, listened: Container[int]
+    ) -> None:
+        """Let radios send before any of them receives."""
+        for actor, state in due:
+            send = getattr(state.sensor, "transmit", None)
+            if send is not None:
+                since_s = self._since(state, dt_s)
+                send(actor.position_m, actor.rotation_rad, views.of(state), actor.parent_id, since_s)
+
+    def _since(self, state: SensorState, dt_s: float) -> float:
+        return dt_s if state.measured_s is None else round(self._world.elapsed_s - state.measured_s, 9)
+
+    def _measure(
+        self,
+        actor: Actor,
+        state: SensorState,
+        sensor: Sensor,
+        stream_id: int,
+        views: Views,
+        dt_s: float,
+        messages: list[Message],
+    ) -> None:
+        where = (actor.position_m, actor.rotation_rad)
+        since_s = dt_s if getattr(sensor, "scans_per_tick", False) else self._since(state, dt_s)
+        try:
+            body = sensor.measure(*where, views.of(state), actor.parent_id, since_s)
+        except Exception:  # a sensor at fault must not take the world with it
+            frame = self._world.frame
+            log.exception("%s %d failed in frame %d; nothing sent", actor.type_id, actor.actor_id, frame)
+            return
+        if body is not None:
+            messages.append(Message(stream_id, sensor.stream_index, *where, body))
+
+    def _collisions(self, sensor: Actor) -> list[Message]:
+        world, where = self._world, (sensor.position_m, sensor.rotation_rad)
+        return [
+            Message(
+                sensor.stream_id,
+                StreamIndex.COLLISION,
+                *where,
+                collision_body(
+                    world.describe(contact.actor_id, 0),
+                    world.describe(contact.other_id, contact.other_tag),
+                    contact.impulse_ns,
+                ),
+            )
+            for contact in world.contacts
+            if contact.actor_id == sensor.parent_id
+        ]
+
+
+class Views:
+    """What the sensors of one tick see, each without the vehicles that it ignores."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._views: dict[frozenset[int], View] = {}
+
+    def of(self, state: SensorState) -> View:
+        """The view of one sensor; sensors that ignore the same vehicles share it."""
+        whole = self._views.get(frozenset())
+        if whole is None:
+            whole = self._views[frozenset()] = self._world.view()
+        if not state.ignored:
+            return whole
+        view = self._views.get(state.ignored)
+        if view is None:
+            view = replace(whole, instances=_without(whole.instances, state.ignored))
+            self._views[state.ignored] = view
+        return view
+
+
+def _without(bodies: Instances, ignored: frozenset[int]) -> Instances:
+    keep = ~np.isin(bodies.actor_id, sorted(ignored))
+    return Instances(**{name: getattr(bodies, name)[keep] for name in bodies.__dataclass_fields__})
+
+
+def _any(state: SensorState, listened: Container[int]) -> bool:
+    return any(stream_id in listened for stream_id, _ in state.gbuffers.values())
