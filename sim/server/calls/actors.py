@@ -29,11 +29,12 @@ def _spawn(session: Session, arguments: Arguments) -> list[Any]:
 
 
 def _spawn_attached(session: Session, arguments: Arguments) -> list[Any]:
-    return spawn(session, arguments[0], arguments[1], arguments[2], arguments[3]).wire(session.port)
+    bone = arguments[4] if len(arguments) > 4 else ""
+    return spawn(session, arguments[0], arguments[1], arguments[2], arguments[3], bone).wire(session.port)
 
 
-def spawn(session: Session, description: Any, transform: Any, parent: Any, attachment: Any) -> Actor:
-    """Spawn from wire values; parent None for none. Raises SpawnError, WireError.
+def spawn(session: Session, description: Any, transform: Any, parent: Any, attachment: Any, bone: Any) -> Actor:
+    """Spawn from wire values; parent None for none, bone empty for the parent itself. Raises SpawnError, WireError.
 
     The client's batch command leaves the attachment uninitialised unless a program names one: garbage means rigid.
     """
@@ -42,7 +43,8 @@ def spawn(session: Session, description: Any, transform: Any, parent: Any, attac
         return session.world.spawn(wanted, pose)
     kind = structs.integer(attachment, "attachment type")
     known = Attachment(kind) if kind in set(Attachment) else Attachment.RIGID
-    return session.world.spawn(wanted, pose, structs.integer(parent, "parent"), known)
+    name = structs.text(bone, "bone")
+    return session.world.spawn(wanted, pose, structs.integer(parent, "parent"), known, bone=name)
 
 
 def find(session: Session, arguments: Arguments) -> Actor:
@@ -145,6 +147,7 @@ def set_simulate_physics(session: Session, arguments: Arguments) -> None:
     enabled = structs.boolean(arguments[1], "enabled")
     if body := _body(session, arguments):
         session.world.dynamics.set_simulate_physics(body, enabled)
+        session.world.postures.physics_switched(body, enabled)
 
 
 def set_gravity(session: Session, arguments: Arguments) -> None:
@@ -158,22 +161,6 @@ def _set_collisions(session: Session, arguments: Arguments) -> None:
     enabled = structs.boolean(arguments[1], "enabled")
     if body := _body(session, arguments):
         session.world.dynamics.set_collisions(body, enabled)
-
-
-def _transforms(session: Session, arguments: Arguments) -> list[Any]:
-    """Bodies have one bone, the root."""
-    position, rotation = session.world.pose_of(find(session, arguments))
-    return [structs.transform_value(position.tolist(), rotation.tolist())]
-
-
-def _names(session: Session, arguments: Arguments) -> list[str]:
-    find(session, arguments)
-    return ["root"]
-
-
-def _identity(session: Session, arguments: Arguments) -> list[Any]:
-    find(session, arguments)
-    return [structs.transform_value((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))]
 
 
 METHODS: dict[str, Method] = {
@@ -198,14 +185,4 @@ METHODS: dict[str, Method] = {
     "set_actor_collisions": void(2, _set_collisions),
     "set_actor_enable_gravity": void(2, set_gravity),
     "set_actor_autopilot": void(2, lambda session, arguments: None),  # the client's traffic manager drives
-    "get_actor_bone_names": value(1, _names),
-    "get_actor_socket_names": value(1, _names),
-    "get_actor_component_names": value(1, _names),
-    "get_actor_bone_world_transforms": value(1, _transforms),
-    "get_actor_socket_world_transforms": value(1, _transforms),
-    "get_vehicle_bone_world_transforms": value(1, _transforms),
-    "get_actor_bone_relative_transforms": value(1, _identity),
-    "get_actor_socket_relative_transforms": value(1, _identity),
-    "get_actor_component_world_transform": value(2, lambda s, a: _transforms(s, a)[0]),
-    "get_actor_component_relative_transform": value(2, lambda s, a: _identity(s, a)[0]),
 }

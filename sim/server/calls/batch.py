@@ -51,8 +51,8 @@ _COMMANDS: dict[int, tuple[int, Callable[[Session, Arguments], Any]]] = {
 def _run(session: Session, index: int, body: list[Any], depth: int) -> int:
     """Do one command; the id of the actor it was about. Raises WireError and the errors of the commands."""
     if index == SPAWN:
-        description, transform, parent, attachment, _, do_after = structs.fields(body, 6, "SpawnActor")
-        actor = actors.spawn(session, description, transform, structs.optional(parent, "parent"), attachment)
+        description, transform, parent, attachment, bone, do_after = structs.fields(body, 6, "SpawnActor")
+        actor = actors.spawn(session, description, transform, structs.optional(parent, "parent"), attachment, bone)
         _follow_up(session, do_after, actor.actor_id, depth)
         return actor.actor_id
     if index == CONSOLE:

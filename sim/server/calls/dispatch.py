@@ -9,6 +9,7 @@ from typing import Any
 from sim.server.calls import (
     actors,
     batch,
+    bones,
     debug,
     episode,
     lights,
@@ -37,6 +38,7 @@ FAMILIES: dict[str, dict[str, Method]] = {
     "Scenery: things, lights, rays, paint": scenery.METHODS,
     "Sensors' extras": queries.METHODS,
     "Recorder": recorder.METHODS,
+    "Bones, doors, wheels": bones.METHODS,
     "Debug shapes": debug.METHODS,
     "Traffic managers": registry.METHODS,
 }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sim.server.calls.actors import find
-from sim.server.calls.table import Answer, Arguments, Method, unsupported, value, void
+from sim.server.calls.table import Arguments, Method, value, void
 from sim.server.protocol import structs, vehicles
 from sim.server.session import Session
 from sim.server.world.actors import Actor
@@ -99,9 +99,6 @@ def _check_actor(session: Session, arguments: Arguments) -> None:
     find(session, arguments)
 
 
-_NO_BONES = "people have no skeleton"
-_NO_WHEELS = "wheels cannot be turned on their own"
-
 METHODS: dict[str, Method] = {
     "apply_control_to_vehicle": void(2, control_vehicle),
     "apply_ackermann_control_to_vehicle": void(2, control_ackermann),
@@ -114,19 +111,9 @@ METHODS: dict[str, Method] = {
     "get_vehicle_light_state": value(1, lambda s, a: [_vehicle(s, a).light_state]),
     "set_vehicle_light_state": void(2, _set_light_state),
     "get_vehicle_light_states": value(0, _light_states),
-    "open_vehicle_door": void(2, _check_vehicle),
-    "close_vehicle_door": void(2, _check_vehicle),
-    "set_wheel_steer_direction": unsupported(Answer.VOID, "set_wheel_steer_direction", _NO_WHEELS),
-    "get_wheel_steer_angle": unsupported(Answer.VALUE, "get_wheel_steer_angle", _NO_WHEELS),
-    "set_wheel_pitch_angle": unsupported(Answer.VOID, "set_wheel_pitch_angle", _NO_WHEELS),
-    "get_wheel_pitch_angle": unsupported(Answer.VALUE, "get_wheel_pitch_angle", _NO_WHEELS),
     "enable_carsim": void(1, _check_vehicle),
     "use_carsim_road": void(1, _check_vehicle),
     "enable_chrono_physics": void(1, _check_vehicle),
     "restore_physx_physics": void(1, _check_vehicle),
     "apply_control_to_walker": void(2, control_walker),
-    "get_bones_transform": unsupported(Answer.VALUE, "get_bones_transform", _NO_BONES),
-    "set_bones_transform": unsupported(Answer.VOID, "set_bones_transform", _NO_BONES),
-    "blend_pose": unsupported(Answer.VOID, "blend_pose", _NO_BONES),
-    "get_pose_from_animation": unsupported(Answer.VOID, "get_pose_from_animation", _NO_BONES),
 }

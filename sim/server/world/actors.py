@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.server.protocol.structs import box_value
 from sim.server.protocol.wire import token
-from sim.server.world.attachment import Attachment, SpringArm
+from sim.server.sensors.base import Sensor
+from sim.server.world.attachment import Attachment
 from sim.server.world.blueprints import AttributeType, Kind
-
-if TYPE_CHECKING:
-    from sim.server.world.measuring import SensorState
 
 Array = npt.NDArray[np.float64]
 
@@ -50,8 +48,9 @@ class Actor:
     relative_rad: Array = field(default_factory=lambda: np.zeros(3))
     bone: str = ""  # of its parent, that it is attached to
     stream_id: int = 0
-    sensing: SensorState | None = None  # of a sensor with a stream
-    arm: SpringArm | None = None  # that carries it, if one does
+    sensor: Sensor | None = None
+    sensor_tick_s: float = 0.0
+    measured_s: float | None = None  # when its sensor last measured
     signal: int = -1  # index into StaticScene.signals
     light_state: int = 0  # VehicleLightState bits
     speed_limit_kmh: float = 0.0

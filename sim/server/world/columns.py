@@ -150,9 +150,10 @@ class InstanceColumns:
         for row in self._placed:
             position[row], rotation[row] = self._bodies[row].position_m, self._bodies[row].rotation_rad
         position[:, 2] -= self._origin_height_m
+        model = self._pose(world, velocity)
         return Instances(
             actor_id=self._ids,
-            model=self._pose(world, velocity),
+            model=model,
             position_m=position,
             rotation_rad=rotation,
             scale=self._scale,
@@ -163,6 +164,7 @@ class InstanceColumns:
             steer_rad=steer,
             velocity_mps=velocity,
             tag=self._tag,
+            variants=world.postures.variants(self._ids, model, self._scale, world.bench),
         )
 
     def _pose(self, world: World, velocity: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
