@@ -76,4 +76,5 @@ class View:
     signal_state: npt.NDArray[np.uint8]  # (len(scene.signals),) 0 red, 1 yellow, 2 green, 3 off; signs: 3
     weather: Weather
     contacts: tuple[Contact, ...] = ()
+    imu_gravity_mps2: float = 9.81  # what ``set_imui_gravity`` says: IMUs alone feel it
     drawing: Drawing | None = None  # debug shapes, for pictures

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.server.protocol.structs import box_value
 from sim.server.protocol.wire import token
-from sim.server.sensors.base import Sensor
-from sim.server.world.attachment import Attachment
+from sim.server.world.attachment import Attachment, SpringArm
 from sim.server.world.blueprints import AttributeType, Kind
+
+if TYPE_CHECKING:
+    from sim.server.world.measuring import SensorState
 
 Array = npt.NDArray[np.float64]
 
@@ -48,9 +50,8 @@ class Actor:
     relative_rad: Array = field(default_factory=lambda: np.zeros(3))
     bone: str = ""  # of its parent, that it is attached to
     stream_id: int = 0
-    sensor: Sensor | None = None
-    sensor_tick_s: float = 0.0
-    measured_s: float | None = None  # when its sensor last measured
+    sensing: SensorState | None = None  # of a sensor with a stream
+    arm: SpringArm | None = None  # that carries it, if one does
     signal: int = -1  # index into StaticScene.signals
     light_state: int = 0  # VehicleLightState bits
     speed_limit_kmh: float = 0.0

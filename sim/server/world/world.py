@@ -9,12 +9,11 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Container
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.server.protocol.payloads import ActorValue, StreamIndex, collision_body
+from sim.server.protocol.payloads import ActorValue
 from sim.server.protocol.structs import ActorDescription, Pose
 from sim.server.recorder.replayer import Replayer
 from sim.server.scene.mesh import Tag
@@ -23,12 +22,13 @@ from sim.server.scene.static import StaticScene
 from sim.server.sensors.instances import Contact, View, Weather
 from sim.server.world import blueprints
 from sim.server.world.actors import Actor, ActorTable, UnknownActorError
-from sim.server.world.attachment import Attachment, attached_pose
+from sim.server.world.attachment import Attachment, SpringArm, Walls, attached_pose
 from sim.server.world.blueprints import AttributeType, Blueprint, Kind
 from sim.server.world.columns import InstanceColumns, SnapshotColumns, Travel
 from sim.server.world.deaths import Deaths
 from sim.server.world.debug_shapes import DebugShapes
 from sim.server.world.friction_triggers import FRICTION_TRIGGER, trigger_box
+from sim.server.world.measuring import Measuring, Message, SensorState
 from sim.server.world.parts import Bench, Parts
 from sim.server.world.postures import Postures
 from sim.server.world.rig import bone_pose
@@ -44,8 +44,8 @@ WORLD_STREAM = 1
 """Stream of the snapshots; sensors get the ids after it, server-wide and never again."""
 DEFAULT_WEATHER = Weather(cloudiness=5.0, wind_intensity=10.0, sun_azimuth_angle=-1.0, sun_altitude_angle=45.0)
 """ClearNoon, without its haze."""
-TICK_SLACK_S = 1e-6
-"""A sensor is due this much early: sums of time steps round."""
+GRAVITY_MPS2 = 9.81
+"""What an IMU feels until ``set_imui_gravity`` says otherwise."""
 MAX_PROP_KG = 1e6
 WALKER_CONTROL = ((1.0, 0.0, 0.0), 0.0, False)
 """The client's default: direction, speed m/s, jump."""
@@ -53,16 +53,6 @@ WALKER_CONTROL = ((1.0, 0.0, 0.0), 0.0, False)
 
 class SpawnError(ValueError):
     """An actor cannot be spawned; the message is meant for the client."""
-
-
-class Message(NamedTuple):
-    """One sensor measurement, ready to be sent."""
-
-    stream_id: int
-    stream_index: int
-    position_m: Array
-    rotation_rad: Array
-    body: bytes
 
 
 class World:
@@ -100,6 +90,9 @@ class World:
         self.debug = DebugShapes()
         self.postures = Postures()
         self.contacts: tuple[Contact, ...] = ()
+        self.imu_gravity_mps2 = GRAVITY_MPS2
+        self._measuring = Measuring(self)
+        self._walls: Walls | None = None  # once a spring arm needs them
         self.replayer: Replayer | None = None
         self.deaths = Deaths()
         self._walker_controls: dict[int, tuple[tuple[float, float, float], float, bool]] = {}
@@ -142,6 +135,9 @@ class World:
         actor = self._make(blueprint, attributes, position_m, rotation_rad, wanted_id)
         actor.parent_id, actor.attachment, actor.bone = parent_id, attachment, bone
         actor.relative_m, actor.relative_rad = relative_m, relative_rad
+        if parent_id and attachment != Attachment.RIGID:
+            self._walls = self._walls or Walls(self.scene.obstacles, self.scene.ground)
+            actor.arm = SpringArm(attachment, float(self.pose_of(parent)[1][1]), self._walls)
         self._embody(actor, blueprint)
         self.actors.add(actor)
         return actor
@@ -203,12 +199,14 @@ class World:
         elif actor.type_id == FRICTION_TRIGGER:
             self.dynamics.add_friction_trigger(actor.actor_id, *trigger_box(actor.attributes), *where)
         elif blueprint.has_stream:
+            sensor = None
             if actor.type_id != "sensor.other.collision":
                 try:
-                    actor.sensor = self.bench.create(actor.type_id, actor.attributes)
+                    sensor = self.bench.create(actor.type_id, actor.attributes, actor.actor_id)
                 except ValueError as error:
                     raise SpawnError(f"{actor.type_id}: {error}") from None
-            actor.sensor_tick_s = max(0.0, blueprints.leading_float(actor.attributes.get("sensor_tick", "0")))
+            tick_s = blueprints.leading_float(actor.attributes.get("sensor_tick", "0"))
+            actor.sensing = SensorState(sensor, max(0.0, tick_s))
             self.next_stream += 1
             actor.stream_id = self.next_stream - 1
 
@@ -240,6 +238,8 @@ class World:
         parent = self.actors.find(actor.parent_id) if actor.parent_id else None
         if parent is None:
             return actor.position_m, actor.rotation_rad
+        if actor.arm is not None:
+            return actor.arm.pose(self.pose_of(parent)[0], actor.relative_m, actor.relative_rad)
         mount = bone_pose(self, parent, actor.bone) if actor.bone else self.pose_of(parent)
         return attached_pose(actor.attachment, *mount, actor.relative_m, actor.relative_rad)
 
@@ -295,8 +295,10 @@ class World:
         self.travel.advance(self.dynamics.actor_id, self.dynamics.velocity_mps, dt_s)
         for actor in self.actors:
             if actor.parent_id:
+                if actor.arm is not None:
+                    actor.arm.follow(float(self.pose_of(self.actors.get(actor.parent_id))[1][1]), dt_s)
                 actor.position_m, actor.rotation_rad = self.pose_of(actor)
-        return self._measure(dt_s, listened)
+        return self._measuring.run(dt_s, listened)
 
     def records(self) -> npt.NDArray[np.void]:
         """Snapshot records of all actors as they are now, sorted by id; valid until the next call."""
@@ -321,30 +323,6 @@ class World:
         rows = self._vehicle_rows
         self.rules.refresh(dynamics.position_m[rows], dynamics.rotation_rad[rows, 1], self.elapsed_s)
 
-    def _measure(self, dt_s: float, listened: Container[int]) -> list[Message]:
-        view: View | None = None
-        messages: list[Message] = []
-        for actor in self.actors:
-            if not actor.stream_id or actor.stream_id not in listened:
-                continue
-            if actor.sensor is None:
-                messages += self._collisions(actor)
-                continue
-            since_s = dt_s if actor.measured_s is None else round(self.elapsed_s - actor.measured_s, 9)
-            if actor.measured_s is not None and since_s < actor.sensor_tick_s - TICK_SLACK_S:
-                continue
-            actor.measured_s = self.elapsed_s
-            view = view or self.view()
-            where = (actor.position_m, actor.rotation_rad)
-            try:
-                body = actor.sensor.measure(*where, view, actor.parent_id, since_s)
-            except Exception:  # a sensor at fault must not take the world with it
-                log.exception("%s %d failed in frame %d; nothing sent", actor.type_id, actor.actor_id, self.frame)
-                continue
-            if body is not None:
-                messages.append(Message(actor.stream_id, actor.sensor.stream_index, *where, body))
-        return messages
-
     def view(self) -> View:
         """What sensors see of this tick."""
         self.travel.follow(self.dynamics.actor_id)
@@ -355,25 +333,9 @@ class World:
             signal_state=self.lights.state.copy(),
             weather=self.weather,
             contacts=self.contacts,
+            imu_gravity_mps2=self.imu_gravity_mps2,
             drawing=self.debug.drawing(self.frame, self.elapsed_s),
         )
-
-    def _collisions(self, sensor: Actor) -> list[Message]:
-        where = (sensor.position_m, sensor.rotation_rad)
-        return [
-            Message(
-                sensor.stream_id,
-                StreamIndex.COLLISION,
-                *where,
-                collision_body(
-                    self.describe(contact.actor_id, 0),
-                    self.describe(contact.other_id, contact.other_tag),
-                    contact.impulse_ns,
-                ),
-            )
-            for contact in self.contacts
-            if contact.actor_id == sensor.parent_id
-        ]
 
     def describe(self, actor_id: int, tag: int) -> ActorValue:
         """The actor as the wire has it; a made-up one of static scenery for id 0."""
