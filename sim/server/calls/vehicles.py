@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from sim.server.calls.actors import find
-from sim.server.calls.table import Arguments, Method, value, void
+from sim.server.calls.table import Arguments, Method, inert, value, void
 from sim.server.protocol import structs, vehicles
+from sim.server.protocol.wire import WireError
 from sim.server.session import Session
 from sim.server.world.actors import Actor
 from sim.server.world.blueprints import Kind
@@ -22,6 +23,16 @@ def _walker(session: Session, arguments: Arguments) -> Actor:
     return session.world.actors.get(structs.integer(arguments[0], "actor id"), Kind.WALKER)
 
 
+def _embodied(session: Session, arguments: Arguments) -> int:
+    """Id of a vehicle that moves by itself. Raises WireError for one that was attached to another actor."""
+    vehicle = _vehicle(session, arguments)
+    if not vehicle.moved:
+        raise WireError(
+            f"vehicle {vehicle.actor_id} is attached to actor {vehicle.parent_id} and moves with it: it has no physics"
+        )
+    return vehicle.actor_id
+
+
 def control_vehicle(session: Session, arguments: Arguments) -> None:
     """VehicleControl."""
     session.world.control_vehicle(structs.integer(arguments[0], "actor id"), vehicles.control(arguments[1]))
@@ -30,31 +41,31 @@ def control_vehicle(session: Session, arguments: Arguments) -> None:
 def control_ackermann(session: Session, arguments: Arguments) -> None:
     """VehicleAckermannControl."""
     control = vehicles.ackermann_control(arguments[1])
-    session.world.dynamics.apply_ackermann_control(_vehicle(session, arguments).actor_id, control)
+    session.world.dynamics.apply_ackermann_control(_embodied(session, arguments), control)
 
 
 def _ackermann_settings(session: Session, arguments: Arguments) -> Any:
-    settings = session.world.dynamics.ackermann_settings(_vehicle(session, arguments).actor_id)
+    settings = session.world.dynamics.ackermann_settings(_embodied(session, arguments))
     return vehicles.ackermann_settings_value(settings)
 
 
 def _set_ackermann_settings(session: Session, arguments: Arguments) -> None:
     settings = vehicles.ackermann_settings(arguments[1])
-    session.world.dynamics.apply_ackermann_settings(_vehicle(session, arguments).actor_id, settings)
+    session.world.dynamics.apply_ackermann_settings(_embodied(session, arguments), settings)
 
 
 def _physics(session: Session, arguments: Arguments) -> Any:
-    return vehicles.physics_value(session.world.dynamics.physics_control(_vehicle(session, arguments).actor_id))
+    return vehicles.physics_value(session.world.dynamics.physics_control(_embodied(session, arguments)))
 
 
 def set_physics(session: Session, arguments: Arguments) -> None:
     """VehiclePhysicsControl."""
     physics = vehicles.physics(arguments[1])
-    session.world.dynamics.apply_physics_control(_vehicle(session, arguments).actor_id, physics)
+    session.world.dynamics.apply_physics_control(_embodied(session, arguments), physics)
 
 
 def _telemetry(session: Session, arguments: Arguments) -> Any:
-    return vehicles.telemetry_value(session.world.dynamics.telemetry(_vehicle(session, arguments).actor_id))
+    return vehicles.telemetry_value(session.world.dynamics.telemetry(_embodied(session, arguments)))
 
 
 def set_light_flags(session: Session, arguments: Arguments) -> None:
@@ -99,6 +110,10 @@ def _check_actor(session: Session, arguments: Arguments) -> None:
     find(session, arguments)
 
 
+_NO_HUD = "the server has no window that it could be drawn in"
+_NO_CARSIM = "as in a CARLA that was built without CarSim, which is what is released"
+_NO_CHRONO = "as in a CARLA that was built without Chrono: the vehicle keeps its own physics"
+
 METHODS: dict[str, Method] = {
     "apply_control_to_vehicle": void(2, control_vehicle),
     "apply_ackermann_control_to_vehicle": void(2, control_ackermann),
@@ -107,13 +122,13 @@ METHODS: dict[str, Method] = {
     "get_physics_control": value(1, _physics),
     "apply_physics_control": void(2, set_physics),
     "get_telemetry_data": value(1, _telemetry),
-    "show_vehicle_debug_telemetry": void(2, _check_vehicle),
+    "show_vehicle_debug_telemetry": inert(2, _check_vehicle, _NO_HUD),
     "get_vehicle_light_state": value(1, lambda s, a: [_vehicle(s, a).light_state]),
     "set_vehicle_light_state": void(2, _set_light_state),
     "get_vehicle_light_states": value(0, _light_states),
-    "enable_carsim": void(1, _check_vehicle),
-    "use_carsim_road": void(1, _check_vehicle),
-    "enable_chrono_physics": void(1, _check_vehicle),
-    "restore_physx_physics": void(1, _check_vehicle),
+    "enable_carsim": inert(1, _check_vehicle, _NO_CARSIM),
+    "use_carsim_road": inert(1, _check_vehicle, _NO_CARSIM),
+    "enable_chrono_physics": inert(1, _check_vehicle, _NO_CHRONO),
+    "restore_physx_physics": inert(1, _check_vehicle, "the vehicle never had other physics"),
     "apply_control_to_walker": void(2, control_walker),
 }

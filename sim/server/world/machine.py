@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -23,27 +24,60 @@ from sim.server.world.vehicle_spec import (
 )
 
 AIR_DENSITY_KGPM3 = 1.2
+MAX_CURVE_GIVEN = 1000
+"""More points than any measured curve has; what is stored is resampled to ``MAX_CURVE_POINTS``."""
+MAX_FRICTION = 100.0
+"""Tyres hold whatever comes long before this; beyond, only digits are lost."""
 MPS_PER_KMH = 1.0 / 3.6
 
 
 def check_physics(spec: VehicleSpec, physics: VehiclePhysics) -> None:
     """Raise ValueError, naming the field, for what no machine can be."""
+    for name, value, low, high in _bounds(physics):
+        if not low <= value <= high:  # also what is not a number
+            _refuse(spec, f"{name} must be within {low:g} to {high:g}, got {value}")
     wheels = len(spec.physics.wheels)
-    problem = ""
-    if not (math.isfinite(physics.mass_kg) and physics.mass_kg > 0.0):
-        problem = f"mass must be above 0 kg, got {physics.mass_kg}"
-    elif not (math.isfinite(physics.max_rpm) and physics.max_rpm > 0.0):
-        problem = f"max_rpm must be above 0, got {physics.max_rpm}"
-    elif not (math.isfinite(physics.moi_kgm2) and physics.moi_kgm2 > 0.0):
-        problem = f"moi must be above 0 kg m^2, got {physics.moi_kgm2}"
-    elif len(physics.wheels) != wheels:
-        problem = f"it has {wheels} wheels, got {len(physics.wheels)}; change the wheels of get_physics_control()"
-    elif len(physics.forward_gears) > MAX_GEARS:
-        problem = f"at most {MAX_GEARS} forward gears, got {len(physics.forward_gears)}"
-    elif min(wheel.radius_cm for wheel in physics.wheels) <= 0.0:
-        problem = "every wheel radius must be above 0 cm"
-    if problem:
-        raise ValueError(f"physics control of {spec.type_id}: {problem}")
+    if len(physics.wheels) != wheels:
+        _refuse(spec, f"it has {wheels} wheels, got {len(physics.wheels)}; change the wheels of get_physics_control()")
+    if len(physics.forward_gears) > MAX_GEARS:
+        _refuse(spec, f"at most {MAX_GEARS} forward gears, got {len(physics.forward_gears)}")
+    for name, curve in (("torque_curve", physics.torque_curve), ("steering_curve", physics.steering_curve)):
+        if len(curve) > MAX_CURVE_GIVEN:
+            _refuse(spec, f"{name}: at most {MAX_CURVE_GIVEN} points, got {len(curve)}")
+        if not all(math.isfinite(x) and math.isfinite(y) for x, y in curve):
+            _refuse(spec, f"{name}: all points must be finite numbers")
+
+
+def _refuse(spec: VehicleSpec, problem: str) -> NoReturn:
+    raise ValueError(f"physics control of {spec.type_id}: {problem}")
+
+
+def _bounds(p: VehiclePhysics) -> Iterator[tuple[str, float, float, float]]:
+    """Field, value, least, most: wide enough for toys and ships, narrow enough that nothing overflows."""
+    yield "mass", p.mass_kg, 1e-3, 1e7
+    yield "max_rpm", p.max_rpm, 1.0, 1e6
+    yield "moi", p.moi_kgm2, 1e-6, 1e6
+    yield "damping_rate_full_throttle", p.damping_rate_full_throttle, 0.0, 1e6
+    yield "damping_rate_zero_throttle_clutch_engaged", p.damping_rate_zero_throttle_clutch_engaged, 0.0, 1e6
+    yield "damping_rate_zero_throttle_clutch_disengaged", p.damping_rate_zero_throttle_clutch_disengaged, 0.0, 1e6
+    yield "gear_switch_time", p.gear_switch_time_s, 0.0, 1e3
+    yield "clutch_strength", p.clutch_strength, 0.0, 1e9
+    yield "final_ratio", p.final_ratio, 0.0, 1e4
+    yield "drag_coefficient", p.drag_coefficient, 0.0, 1e4
+    for axis, value in zip("xyz", p.center_of_mass_m, strict=True):
+        yield f"center_of_mass.{axis}", value, -1e3, 1e3
+    for k, gear in enumerate(p.forward_gears):
+        yield f"forward_gears[{k}].ratio", gear.ratio, 0.0, 1e4
+    for k, wheel in enumerate(p.wheels):
+        yield f"wheels[{k}].tire_friction", wheel.tire_friction, 0.0, math.inf
+        yield f"wheels[{k}].damping_rate", wheel.damping_rate, 0.0, 1e6
+        yield f"wheels[{k}].max_steer_angle", wheel.max_steer_angle_deg, 0.0, 180.0
+        yield f"wheels[{k}].radius", wheel.radius_cm, 0.1, 1e4
+        yield f"wheels[{k}].max_brake_torque", wheel.max_brake_torque_nm, 0.0, 1e9
+        yield f"wheels[{k}].max_handbrake_torque", wheel.max_handbrake_torque_nm, 0.0, 1e9
+        yield f"wheels[{k}].lat_stiff_max_load", wheel.lat_stiff_max_load, 0.0, 1e6
+        yield f"wheels[{k}].lat_stiff_value", wheel.lat_stiff_value, 0.0, 1e6
+        yield f"wheels[{k}].long_stiff_value", wheel.long_stiff_value, 0.0, 1e9
 
 
 def box_inertia(mass_kg: float, size_m: npt.NDArray[np.float64]) -> tuple[float, float, float]:
@@ -97,7 +131,7 @@ def _write_wheels(body: Any, places: tuple[WheelPhysics, ...], wheels: tuple[Whe
     for k, (place, wheel) in enumerate(zip(places, wheels, strict=True)):
         body["wheel_x"][k], body["wheel_y"][k] = place.position_cm[0] / 100.0, place.position_cm[1] / 100.0
         body["wheel_radius"][k] = wheel.radius_cm / 100.0
-        body["wheel_friction"][k] = max(wheel.tire_friction, 0.0)
+        body["wheel_friction"][k] = min(wheel.tire_friction, MAX_FRICTION)
         body["wheel_damping"][k] = wheel.damping_rate
         body["wheel_brake"][k] = wheel.max_brake_torque_nm
         body["wheel_hand_brake"][k] = wheel.max_handbrake_torque_nm
