@@ -6,6 +6,8 @@ import difflib
 import logging
 from typing import Any
 
+import numpy as np
+
 from sim.server.calls import (
     actors,
     batch,
@@ -14,14 +16,15 @@ from sim.server.calls import (
     episode,
     lights,
     navigation,
-    queries,
     recorder,
     registry,
     scenery,
+    sensors,
     vehicles,
 )
 from sim.server.calls.table import Answer, Method
 from sim.server.protocol import wire
+from sim.server.protocol.command_batch import WALKER_STATE, CommandColumns
 from sim.server.protocol.wire import Request
 from sim.server.session import Session
 from sim.server.world.world import SpawnError
@@ -36,7 +39,7 @@ FAMILIES: dict[str, dict[str, Method]] = {
     "Pedestrian navigation": navigation.METHODS,
     "Traffic lights": lights.METHODS,
     "Scenery: things, lights, rays, paint": scenery.METHODS,
-    "Sensors' extras": queries.METHODS,
+    "Sensors' extras": sensors.METHODS,
     "Recorder": recorder.METHODS,
     "Bones, doors, wheels": bones.METHODS,
     "Debug shapes": debug.METHODS,
@@ -51,6 +54,12 @@ def ticks(request: Request) -> bool:
         return len(request.arguments) > 1 and request.arguments[1] is True
     method = METHODS.get(request.name)
     return method is not None and method.ticks
+
+
+def drives(request: Request) -> bool:
+    """Whether this batch is one of those that a traffic manager sends in each of its steps."""
+    commands = request.arguments[0] if request.arguments else None
+    return isinstance(commands, CommandColumns) and bool(np.any(commands.kind != WALKER_STATE))
 
 
 def answer(session: Session, request: Request) -> bytes:

@@ -32,6 +32,8 @@ LAG_STEP_S = 1.0 / 60.0
 PROBE_M = 0.12
 """Radius of the sphere that the arm's end pushes ahead: Unreal's default."""
 GROUND_SAMPLES = 9
+LEVEL_RAD = 1e-9
+"""A roll of less is the rounding of a level arm."""
 
 
 class Attachment(IntEnum):
@@ -111,7 +113,8 @@ class SpringArm:
         if level > 1e-6 or abs(z) > 1e-6:
             look = rotation_matrix(math.atan2(-z, level), math.atan2(-y, -x) if level > 1e-6 else 0.0, 0.0)
         own = rotation_matrix(*relative_rad.tolist())
-        return end, np.array(euler_of(frame @ look @ own))
+        pitch, yaw, roll = euler_of(frame @ look @ own)
+        return end, np.array((pitch, yaw, roll if abs(roll) > LEVEL_RAD else 0.0))
 
 
 def attached_pose(

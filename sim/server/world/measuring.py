@@ -52,6 +52,7 @@ class SensorState:
     measured_s: float | None = None  # when it last measured
     ignored: frozenset[int] = frozenset()  # vehicles that it does not see
     gbuffers: dict[int, tuple[int, Sensor]] = field(default_factory=dict)  # stream id and source by buffer
+    gbuffers_enabled: bool = False
 
     def due(self, now_s: float, dt_s: float) -> bool:
         """Whether a multiple of the interval lies in the tick that just ended at now_s."""
@@ -179,3 +180,15 @@ def _without(bodies: Instances, ignored: frozenset[int]) -> Instances:
 
 def _any(state: SensorState, listened: Container[int]) -> bool:
     return any(stream_id in listened for stream_id, _ in state.gbuffers.values())
+
+
+def gbuffer_stream(world: World, actor: Actor, buffer: int) -> int:
+    """Stream of one G-buffer of a camera, made at the first call. Raises ValueError: not a camera, no such buffer."""
+    state = actor.sensing
+    if state is None:
+        raise ValueError(f"{actor.type_id} has no G-buffers: only cameras have")
+    if buffer not in state.gbuffers:
+        sensor = world.bench.gbuffer(actor.type_id, actor.attributes, buffer)
+        state.gbuffers[buffer] = (world.next_stream, sensor)
+        world.next_stream += 1
+    return state.gbuffers[buffer][0]

@@ -77,7 +77,7 @@ def test_spring_arm_looks_at_its_parent_and_keeps_level() -> None:
     position, rotation = attached_pose(
         Attachment.SPRING_ARM, np.zeros(3), np.array((0.3, math.pi / 2, 0.2)), np.array((-4.0, 0.0, 4.0)), np.zeros(3)
     )
-    assert np.allclose(position, (0.0, -4.0, 4.0))
+    assert np.allclose(position, (0.0, -4.0, 4.3))  # the arm starts 30 cm above its parent
     assert np.allclose(rotation, (-math.pi / 4, math.pi / 2, 0.0))
 
 
