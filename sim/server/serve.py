@@ -91,6 +91,7 @@ class Server:
         except OSError as error:
             self._network.close()
             raise ServerError(_port_taken(host, port, error)) from None
+        self._settings_due_s = 0.0  # until when a tick waits for a traffic manager to ask for the settings
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -145,6 +146,10 @@ class Server:
             log.exception("frame %d failed", self.session.world.frame)
 
     def _answer(self, request: Request) -> tuple[bytes, float]:
+        if request.name == SETTINGS:
+            self._settings_due_s = 0.0
+        elif request.name == "apply_batch" and self._has_manager() and dispatch.drives(request):
+            self._settings_due_s = time.monotonic() + APART_S
         return dispatch.answer(self.session, request), self._hold_s(request)
 
     def _hold_s(self, request: Request) -> float:
@@ -164,7 +169,11 @@ class Server:
         return bool(self.session.traffic_managers)
 
     def _may_run(self, request: Request) -> bool:
-        return not dispatch.ticks(request) or self._network.settled()
+        """A tick waits for subscribers, and for the settings that a traffic manager asks for after its commands:
+        coming before the tick they need not be kept apart from its snapshot."""
+        if not dispatch.ticks(request):
+            return True
+        return self._network.settled() and time.monotonic() >= self._settings_due_s
 
     def _first_frame(self, stream_id: int) -> bytes | None:
         return self.session.snapshot() if stream_id == WORLD_STREAM else None

@@ -9,6 +9,7 @@ from typing import Any
 from sim.server.calls import actors, lights, vehicles
 from sim.server.calls.table import Answer, Arguments, Method
 from sim.server.protocol import structs
+from sim.server.protocol.command_batch import CommandColumns
 from sim.server.protocol.wire import WireError, value_error
 from sim.server.protocol.wire import value as value_response
 from sim.server.session import Session
@@ -91,10 +92,22 @@ def _result(session: Session, command: Any, depth: int, actor_id: int | None = N
         return value_error(str(error))
 
 
+def _all_at_once(session: Session, columns: CommandColumns) -> list[Any]:
+    """The commands of every tick in one pass, or one by one where they need more care."""
+    world = session.world
+    if world.deaths.empty and world.dynamics.apply_commands(columns.kind, columns.actor_id, columns.values):
+        return [value_response(actor_id) for actor_id in columns.actor_id.tolist()]
+    return [_result(session, command, 0) for command in columns.commands()]
+
+
 def apply_batch(session: Session, arguments: Arguments) -> list[Any]:
     """Commands in order, then a tick if asked for; one Response<u32> each."""
     tick = structs.boolean(arguments[1], "do_tick_cue")
-    results = [_result(session, command, 0) for command in structs.sequence(arguments[0], "commands")]
+    commands = arguments[0]
+    if isinstance(commands, CommandColumns):
+        results = _all_at_once(session, commands)
+    else:
+        results = [_result(session, command, 0) for command in structs.sequence(commands, "commands")]
     if tick:
         session.tick()
     return results

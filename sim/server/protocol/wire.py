@@ -13,6 +13,8 @@ from typing import Any
 
 import msgpack
 
+from sim.server.protocol.command_batch import read_batch
+
 MAX_MESSAGE_BYTES = 64 << 20
 """Largest request: an OpenDRIVE text of a big town is a few MB, a texture 64 MB at most."""
 MAX_ARRAY_ITEMS = 1 << 20
@@ -29,7 +31,7 @@ class WireError(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """One call. arguments exclude the leading Metadata."""
+    """One call. arguments exclude the leading Metadata; the commands of a batch may come as ``CommandColumns``."""
 
     message_id: int
     name: str
@@ -60,10 +62,17 @@ class RpcReader:
             max_map_len=0,  # the protocol has neither maps nor extensions
             max_ext_len=0,
         )
+        self._fed_bytes = 0
 
     def feed(self, data: bytes) -> Iterator[Request | Malformed]:
         """The messages that data completes. Raises WireError where the byte stream cannot be followed further."""
+        if self._fed_bytes == self._unpacker.tell():  # no message has begun
+            batch = read_batch(data)
+            if batch is not None:
+                yield Request(batch.message_id, "apply_batch", [batch.commands, batch.tick], batch.asynchronous)
+                data = data[batch.used :]
         try:
+            self._fed_bytes += len(data)
             self._unpacker.feed(data)
             yield from map(parse_request, self._unpacker)
         except (msgpack.exceptions.BufferFull, msgpack.exceptions.UnpackException, ValueError) as error:

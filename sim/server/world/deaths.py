@@ -30,6 +30,11 @@ class Deaths:
             raise UnknownActorError(f"actor {actor.actor_id} is {actor.type_id}: only walkers die")
         self._due_s.setdefault(actor.actor_id, world.elapsed_s + AFTERWARDS_S)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody lies dead."""
+        return not self._due_s
+
     def check(self, actor_id: int) -> None:
         """Raises DeadWalkerError for a dead one."""
         if actor_id in self._due_s:

@@ -20,6 +20,7 @@ from sim.server.world.bodies import PROP, VEHICLE, WALKER
 from sim.server.world.body_table import BodyTable
 from sim.server.world.carried import carry
 from sim.server.world.collision_kernel import POINT_X, TOTAL, find_pairs, first_overlap, static_grid
+from sim.server.world.commands_kernel import apply_commands
 from sim.server.world.fleet_kernel import advance, finish
 from sim.server.world.friction_triggers import NO_TRIGGER, FrictionTriggers
 from sim.server.world.machine import (
@@ -173,6 +174,10 @@ class Dynamics(BodyTable):
         """Drive by pedals and steering; ends Ackermann control."""
         write_control(self._vehicle(actor_id), control)
         self._ackermann.pop(actor_id, None)
+
+    def apply_commands(self, kind: npt.NDArray[np.int64], actor_id: npt.NDArray[np.int64], values: Array) -> bool:
+        """Columns of commands in one pass, see ``commands_kernel``; False, and nothing done, if they need more care."""
+        return not self._ackermann and bool(apply_commands(self._bodies, kind, actor_id, values))
 
     def apply_ackermann_control(self, actor_id: int, control: AckermannControl) -> None:
         """Drive by target speed and steering angle, until the next ``set_vehicle_control``."""

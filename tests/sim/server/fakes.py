@@ -91,6 +91,9 @@ class FakeDynamics:
     def set_vehicle_control(self, actor_id: int, control: VehicleControl) -> None:
         self._control[actor_id] = control
 
+    def apply_commands(self, kind: Any, actor_id: Any, values: Any) -> bool:
+        return False
+
     def set_walker_control(self, actor_id: int, direction: Any, speed_mps: float, jump: bool) -> None:
         self._walk[actor_id] = (direction, speed_mps)
 
