@@ -93,10 +93,10 @@ def _join(shapes: Sequence[Any]) -> Any:
     return shapely.union_all(np.array(shapes, object), grid_size=GRID_M) if len(shapes) else shapely.MultiPolygon()
 
 
-def _cut(shape: Any, other: Any, keep: bool) -> Any:
+def cut(shape: Any, other: Any, keep: bool) -> Any:
     """What of a shape lies in the other (keep) or outside it; without the lines and points where they only touch."""
-    cut = shapely.intersection if keep else shapely.difference
-    parts = shapely.get_parts(cut(shape, other, grid_size=GRID_M))
+    overlay = shapely.intersection if keep else shapely.difference
+    parts = shapely.get_parts(overlay(shape, other, grid_size=GRID_M))
     return shapely.multipolygons(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON])
 
 
@@ -119,18 +119,18 @@ def _level(
             kinds[Area.ROAD].append(shape)
         if lane.is_driving:
             driving.append(shape)
-    sidewalk = _cut(_grown(_grown(_join(kinds[Area.SIDEWALK]), CLOSE_M), -CLOSE_M), _join(driving), keep=False)
+    sidewalk = cut(_grown(_grown(_join(kinds[Area.SIDEWALK]), CLOSE_M), -CLOSE_M), _join(driving), keep=False)
     z = np.concatenate([lane.centre_m[:, 2] for lane in lanes])
     low, high = float(z.min()) - STOREY_M, float(z.max()) + STOREY_M
     here = [crossing.reaching(sidewalk) for crossing in crossings if low < crossing.height_m < high]
     kinds[Area.CROSSWALK] = [shape for shape in here if shape is not None]
     crosswalk, road, grass = (_join(kinds[area]) for area in (Area.CROSSWALK, Area.ROAD, Area.GRASS))
     free = _grown(_join([sidewalk, crosswalk, road, grass]), -AGENT_RADIUS_M)
-    free = _cut(free, _blocked(obstacles, low, high), keep=False)
+    free = cut(free, _blocked(obstacles, low, high), keep=False)
     areas: dict[Area, Any] = {}
     for area, shape in zip(_PRECEDENCE, (sidewalk, crosswalk, grass, road), strict=True):
-        areas[area] = _cut(shape, free, keep=True)
-        free = _cut(free, areas[area], keep=False)
+        areas[area] = cut(shape, free, keep=True)
+        free = cut(free, areas[area], keep=False)
     return Level(areas, _grown(_join([areas[Area.SIDEWALK], areas[Area.GRASS]]), RAMP_M), tuple(lanes))
 
 

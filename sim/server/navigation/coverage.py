@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from sim.server.navigation.areas import GRID_M, SMALLEST_AREA_M2, Area, Level
+from sim.server.navigation.areas import GRID_M, SMALLEST_AREA_M2, Area, Level, cut
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -54,8 +54,7 @@ def coverage(level: Level) -> list[Piece]:
     for area, kerbside in kinds:
         shape = level.areas[area]
         if area in (Area.CROSSWALK, Area.ROAD):
-            cut = shapely.intersection if kerbside else shapely.difference
-            shape = cut(shape, level.ramp, grid_size=GRID_M)
+            shape = cut(shape, level.ramp, keep=kerbside)
         shapes.append(shape)
     lines = shapely.union_all(shapely.boundary(np.array(shapes, object)), grid_size=GRID_M)
     faces = shapely.get_parts(shapely.polygonize([lines]))
