@@ -25,7 +25,7 @@ from sim.server.world.tumble_kernel import start_tumbling
 GRAVITY_MPS2 = 9.81
 STEER_RATE_RADPS = 4.0
 """Road-wheel speed of the steering: lock to lock in a third of a second, what the client's traffic manager expects."""
-RIDER_GRIP = 0.75
+RIDER_GRIP = 0.625
 """Share of the friction that the rider of a two-wheeler dares to use in a curve."""
 ROLLING_RESISTANCE = 0.012
 """Force per load of a passenger-car tyre on asphalt (Wong, Theory of Ground Vehicles)."""
@@ -349,6 +349,7 @@ def drive_vehicle(bodies: Bodies, i: int, dt: float, friction_scale: float) -> N
     v_long = cos * b.velocity[0] + sin * b.velocity[1]
     v_lat = cos * b.velocity[1] - sin * b.velocity[0]
     speed = math.hypot(v_long, v_lat)
+    _load_wheels(b, friction_scale)
     _steer(b, speed, dt)
     if b.constant_speed:
         _keep_speed(b, cos, sin)
@@ -356,7 +357,6 @@ def drive_vehicle(bodies: Bodies, i: int, dt: float, friction_scale: float) -> N
     if b.airborne or not b.gravity:
         _fly(b, dt)
         return
-    _load_wheels(b, friction_scale)
     radius = b.wheel_radius[b.wheel_count - 1]
     drive = _drive_torque(b, v_long / radius, radius, dt)
     b.drag = b.drag_area * speed * speed

@@ -21,6 +21,13 @@ FRONT_BRAKE_SHARE = 0.65
 IDLE_RPM = 800.0
 IDLE_SHARE = 0.2
 """Large engines, which turn slowly, idle at this share of their highest speed."""
+DOWN_RATIO, UP_RATIO = 0.40, 0.90
+"""Engine speeds, of the highest, at which the automatic shifts: late enough to use the engine's power."""
+TOP_SPEED_SHARE = 0.97
+"""Engine speed at the published top speed."""
+LIMITED_SHARE = 0.85
+"""A vehicle that needs less of its power than this for its published top speed is held back by its makers; it gets no
+gear in which it would go faster."""
 MAX_LOCK_DEG = 70.0
 """CARLA's lock."""
 TIRE_FRICTION = 3.5
@@ -214,8 +221,8 @@ _CLASSES = {
     "van": _Class((3.9, 2.2, 1.45, 1.1, 0.88, 0.74), 4, 0.3, 4500.0, 1.6, 0.9, 0.36, 0.36, 0.78, _CAR_CURVE),
     "truck": _Class((6.6, 4.2, 2.7, 1.8, 1.3, 1.0), 5, 0.4, 2800.0, 1.4, 0.75, 0.60, 0.36, 0.85, _HEAVY_CURVE),
     "bus": _Class((5.4, 3.3, 2.1, 1.4, 1.0), 4, 0.4, 3000.0, 1.4, 0.7, 0.55, 0.30, 0.60, _HEAVY_CURVE),
-    "motorcycle": _Class((2.7, 1.9, 1.5, 1.25, 1.1, 1.0), 5, 0.15, 10500.0, 1.5, 0.95, 0.60, 0.36, 0.50, _CYCLE_CURVE),
-    "bicycle": _Class((2.2, 1.4, 1.0), 2, 0.1, 110.0, 1.4, 0.6, 1.0, 0.60, 0.50, _CYCLE_CURVE),
+    "motorcycle": _Class((2.7, 1.9, 1.5, 1.25, 1.1, 1.0), 5, 0.15, 10500.0, 1.8, 0.95, 0.60, 0.36, 0.50, _CYCLE_CURVE),
+    "bicycle": _Class((2.2, 1.4, 1.0), 2, 0.1, 110.0, 1.7, 0.6, 1.0, 0.60, 0.50, _CYCLE_CURVE),
 }
 _SINGLE_SPEED_RATIO = 9.0  # reduction of an electric drive
 _ELECTRIC = {
@@ -241,7 +248,7 @@ _CATALOGUE: tuple[tuple[str, str, float, float, float, float, float, float, floa
     ("dodge.charger_police", "car", 4.974, 2.038, 1.542, 1920, 3.050, 1.61, 0.36, 272, 530, 225, 11.8, 0.0),
     ("dodge.charger_police_2020", "car", 5.238, 1.930, 1.638, 1950, 3.050, 1.61, 0.36, 272, 530, 225, 11.8, 0.0),
     ("ford.crown", "car", 5.366, 1.801, 1.575, 1870, 2.913, 1.60, 0.34, 178, 370, 195, 12.2, 0.0),
-    ("ford.mustang", "car", 4.718, 1.895, 1.301, 1380, 2.743, 1.42, 0.34, 168, 390, 190, 11.6, 0.0),
+    ("ford.mustang", "car", 4.718, 1.895, 1.301, 1380, 2.743, 1.42, 0.34, 135, 340, 190, 11.6, 0.0),
     ("jeep.wrangler_rubicon", "car", 3.866, 1.905, 1.878, 1900, 2.424, 1.57, 0.40, 209, 347, 180, 10.6, 0.5),
     ("lincoln.mkz_2017", "car", 4.902, 2.128, 1.511, 1750, 2.850, 1.58, 0.35, 180, 366, 210, 11.6, 1.0),
     ("lincoln.mkz_2020", "car", 4.892, 1.837, 1.490, 1750, 2.850, 1.58, 0.35, 183, 373, 210, 11.6, 1.0),
@@ -251,7 +258,7 @@ _CATALOGUE: tuple[tuple[str, str, float, float, float, float, float, float, floa
     ("mini.cooper_s", "car", 3.806, 1.970, 1.475, 1250, 2.467, 1.46, 0.31, 128, 240, 225, 10.7, 1.0),
     ("mini.cooper_s_2021", "car", 4.553, 2.097, 1.767, 1370, 2.670, 1.54, 0.32, 131, 280, 225, 11.4, 1.0),
     ("nissan.micra", "car", 3.633, 1.845, 1.501, 1000, 2.430, 1.46, 0.29, 59, 110, 165, 9.8, 1.0),
-    ("nissan.patrol", "car", 4.605, 1.932, 1.855, 2200, 2.850, 1.60, 0.39, 190, 420, 190, 12.2, 0.5),
+    ("nissan.patrol", "car", 4.605, 1.932, 1.855, 2450, 2.850, 1.60, 0.39, 180, 400, 190, 12.2, 0.5),
     ("nissan.patrol_2021", "car", 5.566, 2.150, 2.045, 2750, 3.075, 1.71, 0.40, 298, 560, 210, 12.5, 0.5),
     ("seat.leon", "car", 4.193, 1.816, 1.474, 1300, 2.578, 1.53, 0.31, 92, 200, 200, 10.9, 1.0),
     ("tesla.model3", "car", 4.792, 2.163, 1.488, 1845, 2.875, 1.58, 0.34, 208, 375, 225, 11.6, 0.0),
@@ -293,9 +300,17 @@ def turning_angle_rad(turning_circle_m: float, wheel_base_m: float, track_m: flo
     return math.atan(wheel_base_m / rear_radius_m)
 
 
+def _power_kw_at(kind: _Class, speed_kmh: float, mass_kg: float, area_m2: float) -> float:
+    """What drag and rolling resistance (0.015 of the weight) take at a speed."""
+    speed_mps = speed_kmh / 3.6
+    force_n = 0.6 * kind.drag_coefficient * area_m2 * speed_mps**2 + 0.015 * mass_kg * GRAVITY_MPS2
+    return force_n * speed_mps / 1000.0
+
+
 def _physics_of(
     kind: _Class,
     electric: bool,
+    area_m2: float,
     mass_kg: float,
     wheel_base_m: float,
     track_m: float,
@@ -312,8 +327,11 @@ def _physics_of(
         final = _SINGLE_SPEED_RATIO
     else:
         max_rpm = kind.max_rpm
-        gears = tuple(Gear(ratio, 0.35, 0.75) for ratio in kind.gear_ratios)
-        final = 0.95 * max_rpm * RADPS_PER_RPM / (top_radps * kind.gear_ratios[kind.top_speed_gear])
+        ratios = kind.gear_ratios
+        if _power_kw_at(kind, top_kmh, mass_kg, area_m2) < LIMITED_SHARE * power_kw:  # held back by its limiter
+            ratios = ratios[: kind.top_speed_gear + 1]
+        gears = tuple(Gear(ratio, DOWN_RATIO, UP_RATIO) for ratio in ratios)
+        final = TOP_SPEED_SHARE * max_rpm * RADPS_PER_RPM / (top_radps * ratios[kind.top_speed_gear])
     count = 4 if track_m else 2
     wheel = WheelPhysics(
         tire_friction=TIRE_FRICTION,
@@ -373,6 +391,7 @@ def _catalogue() -> dict[str, VehicleSpec]:
         type_id = f"vehicle.{name}"
         electric = type_id in _ELECTRIC
         kind = _CLASSES["car" if electric else base]
+        area = kind.area * width * height
         specs[type_id] = VehicleSpec(
             type_id=type_id,
             base_type=base,
@@ -380,12 +399,12 @@ def _catalogue() -> dict[str, VehicleSpec]:
             wheel_base_m=base_m,
             track_m=track,
             mass_centre_height_m=kind.mass_height * height,
-            frontal_area_m2=kind.area * width * height,
+            frontal_area_m2=area,
             front_drive_share=front_drive,
             turning_circle_m=circle,
             grip=kind.grip,
             idle_rpm=0.0 if electric or base == "bicycle" else min(IDLE_RPM, IDLE_SHARE * kind.max_rpm),
-            physics=_physics_of(kind, electric, mass, base_m, track, radius, kw, nm, top, circle),
+            physics=_physics_of(kind, electric, area, mass, base_m, track, radius, kw, nm, top, circle),
         )
     return specs
 
