@@ -7,10 +7,10 @@ from functools import cache
 from typing import Any
 
 from sim.server.calls.table import Answer, Arguments, Method, value, void
-from sim.server.maps import GENERATED
 from sim.server.protocol import structs
 from sim.server.protocol.wire import WireError, pack, token
 from sim.server.protocol.wire import value as value_response
+from sim.server.scene.generation import Generation
 from sim.server.scene.objects import Layer
 from sim.server.sensors.instances import Weather
 from sim.server.session import Session
@@ -19,6 +19,9 @@ from sim.server.world.settings import EpisodeSettings
 from sim.server.world.world import WORLD_STREAM
 
 VERSION = "0.9.16"
+MAX_WALL_M = 100.0
+MAX_WIDENING_M = 10.0
+"""Bounds of what a client may ask a generated world to be built with: far beyond any use."""
 
 
 def _episode_info(session: Session, _: Arguments) -> Any:
@@ -83,10 +86,24 @@ def _load(session: Session, arguments: Arguments) -> None:
 
 
 def _stage_opendrive(session: Session, arguments: Arguments) -> None:
-    opendrive = structs.text(arguments[0], "OpenDRIVE")
-    if "<OpenDRIVE" not in opendrive:
-        raise WireError(f"{GENERATED}: the text is no OpenDRIVE (no <OpenDRIVE> element)")
-    session.maps.stage(opendrive)
+    session.maps.stage(structs.text(arguments[0], "OpenDRIVE"), _generation(arguments[1]))
+
+
+def _generation(item: Any) -> Generation:
+    """OpendriveGenerationParameters: vertex distance, longest piece of mesh and smooth junctions change nothing."""
+    fields = structs.fields(item, 7, "OpenDRIVE generation parameters")
+    names = ("vertex_distance", "max_road_length", "wall_height", "additional_width")
+    sizes = {name: structs.number(field, name) for name, field in zip(names, fields, strict=False)}
+    for name, most in (("wall_height", MAX_WALL_M), ("additional_width", MAX_WIDENING_M)):
+        if not 0.0 <= sizes[name] <= most:
+            raise WireError(f"{name}: expected 0 to {most:g} m, got {sizes[name]:g}")
+    structs.boolean(fields[4], "smooth_junctions")
+    return Generation(
+        sizes["wall_height"],
+        sizes["additional_width"],
+        structs.boolean(fields[5], "enable_mesh_visibility"),
+        structs.boolean(fields[6], "enable_pedestrian_navigation"),
+    )
 
 
 def _weather(session: Session, _: Arguments) -> list[float]:
@@ -110,6 +127,11 @@ def _packed_definitions() -> bytes:
     return pack(value_response([blueprint.wire() for blueprint in library().values()]))
 
 
+_GENERATED = (
+    "the mesh follows the roads within 1.5 cm whatever vertex_distance, max_road_length and smooth_junctions say; "
+    "there is land beside the roads"
+)
+
 METHODS: dict[str, Method] = {
     "version": value(0, lambda session, _: VERSION),
     "get_episode_info": value(0, _episode_info),
@@ -120,7 +142,7 @@ METHODS: dict[str, Method] = {
     "get_map_data": value(0, lambda session, _: session.scene.opendrive),
     "get_available_maps": value(0, _available_maps),
     "load_new_episode": void(2, _load),
-    "copy_opendrive_to_file": void(1, _stage_opendrive),
+    "copy_opendrive_to_file": void(2, _stage_opendrive, _GENERATED),
     "get_spectator": value(0, _spectator),
     "get_imui_gravity": value(0, lambda session, _: session.world.imu_gravity_mps2),
     "set_imui_gravity": void(1, _set_gravity),

@@ -16,7 +16,8 @@ MAX_NAME = 512
 def _required_files(session: Session, arguments: Arguments) -> list[str]:
     """Names of the files of the current map in a folder ("" for all): the navigation mesh is in ``Nav``."""
     folder = structs.text(arguments[0], "folder").strip("/") if arguments else ""
-    offered = folder in ("", FOLDER.rsplit("/", 1)[1], FOLDER)
+    wanted = session.scene.generation is None or session.scene.generation.pedestrians
+    offered = wanted and folder in ("", FOLDER.rsplit("/", 1)[1], FOLDER)
     return [session.navigation.name(session.scene)] if offered else []
 
 

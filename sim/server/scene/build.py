@@ -14,16 +14,17 @@ import numpy.typing as npt
 from sim.server.scene.buildings import Building, add_building, open_buildings
 from sim.server.scene.edges import Edges, outer_edges
 from sim.server.scene.furniture import Lamps, add_lamps, add_walls, open_lamps, open_walls, place_lamps
+from sim.server.scene.generation import Generation, add_road_walls, widened
 from sim.server.scene.ground import OFF_ROAD, Ground
 from sim.server.scene.junctions import level_junctions
 from sim.server.scene.lanes import Lane, read_lanes
 from sim.server.scene.mesh import Mesh
-from sim.server.scene.objects import LightGroup, Lights, ObjectBook
+from sim.server.scene.objects import LightGroup, Lights, ObjectBook, no_lights
 from sim.server.scene.occupancy import Occupancy
 from sim.server.scene.placement import keep_clear, place_buildings, place_fronts, place_trees, with_hedges
 from sim.server.scene.roads import NOTHING_M, Carriageway, build_crosswalks, build_roads
 from sim.server.scene.signal_shapes import add_signals, add_stop_lines
-from sim.server.scene.signals import read_signals
+from sim.server.scene.signals import PlacedSignal, read_signals
 from sim.server.scene.spawn import spawn_points
 from sim.server.scene.static import Box, StaticScene
 from sim.server.scene.terrain import Terrain, build_terrain, open_terrain, shape_terrain
@@ -34,9 +35,10 @@ from sim.server.scene.verge import add_banks, add_bridges
 CHUNK_M = 40.0
 
 
-def build_scene(name: str, opendrive: str, seed: int = 0) -> StaticScene:
-    """The static world of a map: the same bytes for the same name, text and seed.
+def build_scene(name: str, opendrive: str, seed: int = 0, generation: Generation | None = None) -> StaticScene:
+    """The static world of a map: the same bytes for the same name, text, seed and generation.
 
+    With ``generation`` roads and signals alone, walled in, as CARLA makes worlds of a client's own text; else a town.
     Signals' yaw is CARLA's: see ``signals.read_signals``. Raises ValueError if the text has no lane to drive on.
     """
     carla_map = carla.Map(name, opendrive)
@@ -46,16 +48,69 @@ def build_scene(name: str, opendrive: str, seed: int = 0) -> StaticScene:
     lanes = level_junctions(read_lanes(carla_map, root))
     if not any(lane.is_driving for lane in lanes):
         raise ValueError(f"map {name!r} has no driving lane; load an OpenDRIVE file whose lanes have type 'driving'")
+    if generation is not None:
+        lanes = widened(lanes, generation.additional_width_m)
     book = ObjectBook()
     surface = _lay_surface(lanes, book)
-    ground = surface.ground
-    occupancy = Occupancy(lanes)
-    placed = read_signals(carla_map, root, surface.carriageway.driving, ground)
-    keep_clear(placed, occupancy)
+    placed = read_signals(carla_map, root, surface.carriageway.driving, surface.ground)
     things = Triangles()
     signals, poles = add_signals(things, placed, book)
-    add_stop_lines(things, placed, ground, book)
-    edges = surface.edges.outside_junctions()
+    add_stop_lines(things, placed, surface.ground, book)
+    if generation is None:
+        town = _furnish(things, lanes, surface, placed, book, rng)
+    else:
+        town = _wall_in(things, surface, generation, book)
+    crosswalks = build_crosswalks(carla_map, surface.ground, book)
+    parts = [*surface.parts, *map(_marked, (crosswalks, things, town.trunks))]
+    world, chunks, spheres, order = in_chunks(Mesh.join([mesh for mesh, _ in parts]))
+    mesh = Mesh.join([world, town.crowns.mesh()])
+    owner = np.concatenate([np.concatenate([owners for _, owners in parts])[order], town.crowns.owners()])
+    return StaticScene(
+        name=name,
+        opendrive=opendrive,
+        carla_map=carla_map,
+        mesh=mesh,
+        chunks=chunks,
+        chunk_spheres_m=spheres,
+        trees=town.crown_faces + np.array([len(world.faces), 0]),
+        tree_spheres_m=town.crown_spheres_m,
+        strips=surface.carriageway.strips,
+        lamps_m=town.lamps_m,
+        signals=signals,
+        obstacles=(*surface.obstacles, *poles, *town.obstacles),
+        spawn_points=spawn_points(carla_map),
+        ground=surface.ground,
+        objects=book.objects(digest, mesh, owner),
+        lights=town.lights,
+        generation=generation,
+    )
+
+
+@dataclass(frozen=True)
+class _Town:
+    """What stands beside the roads, beyond what the scene's triangles got."""
+
+    trunks: Triangles
+    crowns: Triangles
+    crown_faces: npt.NDArray[np.int64]
+    crown_spheres_m: npt.NDArray[np.float32]
+    lamps_m: npt.NDArray[np.float32]
+    lights: Lights
+    obstacles: tuple[Box, ...]
+
+
+def _furnish(
+    things: Triangles,
+    lanes: Sequence[Lane],
+    surface: _Surface,
+    placed: Sequence[PlacedSignal],
+    book: ObjectBook,
+    rng: np.random.Generator,
+) -> _Town:
+    """Buildings, lamps, walls, hedges and trees, in this order: each takes its ground from the later ones."""
+    ground, edges = surface.ground, surface.edges.outside_junctions()
+    occupancy = Occupancy(lanes)
+    keep_clear(placed, occupancy)
     houses = place_buildings(edges, occupancy, ground, rng)
     homes = open_buildings(book, houses)
     walled = [add_building(things, house, owner, rng) for house, owner in zip(houses, homes.tolist(), strict=True)]
@@ -66,28 +121,22 @@ def build_scene(name: str, opendrive: str, seed: int = 0) -> StaticScene:
     fences = add_walls(things, walls, open_walls(book, walls))
     trees = with_hedges(place_trees(edges, occupancy, ground, rng), hedges, rng)
     plants = open_plants(book, trees)
-    trunks, crowns, ranges, tree_spheres = build_trees(trees, plants, rng)
-    parts = [*surface.parts, *map(_marked, (build_crosswalks(carla_map, ground, book), things, trunks))]
-    world, chunks, spheres, order = in_chunks(Mesh.join([mesh for mesh, _ in parts]))
-    mesh = Mesh.join([world, crowns.mesh()])
-    owner = np.concatenate([np.concatenate([owners for _, owners in parts])[order], crowns.owners()])
-    return StaticScene(
-        name=name,
-        opendrive=opendrive,
-        carla_map=carla_map,
-        mesh=mesh,
-        chunks=chunks,
-        chunk_spheres_m=spheres,
-        trees=ranges + np.array([len(world.faces), 0]),
-        tree_spheres_m=tree_spheres,
-        strips=surface.carriageway.strips,
-        lamps_m=lamps.lights(),
-        signals=signals,
-        obstacles=(*surface.obstacles, *poles, *walled, *lamp_poles, *fences, *trunk_boxes(trees, plants)),
-        spawn_points=spawn_points(carla_map),
-        ground=ground,
-        objects=book.objects(digest, mesh, owner),
-        lights=_lights(lamps, posts, houses, homes),
+    obstacles = (*walled, *lamp_poles, *fences, *trunk_boxes(trees, plants))
+    lights = _lights(lamps, posts, houses, homes)
+    return _Town(*build_trees(trees, plants, rng), lamps.lights(), lights, obstacles)
+
+
+def _wall_in(things: Triangles, surface: _Surface, generation: Generation, book: ObjectBook) -> _Town:
+    """Walls along the roads and nothing else."""
+    edges = surface.edges.outside_junctions()
+    return _Town(
+        Triangles(),
+        Triangles(),
+        np.zeros((0, 2), np.int64),
+        np.zeros((0, 4), np.float32),
+        np.zeros((0, 6), np.float32),
+        no_lights(),
+        tuple(add_road_walls(things, edges, generation.wall_height_m, book)),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from sim.server.scene.mesh import Mesh, Tag
 
@@ -164,23 +165,26 @@ def _hash64(digest: bytes, name: str, place_cm: Sequence[int]) -> int:
 
 def _boxes(mesh: Mesh, owner: npt.NDArray[np.int32], position: Array, yaw: Array) -> tuple[Array, Array]:
     """Centre and half sizes (n, 3) of the smallest boxes, turned by ``yaw``, round the triangles of each object."""
-    owned = np.flatnonzero(owner != NO_OWNER)
-    order = owned[np.argsort(owner[owned], kind="stable")]
-    number, first = np.unique(owner[order], return_index=True)
-    c, s = np.cos(yaw), np.sin(yaw)
-    row = owner[order]
-    corner = mesh.vertices_m[mesh.faces[order]].astype(np.float64) - position[row, None]  # (f, 3 corners, 3)
-    cos, sin = c[row, None], s[row, None]
-    local = np.stack(
-        [cos * corner[..., 0] + sin * corner[..., 1], cos * corner[..., 1] - sin * corner[..., 0], corner[..., 2]],
-        axis=2,
-    )
-    low, high = np.zeros_like(position), np.zeros_like(position)
-    if len(number):
-        low[number] = np.minimum.reduceat(local.min(axis=1), first)
-        high[number] = np.maximum.reduceat(local.max(axis=1), first)
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    low, high = np.full_like(position, np.inf), np.full_like(position, -np.inf)
+    _measure(mesh.vertices_m, mesh.faces, owner, position, cos, sin, low, high)
+    empty = low[:, 0] > high[:, 0]
+    low[empty] = high[empty] = 0.0
     middle = (low + high) / 2.0
-    centre = position + np.stack(
-        [c * middle[:, 0] - s * middle[:, 1], s * middle[:, 0] + c * middle[:, 1], middle[:, 2]], axis=1
-    )
-    return centre, (high - low) / 2.0
+    level = np.stack([cos * middle[:, 0] - sin * middle[:, 1], sin * middle[:, 0] + cos * middle[:, 1]], axis=1)
+    return position + np.column_stack([level, middle[:, 2]]), (high - low) / 2.0
+
+
+@njit(cache=True, nogil=True)
+def _measure(vertices: Any, faces: Any, owner: Any, position: Any, cos: Any, sin: Any, low: Any, high: Any) -> None:
+    """Lowest and highest coordinates of each object's corners in its own frame."""
+    for f in range(len(faces)):
+        k = owner[f]
+        if k < 0:
+            continue
+        for corner in range(3):
+            v = faces[f, corner]
+            x, y, z = vertices[v, 0] - position[k, 0], vertices[v, 1] - position[k, 1], vertices[v, 2] - position[k, 2]
+            u, w = cos[k] * x + sin[k] * y, cos[k] * y - sin[k] * x
+            low[k, 0], low[k, 1], low[k, 2] = min(low[k, 0], u), min(low[k, 1], w), min(low[k, 2], z)
+            high[k, 0], high[k, 1], high[k, 2] = max(high[k, 0], u), max(high[k, 1], w), max(high[k, 2], z)

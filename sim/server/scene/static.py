@@ -16,6 +16,7 @@ from sim.server.scene.mesh import Mesh
 from sim.server.scene.objects import NO_OWNER, Lights, Objects, no_lights, no_objects
 
 if TYPE_CHECKING:
+    from sim.server.scene.generation import Generation
     from sim.server.scene.ground import Ground
 
 STRIP_DTYPE = np.dtype(
@@ -87,3 +88,4 @@ class StaticScene:
     ground: Ground
     objects: Objects = field(default_factory=no_objects)
     lights: Lights = field(default_factory=no_lights)
+    generation: Generation | None = None  # how a client wanted it built; None: a town

@@ -6,14 +6,14 @@ texture laid over the object's box from each of its six sides, its first row at 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from sim.server.scene.static import StaticScene
 from sim.server.sensors.columns import ALBEDO, F0, FOOT, MIRROR, NORMAL, POS
-from sim.server.sensors.kernel import F32, F64, I32, U8, Tables, kernel
+from sim.server.sensors.kernel import F32, F64, I32, U8, Bools, Tables, kernel
 from sim.server.sensors.resolve import FACE
 
 SIDE = 256
@@ -33,13 +33,15 @@ class Appearance:
     """Columns by object (n,) and by light (k,), as in ``StaticScene.objects`` and ``StaticScene.lights``.
 
     shown (n,): False removes an object; texture (n,): row of ``textures`` or -1; textures: flat texels (TEXELS, 3)
-    each, see ``texture_of``; light_rgb (k, 3): linear, relative to the ordinary light of that lamp, 0 where it is off.
+    each, see ``texture_of``; light_rgb (k, 3): linear, relative to the ordinary light of that lamp, 0 where it is off;
+    unseen (n,): True hides an object from cameras alone.
     """
 
-    shown: np.ndarray
+    shown: Bools
     texture: I32
     light_rgb: F32
-    textures: tuple[U8, ...] = field(default=())
+    textures: tuple[U8, ...] = ()
+    unseen: Bools | None = None
 
 
 def ordinary(scene: StaticScene, lit: bool) -> Appearance:

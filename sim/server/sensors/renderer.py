@@ -199,7 +199,7 @@ class SceneRenderer:
             self._texels = texel_table(look)
         self._look, self._looks = look, look_table(self._scene, look)
         self._lamp_places = shining_lamps(self._scene, look)
-        if self._geometry.show(look.shown):
+        if self._geometry.show(look.shown if look.unseen is None else look.shown & ~look.unseen):
             self._shadows.forget()
 
     def _begin(self, view: View) -> None:

@@ -20,6 +20,7 @@ from sim.server.sensors.instances import Instances
 
 if TYPE_CHECKING:
     from sim.server.scene.catalogue import ModelChoice
+    from sim.server.scene.generation import Generation
     from sim.server.sensors.appearance import Appearance
     from sim.server.world.dynamics import Dynamics
     from sim.server.world.traffic_lights import TrafficLights
@@ -78,7 +79,7 @@ class Bench(Protocol):
 class Parts:
     """How to make what a world consists of."""
 
-    build_scene: Callable[[str, str, int], StaticScene]
+    build_scene: Callable[[str, str, int, Generation | None], StaticScene]
     make_dynamics: Callable[[StaticScene, np.random.Generator], Dynamics]
     make_lights: Callable[[StaticScene], TrafficLights]
     make_bench: Callable[[StaticScene, int], Bench]
@@ -131,10 +132,10 @@ class _SensorBench:
         return create_gbuffer(type_id, attributes, buffer, self._shared)
 
 
-def _build_scene(name: str, opendrive: str, seed: int) -> StaticScene:
+def _build_scene(name: str, opendrive: str, seed: int, generation: Generation | None) -> StaticScene:
     from sim.server.scene.build import build_scene
 
-    return build_scene(name, opendrive, seed)
+    return build_scene(name, opendrive, seed, generation)
 
 
 def _make_dynamics(scene: StaticScene, rng: np.random.Generator) -> Dynamics:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sim.server.scene.mesh import Tag
 from sim.server.scene.objects import Layer, LightGroup
 from sim.server.scene.static import StaticScene
 from sim.server.sensors.appearance import Appearance, linear_of_byte
@@ -29,6 +30,10 @@ MAX_CLIENTS = 256
 """Clients that are told of changed lights; the names are theirs, so their number is bounded."""
 MAX_TEXTURES = 256
 """Different textures in use at once: 22 MB."""
+
+
+ROAD_TAGS = (int(Tag.ROADS), int(Tag.SIDEWALKS), int(Tag.ROAD_LINES))
+"""What cameras do not see of a generated world whose mesh is invisible."""
 
 
 class PaintError(ValueError):
@@ -80,6 +85,8 @@ class Scenery:
         self._active = np.full(len(lights.owner), self._dark)
         self._follows_sun = True
         self._stale: dict[str, bool] = {}  # by client: its lights are not what they were when it asked
+        hidden = scene.generation is not None and not scene.generation.visible
+        self._unseen = np.isin(objects.tag, ROAD_TAGS) if hidden else None
         self._box_owner = np.array([box.owner for box in scene.obstacles], np.int64)
         self._apply()
 
@@ -191,6 +198,7 @@ class Scenery:
         turned, self._dark = dark != self._dark, dark
         if turned and self._follows_sun and len(self._active):
             self._active[:] = dark
+            self._tell_all(True)
             self._apply()
 
     def _tell_all(self, changed: bool) -> None:
@@ -203,6 +211,7 @@ class Scenery:
         shown = self._enabled & self._loaded
         share = np.clip(self._intensity / self._ordinary_lumens, 0.0, BRIGHTEST) * self._active
         rgb = linear_of_byte()[self._rgb] / self._ordinary_rgb * share[:, None]
-        self._show(Appearance(shown, self._texture.copy(), rgb.astype(np.float32), self._textures))
+        look = Appearance(shown, self._texture.copy(), rgb.astype(np.float32), self._textures, self._unseen)
+        self._show(look)
         if len(self._box_owner):
             self._obstruct(np.append(shown, True)[self._box_owner].tolist())  # the last: of no object

@@ -193,7 +193,7 @@ class FakeBench:
         return FakeSensor(type_id, attributes)
 
 
-def fake_scene(name: str, opendrive: str, seed: int) -> StaticScene:
+def fake_scene(name: str, opendrive: str, seed: int, generation: Any = None) -> StaticScene:
     """Roads only: spawn points of the client's map, one traffic light at the first of them."""
     road_map = carla.Map(name, opendrive)
     spawn = [

@@ -12,6 +12,7 @@ import pytest
 
 from sim.server.maps import MapCatalogue, UnknownMapError
 from sim.server.protocol.structs import ActorDescription, Pose
+from sim.server.scene.generation import Generation
 from sim.server.sensors.instances import Contact
 from sim.server.session import Session
 from sim.server.world import blueprints
@@ -139,12 +140,12 @@ def test_a_sensor_that_fails_does_not_stop_the_world(caplog: pytest.LogCaptureFi
 def test_a_scene_is_built_once() -> None:
     built: list[str] = []
 
-    def build(name: str, opendrive: str, seed: int) -> Any:
+    def build(name: str, opendrive: str, seed: int, generation: Any) -> Any:
         built.append(name)
         return fake_scene(name, opendrive, seed)
 
     maps = MapCatalogue(build, 0)
-    maps.stage(OPENDRIVE)
+    maps.stage(OPENDRIVE, Generation())
     assert maps.scene("/Game/Carla/Maps/OpenDriveMap") is maps.scene("OpenDriveMap")
     assert built == ["OpenDriveMap"]
     with pytest.raises(UnknownMapError, match="Map 'Nowhere' not found"):
