@@ -21,6 +21,7 @@ from sim.server.recorder.packets import (
     RecordedPhysics,
     encode,
 )
+from sim.server.sensors.instances import Contact
 from sim.server.world.blueprints import Kind
 from sim.server.world.pose import rotation_matrix
 from sim.server.world.vehicle_spec import VEHICLES, VehiclePhysics
@@ -55,13 +56,14 @@ def is_hero(world: World, actor_id: int) -> bool:
     return actor is not None and actor.attributes.get("role_name") == "hero"
 
 
-def sensed_contacts(world: World) -> list[tuple[int, int]]:
-    """Who touched whom in this tick, for each actor that carries a collision sensor; other 0 is scenery."""
-    owners = {actor.parent_id for actor in world.actors if actor.type_id == COLLISION_SENSOR and actor.parent_id}
+def sensed_contacts(contacts: Sequence[Contact], sensed: frozenset[int]) -> list[tuple[int, int]]:
+    """Who touched whom in a tick, for each actor that carries a collision sensor (``sensed``); other 0 is scenery."""
+    if not sensed:
+        return []
     pairs: dict[tuple[int, int], None] = {}
-    for contact in world.contacts:
+    for contact in contacts:
         for pair in ((contact.actor_id, contact.other_id), (contact.other_id, contact.actor_id)):
-            if pair[0] in owners:
+            if pair[0] in sensed:
                 pairs[pair] = None
     return list(pairs)
 

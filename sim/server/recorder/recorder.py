@@ -109,7 +109,7 @@ class Recorder:
 
     def _collisions(self) -> npt.NDArray[Any]:
         """Contacts of actors that carry a collision sensor: CARLA records no others."""
-        pairs = describe.sensed_contacts(self.world) if self.world.contacts else []
+        pairs = describe.sensed_contacts(self.world.contacts, self._columns.sensed)
         table = np.zeros(len(pairs), TABLES[PacketId.COLLISION])
         for row, (actor_id, other_id) in enumerate(pairs):
             heroes = [describe.is_hero(self.world, i) for i in (actor_id, other_id)]
@@ -124,6 +124,7 @@ class _Columns:
     def __init__(self) -> None:
         self._version = -1
         self._ids: frozenset[int] = frozenset()
+        self.sensed: frozenset[int] = frozenset()  # ids of actors that carry a collision sensor
 
     def follow(self, world: World, records: npt.NDArray[Any]) -> tuple[list[Actor], list[int]] | None:
         """The actors that have come, and the ids of those that have gone, since the last frame; None if none."""
@@ -155,6 +156,7 @@ class _Columns:
             )
         }
         self._wheels = describe.WheelTable(self._vehicles)
+        self.sensed = frozenset(a.parent_id for a in actors if a.type_id == describe.COLLISION_SENSOR and a.parent_id)
 
     def motion(self, records: npt.NDArray[Any]) -> list[bytes]:
         """Positions, traffic lights, controls, walkers' speeds and vehicles' lights."""
@@ -162,11 +164,12 @@ class _Columns:
         position = tables[PacketId.POSITION]
         position["location_cm"] = records["location"][self._placed] * _M_TO_CM
         position["rotation_deg"] = records["rotation"][self._placed][:, _EULER]
-        state, light = tables[PacketId.STATE], records.view(snapshot.LIGHT)[self._light]
-        state["frozen"], state["elapsed_s"], state["state"] = light["frozen"], light["elapsed_s"], light["light"]
-        control, vehicle = tables[PacketId.ANIM_VEHICLE], records.view(snapshot.VEHICLE)[self._vehicle]
+        state, light = tables[PacketId.STATE], records.view(snapshot.LIGHT)
+        for name, column in (("frozen", "frozen"), ("elapsed_s", "elapsed_s"), ("state", "light")):
+            state[name] = light[column][self._light]
+        control, vehicle = tables[PacketId.ANIM_VEHICLE], records.view(snapshot.VEHICLE)
         for name in ("steer", "throttle", "brake", "hand_brake", "gear"):
-            control[name] = vehicle[name]
+            control[name] = vehicle[name][self._vehicle]
         tables[PacketId.ANIM_WALKER]["speed_mps"] = records.view(snapshot.WALKER)["speed"][self._walker]
         tables[PacketId.VEHICLE_LIGHT]["light_state"] = [actor.light_state for actor in self._vehicles]
         packets = (PacketId.POSITION, PacketId.STATE, PacketId.ANIM_VEHICLE, PacketId.ANIM_WALKER)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.server.protocol.structs import Pose
-from sim.server.recorder.cast import Cast
+from sim.server.recorder.cast import MAX_KEPT_ID, Cast
 from sim.server.recorder.log_file import RecorderLog
 from sim.server.recorder.packets import TABLES, BrokenLogError, PacketId
 from sim.server.world.attachment import Attachment, attached_pose
@@ -76,6 +76,7 @@ class Replayer:
         self._states: dict[int, npt.NDArray[Any]] = {}
         self._tables: dict[int, npt.NDArray[Any]] = {}
         if self.running:
+            world.actors.leave_free(_highest_id(log))
             self._go_to(self._frame_at(self.time_s))
             self._carry(1.0, at_rest=True)
 
@@ -253,6 +254,19 @@ class Replayer:
                 self.world.control_vehicle(actor_id, VehicleControl(gear=1))
             elif actor.kind == Kind.WALKER:
                 self.world.control_walker(actor_id, (1.0, 0.0, 0.0), 0.0, False)
+
+
+def _highest_id(log: RecorderLog) -> int:
+    """The highest id of an actor that comes in a log, up to the first damage."""
+    highest = 0
+    try:
+        for k in range(len(log)):
+            for packet in log.packets(k):
+                if packet.packet == PacketId.EVENT_ADD and len(packet.payload) > 2:
+                    highest = max([highest, *(e.actor_id for e in packet.content() if e.actor_id <= MAX_KEPT_ID)])
+    except BrokenLogError:
+        pass  # the replay will say so when it gets there
+    return highest
 
 
 _STATES = frozenset((PacketId.STATE, PacketId.ANIM_VEHICLE, PacketId.ANIM_WALKER, PacketId.VEHICLE_LIGHT))
