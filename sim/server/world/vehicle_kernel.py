@@ -375,8 +375,8 @@ def drive_vehicle(bodies: Bodies, i: int, dt: float, friction_scale: float) -> N
     if b.force[2] / b.mass > GRAVITY_MPS2:  # lifted off by an outside force
         b.velocity[2] += (b.force[2] / b.mass - GRAVITY_MPS2) * dt
         b.airborne = True
+    _tilt(b, force_x / b.mass, force_y / b.mass, dt)
     if b.torque[0] != 0.0 or b.torque[1] != 0.0:
         _lean(b, cos, sin, dt)
-    _tilt(b, force_x / b.mass, force_y / b.mass, dt)
     if abs(b.push_lat) > b.tip_mps2 and not b.leans:
         _tip(b, cos, sin)
