@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
+from scipy.spatial import cKDTree
 
 from sim.server.navigation.crossings import Crossing, find_crossings
 from sim.server.scene.junctions import level_junctions
@@ -78,15 +79,16 @@ def walkable_levels(scene: StaticScene) -> list[Level]:
     """The levels of a scene, the lowest first; none where the map has nothing to walk on."""
     lanes = level_junctions(read_lanes(scene.carla_map, ET.fromstring(scene.opendrive)))
     by_level = _split_levels(lanes)
-    obstacles = _footprints(scene.obstacles)
+    obstacles = _obstacles(scene.obstacles)
     crossings = find_crossings(scene.carla_map, lanes)
     return [_level(group, crossings, obstacles) for group in by_level]
 
 
-def outline(lane: Lane) -> Any:
-    """A lane in plan view."""
-    ring = np.concatenate([lane.left_m, lane.right_m[::-1]])[:, :2]
-    return shapely.make_valid(shapely.polygons(ring))
+def outlines(lanes: Sequence[Lane]) -> npt.NDArray[Any]:
+    """Lanes in plan view."""
+    rings = [shapely.linearrings(np.concatenate([lane.left_m, lane.right_m[::-1]])[:, :2]) for lane in lanes]
+    out: npt.NDArray[Any] = shapely.make_valid(shapely.polygons(rings))
+    return out
 
 
 def _join(shapes: Sequence[Any]) -> Any:
@@ -104,13 +106,10 @@ def _grown(shape: Any, by_m: float) -> Any:
     return shapely.buffer(shape, by_m, join_style="mitre", mitre_limit=2.0)
 
 
-def _level(
-    lanes: Sequence[Lane], crossings: Sequence[Crossing], obstacles: Sequence[tuple[Any, float, float]]
-) -> Level:
+def _level(lanes: Sequence[Lane], crossings: Sequence[Crossing], obstacles: Obstacles) -> Level:
     kinds: dict[Area, list[Any]] = {area: [] for area in Area}
     driving: list[Any] = []
-    for lane in lanes:
-        shape = outline(lane)
+    for lane, shape in zip(lanes, outlines(lanes), strict=True):
         if lane.kind == "sidewalk":
             kinds[Area.SIDEWALK].append(shape)
         elif lane.kind in ("median", "curb"):
@@ -126,7 +125,7 @@ def _level(
     kinds[Area.CROSSWALK] = [shape for shape in here if shape is not None]
     crosswalk, road, grass = (_join(kinds[area]) for area in (Area.CROSSWALK, Area.ROAD, Area.GRASS))
     free = _grown(_join([sidewalk, crosswalk, road, grass]), -AGENT_RADIUS_M)
-    free = cut(free, _blocked(obstacles, low, high), keep=False)
+    free = cut(free, obstacles.on(free, lanes), keep=False)
     areas: dict[Area, Any] = {}
     for area, shape in zip(_PRECEDENCE, (sidewalk, crosswalk, grass, road), strict=True):
         areas[area] = cut(shape, free, keep=True)
@@ -134,26 +133,35 @@ def _level(
     return Level(areas, _grown(_join([areas[Area.SIDEWALK], areas[Area.GRASS]]), RAMP_M), tuple(lanes))
 
 
-def _footprints(boxes: Sequence[Box]) -> list[tuple[Any, float, float]]:
-    """Obstacles in plan view, grown by a person's radius, with their lowest and highest z."""
-    if not boxes:
-        return []
-    half = np.array([box.half_m for box in boxes])
-    centre = np.array([box.centre_m for box in boxes])
+@dataclass(frozen=True)
+class Obstacles:
+    """What people walk around: shapes (n,) in plan view, grown by their radius; boxes (n, 4) x, y, lowest, highest z."""
+
+    shapes: npt.NDArray[Any]
+    boxes_m: Array
+
+    def on(self, pavement: Any, lanes: Sequence[Lane]) -> Any:
+        """Those that stand on the pavement of these lanes: too high to step over, too low to pass under."""
+        near = np.sort(shapely.STRtree(self.shapes).query(pavement, predicate="intersects"))
+        if not len(near):
+            return shapely.MultiPolygon()
+        samples = np.concatenate([edge for lane in lanes for edge in (lane.left_m, lane.right_m)])
+        box = self.boxes_m[near]
+        z = samples[cKDTree(samples[:, :2]).query(box[:, :2])[1], 2]
+        return _join(self.shapes[near][(box[:, 2] < z + AGENT_HEIGHT_M) & (box[:, 3] > z + HIGHEST_STEP_OVER_M)])
+
+
+def _obstacles(boxes: Sequence[Box]) -> Obstacles:
+    half = np.array([box.half_m for box in boxes]).reshape(-1, 3)
+    centre = np.array([box.centre_m for box in boxes]).reshape(-1, 3)
     yaw = np.array([box.yaw_rad for box in boxes])
     reach = half[:, :2] + AGENT_RADIUS_M
     signs = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
-    corner = signs[None] * reach[:, None]  # (n, 4, 2)
+    x, y = np.moveaxis(signs[None] * reach[:, None], 2, 0)  # (n, 4) each
     cos, sin = np.cos(yaw)[:, None], np.sin(yaw)[:, None]
-    turned = np.stack(
-        [cos * corner[..., 0] - sin * corner[..., 1], sin * corner[..., 0] + cos * corner[..., 1]], axis=2
-    )
-    shapes = shapely.polygons(turned + centre[:, None, :2])
-    return list(zip(shapes, (centre[:, 2] - half[:, 2]).tolist(), (centre[:, 2] + half[:, 2]).tolist(), strict=True))
-
-
-def _blocked(obstacles: Sequence[tuple[Any, float, float]], low_m: float, high_m: float) -> Any:
-    return _join([shape for shape, low, high in obstacles if low < high_m and high > low_m])
+    corner = np.stack([cos * x - sin * y, sin * x + cos * y], axis=2) + centre[:, None, :2]
+    shapes = shapely.polygons(corner) if len(boxes) else np.zeros(0, object)
+    return Obstacles(shapes, np.column_stack([centre[:, :2], centre[:, 2] - half[:, 2], centre[:, 2] + half[:, 2]]))
 
 
 def _split_levels(lanes: Sequence[Lane]) -> list[list[Lane]]:
@@ -175,24 +183,26 @@ def _split_levels(lanes: Sequence[Lane]) -> list[list[Lane]]:
 
 def _overlaps(members: Mapping[int, Sequence[Lane]]) -> list[tuple[int, int]]:
     """(lower road, upper road) wherever two roads overlap at different heights."""
-    if np.ptp(np.concatenate([lane.left_m[:, 2] for group in members.values() for lane in group])) < STOREY_M:
+    lanes = [lane for group in members.values() for lane in group]
+    height = [(float(lane.centre_m[:, 2].min()), float(lane.centre_m[:, 2].max())) for lane in lanes]
+    if max(high for _, high in height) - min(low for low, _ in height) < STOREY_M:
         return []
-    roads = list(members)
-    shapes = np.array([_join([outline(lane) for lane in members[road]]) for road in roads], object)
-    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
-    pairs = [(a, b) for a, b in zip(first.tolist(), second.tolist(), strict=True) if a < b]
-    out: list[tuple[int, int]] = []
-    for a, b in pairs:
+    shapes = outlines(lanes)
+    out: set[tuple[int, int]] = set()
+    for a, b in shapely.STRtree(shapes).query(shapes).T.tolist():
+        apart = max(height[a][1] - height[b][0], height[b][1] - height[a][0])
+        if a >= b or lanes[a].road == lanes[b].road or apart < STOREY_M:
+            continue
         shared = shapely.intersection(shapes[a], shapes[b])
         if shared.area < SMALLEST_OVERLAP_M2:
             continue
         place = np.array(shared.representative_point().coords[0])
-        z = [_height_near(members[roads[k]], place) for k in (a, b)]
+        z = [_height_near(lanes[k], place) for k in (a, b)]
         if abs(z[0] - z[1]) > STOREY_M:
-            out.append((roads[a], roads[b]) if z[0] < z[1] else (roads[b], roads[a]))
-    return out
+            out.add((lanes[a].road, lanes[b].road) if z[0] < z[1] else (lanes[b].road, lanes[a].road))
+    return sorted(out)
 
 
-def _height_near(lanes: Sequence[Lane], place: Array) -> float:
-    points = np.concatenate([lane.centre_m for lane in lanes])
-    return float(points[np.argmin(np.sum((points[:, :2] - place) ** 2, axis=1)), 2])
+def _height_near(lane: Lane, place: Array) -> float:
+    centre = lane.centre_m
+    return float(centre[np.argmin(np.sum((centre[:, :2] - place) ** 2, axis=1)), 2])
