@@ -236,5 +236,6 @@ def run_server(
         f"ready: {name} on {server.host}:{server.port}, streams on {server.streaming_port} ({seconds:.1f} s)",
         flush=True,
     )
+    server.session.prepare()
     server.run()
     return 0

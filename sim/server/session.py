@@ -54,7 +54,13 @@ class Session:
         self._episodes = 0
         self._last_tick_s = time.monotonic()
         self.ticked_s = 0.0  # when the last tick was done, monotonic clock
+        self._prepares = False
         self.world = self._new_world(0, WORLD_STREAM + 1)
+
+    def prepare(self) -> None:
+        """From now on build the sensors' share of each map when it is loaded, beside the ticks, not at first use."""
+        self._prepares = True
+        self.world.bench.prepare()
 
     def _new_world(self, frame: int, stream: int, layers: int = Layer.ALL, bench: Bench | None = None) -> World:
         self._episodes += 1
@@ -75,6 +81,8 @@ class Session:
         self.world = self._new_world(old.frame + 1, old.next_stream, layers, kept)
         if kept is None:
             old.bench.close()
+            if self._prepares:
+                self.world.bench.prepare()
         self.announce(WORLD_STREAM, self.snapshot(snapshot.MAP_CHANGE))
         log.info("episode %d on %s", self.world.episode_id, self.scene.name)
 

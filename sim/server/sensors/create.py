@@ -55,6 +55,7 @@ class SensorWorld:
         self.describe = describe
         self._load_library = load_library
         self._lock = threading.RLock()
+        self._closed = False
         self._library: ModelLibrary | None = None
         self._caster: RayCaster | None = None
         self._renderer: SceneRenderer | None = None
@@ -100,11 +101,29 @@ class SensorWorld:
             if self._renderer is not None:
                 self._renderer.show(appearance)
 
-    def close(self) -> None:
-        """Let the renderer's threads end."""
+    def prepare(self) -> None:
+        """Build what cameras and rays share, in a thread of its own, so that no client waits for it later."""
+        threading.Thread(target=self._prepare, name="sensors", daemon=True).start()
+
+    def _prepare(self) -> None:
         with self._lock:
-            if self._renderer is not None:
-                self._renderer.close()
+            if not self._closed:
+                _ = self.caster
+        with self._lock:
+            if not self._closed:
+                _ = self.renderer
+        if self._closed:  # meanwhile
+            self.close()
+
+    def close(self) -> None:
+        """Let the renderer's threads end; at once, or when what is being built is done."""
+        self._closed = True
+        if self._lock.acquire(blocking=False):
+            try:
+                if self._renderer is not None:
+                    self._renderer.close()
+            finally:
+                self._lock.release()
 
     @property
     def surroundings(self) -> Surroundings:

@@ -42,6 +42,10 @@ class Bench(Protocol):
         """How the world that uses it from now on names its actors."""
         ...
 
+    def prepare(self) -> None:
+        """Begin to build, in a thread, what the first sensor would have to wait for."""
+        ...
+
     def close(self) -> None:
         """Let its threads end; it is not used any more."""
         ...
@@ -96,6 +100,9 @@ class _SensorBench:
 
     def describe_with(self, describe: Describe) -> None:
         self._shared.describe = describe
+
+    def prepare(self) -> None:
+        self._shared.prepare()
 
     def close(self) -> None:
         self._shared.close()

@@ -173,6 +173,9 @@ class FakeBench:
     def describe_with(self, describe: Any) -> None:
         pass
 
+    def prepare(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
