@@ -146,7 +146,7 @@ def test_bytes_that_are_no_msgpack_end_that_connection_only(server: Running, pee
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (("get_actor_bounding_box", 4000), "unable to find actor 4000"),
+        (("get_physics_control", 4000), "unable to find actor 4000"),
         (("get_actor_bounding_box", -1), "expected an integer in 0..4294967295, got -1"),
         (("get_actor_bounding_box", "5"), "expected an integer, got str"),
         (("get_actor_bounding_box",), "expected 1 arguments, got 0"),
