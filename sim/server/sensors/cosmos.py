@@ -159,16 +159,30 @@ def draw(canvas: npt.NDArray[np.uint8], cam: Array, size: Intrinsics, strokes: l
     points = local[..., :2] / local[..., 2:] * focal + centre
     reach = 4.0 * max(size.width, size.height)
     inside = (np.abs(points).max(axis=(1, 2)) < reach) if len(points) else np.zeros(0, bool)
-    thick = np.clip(width_m[rows] * focal / np.maximum(depth, NEAR_M), 1, MAX_WIDTH_PX).astype(int)
+    thick = np.clip(width_m[rows, None] * focal / np.maximum(local[..., 2], NEAR_M), 1.0, MAX_WIDTH_PX)  # (n, 2)
     for _, kind, k in sorted(jobs, reverse=True):
         if kind == 1:
             corners = boxes[k, :, :2] / boxes[k, :, 2:] * focal + centre
             hull = cv2.convexHull(corners.astype(np.float32)).astype(np.int32)
             cv2.fillConvexPoly(canvas, hull, (*TRAFFIC_LIGHT[::-1], 255), cv2.LINE_AA)
         elif inside[k]:
-            (x0, y0), (x1, y1) = points[k].round().astype(int).tolist()
             red, green, blue = rgb[rows[k]].tolist()
-            cv2.line(canvas, (x0, y0), (x1, y1), (blue, green, red, 255), int(thick[k]), cv2.LINE_AA)
+            _stroke(canvas, points[k], thick[k], (blue, green, red, 255))
+
+
+def _stroke(canvas: npt.NDArray[np.uint8], ends: Array, width: Array, color: tuple[int, int, int, int]) -> None:
+    """A straight line between two points (2, 2) with a width in pixels at each (2,)."""
+    way = ends[1] - ends[0]
+    length = float(np.hypot(*way))
+    if width.max() < 2.0 or length < 1e-6:
+        (x0, y0), (x1, y1) = ends.round().astype(int).tolist()
+        cv2.line(canvas, (x0, y0), (x1, y1), color, 1, cv2.LINE_AA)
+        return
+    side = np.array([-way[1], way[0]]) / (2.0 * length)
+    one, two = side * width[0], side * width[1]
+    corners = np.array([ends[0] - one, ends[1] - two, ends[1] + two, ends[0] + one])
+    fixed = (corners * 16.0).round().astype(np.int32)  # sixteenths of a pixel
+    cv2.fillConvexPoly(canvas, fixed, color, cv2.LINE_AA, 4)
 
 
 def _cut(lines: Array) -> Array:

@@ -121,17 +121,20 @@ class _Radio:
     def measure(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> bytes | None:
         """Body of what is received in this tick, None for nothing."""
         here = self.antenna(parent_id, position_m, view)
-        received = []
+        received: list[tuple[npt.NDArray[np.void], float]] = []
         for signal in self._around.airwaves.heard(self.kind, view.frame, here.actor_id):
             sizes = self._sizes(view.instances)
             power = self._channel.received_dbm(here, signal.antenna, signal.power_dbm, view.instances, sizes)
             if power is None:
                 continue
-            for record in signal.records:
-                copy = record.copy()
-                copy["power_dbm"] = power
-                received.append(copy)
-        return v2x_body(np.array(received, self.record)) if received else None
+            received += [(record, power) for record in signal.records]
+        if not received:
+            return None
+        out = np.zeros(len(received), self.record)  # zero in the gaps too: the client takes them for pointers
+        for row, (record, power) in enumerate(received):
+            out[row] = record
+            out[row]["power_dbm"] = power
+        return v2x_body(out)
 
 
 class V2xSensor(_Radio):
