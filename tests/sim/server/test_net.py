@@ -146,7 +146,7 @@ def test_bytes_that_are_no_msgpack_end_that_connection_only(server: Running, pee
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (("get_physics_control", 4000), "unable to find actor 4000"),
+        (("get_actor_bone_names", 4000), "unable to find actor 4000"),
         (("get_actor_bounding_box", -1), "expected an integer in 0..4294967295, got -1"),
         (("get_actor_bounding_box", "5"), "expected an integer, got str"),
         (("get_actor_bounding_box",), "expected 1 arguments, got 0"),
@@ -157,7 +157,7 @@ def test_bytes_that_are_no_msgpack_end_that_connection_only(server: Running, pee
         (("spawn_actor", [1, "vehicle.audi.tt", []], [[0, float("nan"), 0], [0, 0, 0]]), "expected a finite number"),
         (("spawn_actor", [1, "vehicle.audi.tt", []], [[0, 1e30, 0], [0, 0, 0]]), "components must be within"),
         (("cast_ray", [0, 0, 0], [1, 1]), "to: expected 3 fields"),
-        (("get_wheel_steer_angle", 3, 0), "not available"),
+        (("get_wheel_steer_angle", 4000, 0), "unable to find actor 4000"),
         (("get_group_traffic_lights", 2), "needs a light"),
     ],
 )  # fmt: skip
