@@ -81,6 +81,11 @@ def _body(session: Session, arguments: Arguments) -> int | None:
     return actor.actor_id if actor.moved else None
 
 
+def _push(arguments: Arguments, factor: float = 1.0) -> Any:
+    """A force or impulse of any finite size: the dynamics bound what it does."""
+    return np.array(structs.numbers(arguments[1], 3, "vector")) * factor
+
+
 def _vector(arguments: Arguments, factor: float = 1.0) -> Any:
     return np.array(structs.vector(arguments[1], "vector")) * factor
 
@@ -110,13 +115,13 @@ def _no_constant_velocity(session: Session, arguments: Arguments) -> None:
 def add_impulse(session: Session, arguments: Arguments) -> None:
     """Impulse at the centre of mass, N s."""
     if body := _body(session, arguments):
-        session.world.dynamics.add_impulse(body, _vector(arguments))
+        session.world.dynamics.add_impulse(body, _push(arguments))
 
 
 def add_force(session: Session, arguments: Arguments) -> None:
     """Force during the next tick, N."""
     if body := _body(session, arguments):
-        session.world.dynamics.add_force(body, _vector(arguments))
+        session.world.dynamics.add_force(body, _push(arguments))
 
 
 def _place(arguments: Arguments) -> Any:
@@ -125,24 +130,24 @@ def _place(arguments: Arguments) -> Any:
 
 def _impulse_at(session: Session, arguments: Arguments) -> None:
     if body := _body(session, arguments):
-        session.world.dynamics.add_impulse(body, _vector(arguments), _place(arguments))
+        session.world.dynamics.add_impulse(body, _push(arguments), _place(arguments))
 
 
 def _force_at(session: Session, arguments: Arguments) -> None:
     if body := _body(session, arguments):
-        session.world.dynamics.add_force(body, _vector(arguments), _place(arguments))
+        session.world.dynamics.add_force(body, _push(arguments), _place(arguments))
 
 
 def add_angular_impulse(session: Session, arguments: Arguments) -> None:
     """Angular impulse in Unreal's unit, kg cm^2 deg/s, as in CARLA. The client's ``add_torque`` is this call too."""
     if body := _body(session, arguments):
-        session.world.dynamics.add_angular_impulse(body, _vector(arguments, UNREAL_ANGULAR))
+        session.world.dynamics.add_angular_impulse(body, _push(arguments, UNREAL_ANGULAR))
 
 
 def add_torque(session: Session, arguments: Arguments) -> None:
     """Torque during the next tick, in the same unit a second."""
     if body := _body(session, arguments):
-        session.world.dynamics.add_torque(body, _vector(arguments, UNREAL_ANGULAR))
+        session.world.dynamics.add_torque(body, _push(arguments, UNREAL_ANGULAR))
 
 
 def set_simulate_physics(session: Session, arguments: Arguments) -> None:

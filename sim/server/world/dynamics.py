@@ -21,7 +21,7 @@ from sim.server.world.body_table import BodyTable
 from sim.server.world.carried import carry
 from sim.server.world.collision_kernel import POINT_X, TOTAL, find_pairs, first_overlap, static_grid
 from sim.server.world.commands_kernel import apply_commands
-from sim.server.world.fleet_kernel import advance, finish
+from sim.server.world.fleet_kernel import advance, begin, finish
 from sim.server.world.friction_triggers import NO_TRIGGER, FrictionTriggers
 from sim.server.world.machine import (
     box_inertia,
@@ -346,7 +346,8 @@ class Dynamics(BodyTable):
             write_control(body, controller.run(body, dt_s))
         if self._triggers:
             self._triggers.apply(self._bodies)
-        velocity, rotation = self._bodies["velocity"].copy(), self._bodies["rotation"].copy()
+        velocity, rotation = np.empty((len(self._bodies), 3)), np.empty((len(self._bodies), 3))
+        begin(self._bodies, velocity, rotation)
         scale = friction_scale(weather)
         chunks = max(math.ceil(dt_s / CHUNK_S - 1e-9), 1)
         felt: dict[tuple[int, int], Array] = {}

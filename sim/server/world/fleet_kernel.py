@@ -16,6 +16,12 @@ from sim.server.world.tumble_kernel import tumble, tumble_on
 from sim.server.world.vehicle_kernel import drive_vehicle
 from sim.server.world.walkers import walk
 
+MAX_SPEED_MPS = 1000.0
+"""Three times the speed of sound: no program means more, and a body stays on the map's grid."""
+MAX_SPIN_RADPS = 200.0
+MAX_POSITION_M = 1e7
+PUSH_S = 0.01
+"""A force or torque may bring a body to these bounds within one sub-step."""
 NO_FAILURE, ROLLOVER = 0, 1
 """CARLA's VehicleFailureState; it sets no other, and neither does this server."""
 ROLLOVER_STAGES = 4
@@ -97,6 +103,24 @@ def advance(
                 else:
                     _move(bodies[i], step)
     settle(bodies, ground, dt)
+
+
+@njit(cache=True, nogil=True)
+def begin(bodies: Bodies, before_velocity: npt.NDArray[np.float64], before_rotation: npt.NDArray[np.float64]) -> None:
+    """Note the state before the tick, and hold within bounds what clients may have set to anything."""
+    for i in range(len(bodies)):
+        b = bodies[i]
+        b.yaw_rate = min(max(b.yaw_rate, -MAX_SPIN_RADPS), MAX_SPIN_RADPS)
+        for axis in range(3):
+            b.velocity[axis] = min(max(b.velocity[axis], -MAX_SPEED_MPS), MAX_SPEED_MPS)
+            b.spin[axis] = min(max(b.spin[axis], -MAX_SPIN_RADPS), MAX_SPIN_RADPS)
+            b.position[axis] = min(max(b.position[axis], -MAX_POSITION_M), MAX_POSITION_M)
+            most = MAX_SPEED_MPS * b.mass / PUSH_S
+            b.force[axis] = min(max(b.force[axis], -most), most)
+            most = MAX_SPIN_RADPS * b.inertia_body[axis] / PUSH_S
+            b.torque[axis] = min(max(b.torque[axis], -most), most)
+            before_velocity[i, axis] = b.velocity[axis]
+            before_rotation[i, axis] = b.rotation[axis]
 
 
 @njit(cache=True, nogil=True)
