@@ -32,10 +32,13 @@ class Level:
     rider: npt.NDArray[np.bool_]
 
     def faces_of(self, chosen: npt.NDArray[np.bool_]) -> Level:
-        """Only some of the faces, with the same vertices."""
-        return replace(
-            self,
-            faces=self.faces[chosen],
+        """Only some of the faces (f,), with the vertices that they use."""
+        used, faces = np.unique(self.faces[chosen], return_inverse=True)
+        return Level(
+            vertices_m=self.vertices_m[used],
+            normals=self.normals[used],
+            uv=self.uv[used],
+            faces=faces.reshape(-1, 3).astype(np.uint32),
             material=self.material[chosen],
             chart=self.chart[chosen],
             wheel=self.wheel[chosen],

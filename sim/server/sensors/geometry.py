@@ -15,8 +15,9 @@ import numpy as np
 from sim.server.scene.models import ModelLibrary
 from sim.server.scene.objects import NO_OWNER
 from sim.server.scene.static import StaticScene
+from sim.server.scene.variants import Level
 from sim.server.sensors.instances import Instances
-from sim.server.sensors.kernel import F32, I32, I64, U8, U32, Bools, kernel
+from sim.server.sensors.kernel import F32, I32, I64, U8, U32, Bools, Tables, kernel
 from sim.server.sensors.pool import WorkerPool
 from sim.server.world.pose import rotation_matrices
 
@@ -123,7 +124,7 @@ class Geometry:
         self.faces, self.material, self.param = faces, material, param
         self.local_m: F32 = np.zeros((0, 3), np.float32)
         self._vertex_wheel = _wheel_of_vertices(library)
-        self._marks = (library.chart & CHART_MASK) | np.where(library.rider, RIDER_BIT, 0).astype(np.uint8)
+        self._marks = _marks(library.chart, library.rider)
         self._model_faces = _faces_wound_outward(library)
         self._shown = np.ones(len(scene.objects), np.bool_)
         self._whole: U32 | None = None  # static faces, while some are folded away
@@ -164,16 +165,40 @@ class Geometry:
             (int(r), int(lod)) for r, lod in zip(rows, lods, strict=True) if (int(r), int(lod)) not in self._placed
         ]
         if fresh:
-            self._place_fresh(fresh)
+            variants = self._instances.variants if self._instances else {}
+            self._place_models([key for key in fresh if key[0] not in variants])
+            for row, lod in fresh:
+                if row in variants:
+                    self._place_level(row, lod, variants[row].level(lod))
         out = [self._placed[int(r), int(lod)] for r, lod in zip(rows, lods, strict=True)]
         return np.array(out, np.int64).reshape(-1, 2)
 
-    def _place_fresh(self, fresh: list[tuple[int, int]]) -> None:
+    def _place_models(self, fresh: list[tuple[int, int]]) -> None:
+        """Bodies that look as their models do, by row and level of detail."""
+        assert self._instances is not None, "begin() comes first"
+        library = self._library
+        models = self._instances.model[[row for row, _ in fresh]].astype(np.int64)
+        shape = (library.vertices_m, library.normals, library.uv, self._vertex_wheel, library.wheels_m,
+                 self._model_faces, library.material, self._marks)  # fmt: skip
+        self._place_shapes(fresh, library.ranges[models, [lod for _, lod in fresh]], shape)
+
+    def _place_level(self, row: int, lod: int, level: Level) -> None:
+        """A body with triangles of its own."""
+        wheel = np.zeros(len(level.vertices_m), np.uint8)
+        for corner in range(3):
+            wheel[level.faces[:, corner]] = np.maximum(wheel[level.faces[:, corner]], level.wheel)
+        shape = (level.vertices_m, level.normals, level.uv, wheel, self._library.wheels_m,
+                 level.faces, level.material, _marks(level.chart, level.rider))  # fmt: skip
+        self._place_shapes([(row, lod)], np.array([[0, len(level.vertices_m), 0, len(level.faces)]]), shape)
+
+    def _place_shapes(self, fresh: list[tuple[int, int]], ranges: I64, shape: Tables) -> None:
+        """Bodies by row and level of detail, each a range (first vertex, count, first face, count) of ``shape``."""
         bodies = self._instances
         assert bodies is not None, "begin() comes first"
+        if not fresh:
+            return
         rows = np.array([r for r, _ in fresh], np.int64)
         models = bodies.model[rows].astype(np.int64)
-        ranges = self._library.ranges[models, [lod for _, lod in fresh]]
         jobs = np.empty((len(fresh), 8), np.int64)
         jobs[:, :4] = ranges
         jobs[:, 4] = self._vertex_end + np.concatenate([[0], np.cumsum(ranges[:-1, 1])])
@@ -191,19 +216,11 @@ class Geometry:
         self._reserve()
         for key, first, count in zip(fresh, jobs[:, 5], jobs[:, 3], strict=True):
             self._placed[key] = (int(first), int(count))
-        library = self._library
         self._pool.run(
             place_model,
             jobs,
             placement,
-            library.vertices_m,
-            library.normals,
-            library.uv,
-            self._vertex_wheel,
-            library.wheels_m,
-            self._model_faces,
-            library.material,
-            self._marks,
+            *shape,
             self.vertices_m,
             self.normals,
             self.uvw,
@@ -227,6 +244,10 @@ class Geometry:
             self.faces = _longer(self.faces, length)
             self.material = _longer(self.material, length)
             self.param = _longer(self.param, length)
+
+
+def _marks(chart: U8, rider: Bools) -> U8:
+    return np.asarray((chart & CHART_MASK) | np.where(rider, RIDER_BIT, 0).astype(np.uint8))
 
 
 def _longer(array: np.ndarray, length: int) -> np.ndarray:

@@ -24,8 +24,10 @@ from sim.server.scene.mesh import TAG_OF_STATIC_MATERIAL, Tag
 from sim.server.scene.models import ModelLibrary
 from sim.server.scene.objects import NO_OWNER
 from sim.server.scene.static import StaticScene
+from sim.server.scene.variants import Variant
 from sim.server.sensors import ray_kernels as kernels
 from sim.server.sensors.instances import Instances
+from sim.server.sensors.own_shapes import Found, OwnShapes
 from sim.server.world.pose import rotation_matrices
 
 Array = npt.NDArray[np.float64]
@@ -89,13 +91,15 @@ class Bodies:
     offset_m: Array  # (k, 3) of the model in the library scene
     centre_m: Array  # (k, 3) of the bounding sphere, world
     radius_m: Array  # (k,)
+    own: tuple[tuple[int, Variant], ...] = ()  # actors with triangles of their own
 
     def without(self, actor_id: int) -> Bodies:
         """All but the rows of one actor (0 removes nothing)."""
         if actor_id == 0 or not (self.actor_id == actor_id).any():
             return self
         keep = self.actor_id != actor_id
-        return Bodies(**{name: getattr(self, name)[keep] for name in self.__dataclass_fields__})
+        columns = {name: getattr(self, name)[keep] for name in self.__dataclass_fields__ if name != "own"}
+        return Bodies(**columns, own=tuple(pair for pair in self.own if pair[0] != actor_id))
 
 
 class RayCaster:
@@ -117,6 +121,7 @@ class RayCaster:
             tags[material] = tag
         self._static_tag = tags[scene.mesh.material]
         self._lock = threading.Lock()
+        self._own_shapes = OwnShapes(_embree, _cast)
         self._build_library(library)
 
     def show(self, shown: npt.NDArray[np.bool_]) -> None:
@@ -165,6 +170,8 @@ class RayCaster:
         world_from_body = rotation_matrices(instances.rotation_rad)
         scale = instances.scale.astype(np.float64)
         low, high = self._low_m[instances.model], self._high_m[instances.model]
+        for row, variant in instances.variants.items():
+            low[row], high[row] = self._own_shapes.box(variant)
         centre = np.einsum("kij,kj->ki", world_from_body, 0.5 * (low + high) * scale) + instances.position_m
         return Bodies(
             actor_id=instances.actor_id,
@@ -176,6 +183,7 @@ class RayCaster:
             offset_m=self._offset_m[instances.model],
             centre_m=centre,
             radius_m=0.5 * np.linalg.norm((high - low) * scale, axis=1) + 2.0 * BOX_MARGIN_M,
+            own=tuple((int(instances.actor_id[row]), variant) for row, variant in instances.variants.items()),
         ).without(without)
 
     def cast_rays(self, rays: npt.NDArray[np.float32], max_range_m: float, bodies: Bodies | None = None) -> Hits:
@@ -290,12 +298,20 @@ class RayCaster:
         count = kernels.enter_boxes(ray, reach_m, *_body_arrays(bodies), *met.arrays())
         if count == 0:
             return []
-        t, face, _ = _cast(self._library, met.rays[:count])
+        t, face, _, _, rider = self._cast_bodies(met.first(count), bodies)
         distance, body = met.entry_m[:count] + t, met.body[:count]
         hit = (distance <= met.exit_m[:count] + BOX_MARGIN_M) & (distance <= reach_m)
         body, face = body[hit], face[hit].astype(np.int64)
-        tag = np.where(self._library_rider[face], int(Tag.RIDER), bodies.tag[body])
+        tag = np.where(rider[face], int(Tag.RIDER), bodies.tag[body])
         return list(zip(distance[hit].tolist(), tag.tolist(), bodies.actor_id[body].tolist(), strict=True))
+
+    def _cast_bodies(self, met: kernels.Candidates, bodies: Bodies) -> Found:
+        """What candidate rays meet inside the boxes that they entered."""
+        found = Found(*_cast(self._library, met.rays), self._library_material, self._library_rider)
+        if not bodies.own:
+            return found
+        rows = [(int(np.searchsorted(bodies.actor_id, actor)), variant) for actor, variant in bodies.own]
+        return self._own_shapes.replaced(found, met.rays, met.body, rows, bodies.offset_m)
 
     def _merge(
         self,
@@ -319,16 +335,13 @@ class RayCaster:
         static = (faces, self._static_tag, self._mesh.material, self._mesh.param)
         kernels.take_static(rays, max_range_m, t, face, normal, *static, *out)
         if bodies is not None and met is not None and len(met.slot):
-            found = _cast(self._library, met.rays)
             kernels.take_bodies(
                 met.slot,
                 met.body,
                 met.entry_m,
                 met.exit_m,
                 met.rays,
-                *found,
-                self._library_material,
-                self._library_rider,
+                *self._cast_bodies(met, bodies),
                 int(Tag.RIDER),
                 max_range_m,
                 bodies.local_from_world,

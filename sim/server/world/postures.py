@@ -65,6 +65,7 @@ class Postures:
         self._walking: dict[str, Bones] = {}
         self._made: dict[int, tuple[tuple[object, ...], Variant]] = {}
         self._frozen: set[int] = set()
+        self._skins: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
 
     def forget(self, actor_id: int) -> None:
         """The actor is gone."""
@@ -214,7 +215,7 @@ class Postures:
         component = whole_of(local)
         pose = Bones(component.position_m / scale, component.rotation).moved(MODEL_FROM_COMPONENT, np.zeros(3))
         size = _figure(model)[0].build.height_m / ADULT_M
-        return PosedFigure(library, library.index(standing), _by_name(rest), _by_name(pose), size)
+        return PosedFigure(library, library.index(standing), _by_name(rest), _by_name(pose), size, self._skins)
 
 
 def _changed(fittings: Fittings, model: int, library: ModelLibrary) -> Variant:
