@@ -98,7 +98,7 @@ class Network:
         self._rpc: dict[socket.socket, RpcConnection] = {}
         self._streams: dict[socket.socket, StreamConnection] = {}
         self.subscribers: dict[int, list[StreamConnection]] = {}
-        self._expected: dict[int, float] = {}
+        self._expected: dict[int, tuple[float, int]] = {}  # until when how many subscribers should have come
         self._holding: list[StreamConnection] = []
         self._busy = False  # something came in at the last look
 
@@ -116,16 +116,24 @@ class Network:
         """Open RPC connections."""
         return len(self._rpc)
 
-    def expect(self, stream_id: int) -> None:
-        """A client was just told where to subscribe to this stream."""
-        if stream_id not in self.subscribers:
-            self._expected[stream_id] = time.monotonic() + EXPECT_S
+    def expect(self, stream_id: int, another: bool = False) -> None:
+        """A client was just told where to subscribe to this stream; another: besides those who already do."""
+        present = len(self.subscribers.get(stream_id, ()))
+        if another:
+            _, awaited = self._expected.get(stream_id, (0.0, present))
+            self._expected[stream_id] = (time.monotonic() + EXPECT_S, awaited + 1)
+        elif not present:
+            self._expected[stream_id] = (time.monotonic() + EXPECT_S, 1)
 
     def settled(self) -> bool:
         """Whether every announced subscriber has come (or is overdue) and none lags behind too far."""
         if self._expected:
             now = time.monotonic()
-            self._expected = {k: t for k, t in self._expected.items() if t > now and k not in self.subscribers}
+            self._expected = {
+                stream_id: (until, count)
+                for stream_id, (until, count) in self._expected.items()
+                if until > now and len(self.subscribers.get(stream_id, ())) < count
+            }
         return not self._expected and not any(
             c.backlog_bytes > MAX_STREAM_BACKLOG_BYTES for c in self._streams.values()
         )

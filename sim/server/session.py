@@ -41,7 +41,7 @@ class Session:
     publish: Publish
     announce: Callable[[int, bytes], None]  # to those who knew the episode before
     listened: Container[int]
-    expect: Callable[[int], None]
+    expect: Callable[[int, bool], None]  # stream id, and whether besides those who listen already
     port: int  # of the streams
     settings: EpisodeSettings = field(default_factory=EpisodeSettings)
     traffic_managers: dict[int, tuple[str, int]] = field(default_factory=dict)

@@ -30,7 +30,7 @@ def _episode_info(session: Session, _: Arguments) -> Any:
 
 def _sensor_token(session: Session, arguments: Arguments) -> Any:
     stream_id = structs.integer(arguments[0], "stream id")
-    session.expect(stream_id)
+    session.expect(stream_id, stream_id != WORLD_STREAM)
     return [token(stream_id, session.port)]
 
 

@@ -29,7 +29,7 @@ def _gbuffer_token(session: Session, arguments: Arguments) -> bytes:
     """Where to subscribe to one G-buffer of a camera; the same at every call."""
     actor, _ = _sensor(session, arguments)
     stream_id = gbuffer_stream(session.world, actor, structs.integer(arguments[1], "G-buffer"))
-    session.expect(stream_id)
+    session.expect(stream_id, False)  # the client asks again when it leaves
     return token(stream_id, session.port)
 
 

@@ -149,7 +149,9 @@ def obstacle_body(self_actor: ActorValue, other_actor: ActorValue, distance_m: f
 def v2x_body(records: npt.NDArray[Any]) -> bytes:
     """Received messages (n,), one or more, of ``CAM_RECORD`` (464 bytes each) or ``CUSTOM_RECORD`` (136)."""
     if records.ndim != 1 or not len(records) or records.dtype.itemsize not in (464, 136):
-        raise ValueError(f"V2X: expected (n,) records of 464 or 136 bytes, got {records.shape} {records.dtype.itemsize}")
+        raise ValueError(
+            f"V2X: expected (n,) records of 464 or 136 bytes, got {records.shape} {records.dtype.itemsize}"
+        )
     return records.tobytes()
 
 

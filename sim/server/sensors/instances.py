@@ -6,8 +6,8 @@ metres), radians. Sensors never change it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,14 @@ class Instances:
     velocity_mps: npt.NDArray[np.float32]  # (n, 3)
     tag: npt.NDArray[np.uint8]  # (n,) semantic tag reported by labels and semantic LiDAR
     variants: Mapping[int, Variant] = field(default_factory=dict)  # triangles of their own, by row
+
+    def without(self, actor_ids: Collection[int]) -> Instances:
+        """All but these actors."""
+        keep = ~np.isin(self.actor_id, sorted(actor_ids))
+        row_now = np.cumsum(keep) - 1
+        columns = {f.name: getattr(self, f.name)[keep] for f in fields(self) if f.name != "variants"}
+        variants = {int(row_now[row]): variant for row, variant in self.variants.items() if keep[row]}
+        return Instances(**columns, variants=variants)
 
 
 @dataclass(frozen=True)

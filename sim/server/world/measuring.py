@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.server.protocol.payloads import StreamIndex, collision_body
-from sim.server.sensors.instances import Instances, View
+from sim.server.sensors.instances import View
 from sim.server.world.actors import Actor
 
 if TYPE_CHECKING:
@@ -168,14 +168,9 @@ class Views:
             return whole
         view = self._views.get(state.ignored)
         if view is None:
-            view = replace(whole, instances=_without(whole.instances, state.ignored))
+            view = replace(whole, instances=whole.instances.without(state.ignored))
             self._views[state.ignored] = view
         return view
-
-
-def _without(bodies: Instances, ignored: frozenset[int]) -> Instances:
-    keep = ~np.isin(bodies.actor_id, sorted(ignored))
-    return Instances(**{name: getattr(bodies, name)[keep] for name in bodies.__dataclass_fields__})
 
 
 def _any(state: SensorState, listened: Container[int]) -> bool:
