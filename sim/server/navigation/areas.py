@@ -29,6 +29,8 @@ GRID_M = 1.0 / 64.0
 AGENT_RADIUS_M = 0.3
 AGENT_HEIGHT_M = 1.8
 """Size of the client's pedestrians: their centres keep this radius from walls and from the end of all pavement."""
+THINNED_M = 0.1
+"""What thinning the borders (``coverage.SIMPLIFY_M``) may take of the radius around an obstacle beside one."""
 STOREY_M = 2.5
 """Roads that overlap and differ more than this in height are levels of their own."""
 SMALLEST_OVERLAP_M2 = 1.0
@@ -135,7 +137,7 @@ def _level(lanes: Sequence[Lane], crossings: Sequence[Crossing], obstacles: Obst
 
 @dataclass(frozen=True)
 class Obstacles:
-    """What people walk around: shapes (n,) in plan view, grown by their radius; boxes (n, 4) x, y, lowest, highest z."""
+    """What people walk around: shapes (n,) in plan view, grown by their radius; boxes_m (n, 4) x, y, low z, high z."""
 
     shapes: npt.NDArray[Any]
     boxes_m: Array
@@ -155,7 +157,7 @@ def _obstacles(boxes: Sequence[Box]) -> Obstacles:
     half = np.array([box.half_m for box in boxes]).reshape(-1, 3)
     centre = np.array([box.centre_m for box in boxes]).reshape(-1, 3)
     yaw = np.array([box.yaw_rad for box in boxes])
-    reach = half[:, :2] + AGENT_RADIUS_M
+    reach = half[:, :2] + AGENT_RADIUS_M + THINNED_M
     signs = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
     x, y = np.moveaxis(signs[None] * reach[:, None], 2, 0)  # (n, 4) each
     cos, sin = np.cos(yaw)[:, None], np.sin(yaw)[:, None]

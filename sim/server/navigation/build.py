@@ -9,7 +9,7 @@ from sim.server.scene.static import StaticScene
 
 
 def build_navigation(scene: StaticScene, roads: bool = True) -> Partition:
-    """The walkable ground of a scene: a function of the scene alone. Without ``roads`` only what is made for walking."""
+    """The walkable ground of a scene, a function of the scene alone; without ``roads``, what is made for walking."""
     levels = walkable_levels(scene)
     left_out = frozenset() if roads else frozenset({Area.ROAD})
     return partition([(level.without(left_out), heights_of(level.lanes, scene.ground)) for level in levels])

@@ -39,7 +39,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Triangulation:
-    """steps (n, 2) corners in grid steps, z_m (n,) their heights, faces (t, 3) counter-clockwise in (x, y), piece (t,)."""
+    """steps (n, 2) corners in grid steps, z_m (n,) heights, faces (t, 3) counter-clockwise in (x, y), piece (t,)."""
 
     steps: Ints
     z_m: Array
@@ -82,14 +82,14 @@ def triangulate(pieces: Sequence[Piece], heights: Heights) -> Triangulation:
     raised = np.array([piece.area in (Area.SIDEWALK, Area.GRASS) for piece in pieces])
     high = np.zeros(len(steps), bool)
     high[number[raised[of_piece[of_ring]]]] = True
-    z = heights(steps * GRID_M, high)
+    z = heights(_metres(steps), high)
     divided = _divide(steps, z, high, number, of_ring, heights)
     if divided is not None:
         shapes = _rebuilt(divided, number, of_ring, of_piece, steps)
         steps, number, of_ring, of_piece = _corners(shapes)
         high = np.zeros(len(steps), bool)
         high[number[raised[of_piece[of_ring]]]] = True
-        z = heights(steps * GRID_M, high)
+        z = heights(_metres(steps), high)
     faces, piece = shapely.get_parts(shapely.constrained_delaunay_triangles(shapes), return_index=True)
     corner = shapely.get_coordinates(faces).reshape(-1, 4, 2)[:, :3]
     index = _find(steps, np.round(corner.reshape(-1, 2) / GRID_M).astype(np.int64)).reshape(-1, 3)
@@ -97,6 +97,11 @@ def triangulate(pieces: Sequence[Piece], heights: Heights) -> Triangulation:
     twice = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     index[twice < 0] = index[twice < 0][:, ::-1]
     return Triangulation(steps, z, index[twice != 0], piece[twice != 0])
+
+
+def _metres(steps: Ints) -> Array:
+    out: Array = steps.astype(np.float64) * GRID_M
+    return out
 
 
 def _corners(shapes: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints, Ints]:
@@ -122,7 +127,7 @@ def _divide(
     same = of_ring[1:] == of_ring[:-1]
     a, b = number[:-1][same], number[1:][same]
     edges = np.unique(np.sort(np.stack([a, b], axis=1), axis=1), axis=0)
-    first, last = steps[edges[:, 0]] * GRID_M, steps[edges[:, 1]] * GRID_M
+    first, last = _metres(steps[edges[:, 0]]), _metres(steps[edges[:, 1]])
     long = np.linalg.norm(last - first, axis=1) > DIVIDED_M
     edges, first, last = edges[long], first[long], last[long]
     up = high[edges[:, 0]] & high[edges[:, 1]]
@@ -134,8 +139,9 @@ def _divide(
     out: dict[tuple[int, int], Ints] = {}
     for k in uneven.tolist():
         count = int(np.ceil(np.linalg.norm(last[k] - first[k]) / DIVIDED_M))
-        t = (np.arange(1, count) / count)[:, None]
-        out[int(edges[k, 0]), int(edges[k, 1])] = np.round((first[k] * (1.0 - t) + last[k] * t) / GRID_M).astype(int)
+        share = (np.arange(1, count) / count)[:, None]
+        points = first[k] * (1.0 - share) + last[k] * share
+        out[int(edges[k, 0]), int(edges[k, 1])] = np.round(points / GRID_M).astype(np.int64)
     return out or None
 
 
@@ -152,5 +158,5 @@ def _rebuilt(
             extra = cuts.get((min(a, b), max(a, b)))
             if extra is not None:
                 parts.append(extra if a < b else extra[::-1])
-        rings[shape].append(shapely.linearrings(np.concatenate(parts) * GRID_M))
+        rings[shape].append(shapely.linearrings(_metres(np.concatenate(parts))))
     return np.array([shapely.polygons(group[0], holes=group[1:] or None) for group in rings], object)

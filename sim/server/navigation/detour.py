@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +60,8 @@ def encode(mesh: Partition) -> bytes:
     count, vertices = len(mesh.polygons), mesh.corners_m[:, [0, 2, 1]].astype("<f4")
     if count > MAX_POLYGONS or len(vertices) > MAX_VERTICES:
         raise TooLargeError(
-            f"navigation mesh: {count} polygons and {len(vertices)} corners, but a tile holds {MAX_POLYGONS} and {MAX_VERTICES}"
+            f"navigation mesh: {count} polygons and {len(vertices)} corners, but a tile holds {MAX_POLYGONS} and "
+            f"{MAX_VERTICES}"
         )
     low, high = vertices.min(axis=0) - 1.0, vertices.max(axis=0) + 1.0
     polygons, links = _polygons(mesh)
@@ -181,12 +183,22 @@ def decode(data: bytes) -> Tile:
     header = MESH_HEADER.unpack_from(data, at)
     at += MESH_HEADER.size
     counts = header[6:14]
-    parts = []
-    for dtype, n in (("<f4", 3 * counts[1]), (POLYGON, counts[0]), ("u1", LINK_BYTES * counts[2]),
-                     (DETAIL, counts[3]), ("<f4", 3 * counts[4]), ("u1", 4 * counts[5]), (NODE, counts[6])):  # fmt: skip
-        part = np.frombuffer(data, dtype, n, at)
-        parts.append(part)
-        at += part.nbytes
+    layout: tuple[tuple[npt.DTypeLike, int], ...] = (
+        ("<f4", 3 * counts[1]),
+        (POLYGON, counts[0]),
+        ("u1", LINK_BYTES * counts[2]),
+        (DETAIL, counts[3]),
+        ("<f4", 3 * counts[4]),
+        ("u1", 4 * counts[5]),
+        (NODE, counts[6]),
+    )
+    parts: list[npt.NDArray[Any]] = []
+    for dtype, n in layout:
+        size = n * np.dtype(dtype).itemsize
+        if n < 0 or at + size > len(data):
+            raise ValueError("navigation mesh: counts do not fit the file")
+        parts.append(np.frombuffer(data, dtype, n, at))
+        at += size
     if at != len(data):
         raise ValueError(f"navigation mesh: {len(data) - at} bytes too many")
     return Tile(header, parts[0].reshape(-1, 3), parts[1], counts[2], parts[3], parts[5].reshape(-1, 4), parts[6])
