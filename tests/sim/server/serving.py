@@ -80,7 +80,7 @@ def running_server(
             finally:
                 process.kill()
                 process.stdout.close()
-        assert process.returncode == 0, "the server did not end cleanly"
+        assert process.returncode == 0, f"the server ended with {process.returncode}: {log_file.read_text()[-2000:]}"
 
 
 def _main() -> int:
