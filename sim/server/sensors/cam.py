@@ -129,7 +129,7 @@ class Trigger:
         return fires
 
     def _moving_due(self, last: Moment, now: Moment) -> bool:
-        passed = now.elapsed_s - last.elapsed_s + 1e-6
+        passed = round(now.elapsed_s - last.elapsed_s, 6)  # sums of time steps round
         if passed < self._shortest_s:
             return False
         if self._fixed:

@@ -310,11 +310,11 @@ def test_imu_feels_the_gravity_that_was_set(client: carla.Client, world: carla.W
     while data is None or data.frame < world.get_snapshot().frame:
         data = ears.get()
     assert data.accelerometer.z == pytest.approx(9.81, abs=0.3)
-    world.set_imui_gravity(3.0) if hasattr(world, "set_imui_gravity") else None
-    if hasattr(world, "set_imui_gravity"):
-        assert world.get_imui_gravity() == pytest.approx(3.0)
-        world.tick()
-        assert ears.get().accelerometer.z == pytest.approx(3.0, abs=0.3)
+    assert world.get_imui_sensor_gravity() == pytest.approx(9.81)
+    world.set_imui_sensor_gravity(3.0)
+    assert world.get_imui_sensor_gravity() == pytest.approx(3.0)
+    world.tick()
+    assert ears.get().accelerometer.z == pytest.approx(3.0, abs=0.3)
 
 
 def test_obstacle_names_itself_and_the_car_ahead(world: carla.World) -> None:
@@ -350,8 +350,6 @@ def test_a_lidar_turns_by_the_tick_not_by_its_interval(world: carla.World) -> No
     settle(world, 6)
     counts = [len(ears.get()) for _ in range(3)]
     assert all(2800 < count <= 3200 for count in counts)  # 64000 / s for 0.05 s, though 0.1 s passed
-    angles = np.arange(3)  # half a turn a measurement
-    assert len(angles) == 3
 
 
 def test_two_clients_hear_one_sensor(server: Running, world: carla.World) -> None:
