@@ -19,6 +19,7 @@ from sim.server.net import Network
 from sim.server.protocol.wire import Request
 from sim.server.recorder.folder import Recordings
 from sim.server.session import Session
+from sim.server.sleepers import FIRST_CALL, StepWatch
 from sim.server.warm import compile_kernels
 from sim.server.world.parts import PARTS, Parts
 from sim.server.world.world import WORLD_STREAM
@@ -92,6 +93,7 @@ class Server:
             self._network.close()
             raise ServerError(_port_taken(host, port, error)) from None
         self._settings_due_s = 0.0  # until when a tick waits for a traffic manager to ask for the settings
+        self._steps = StepWatch()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -102,6 +104,7 @@ class Server:
             while not self._stopping.is_set():
                 if self.session.settings.synchronous_mode:
                     self._network.poll(SYNC_POLL_S)
+                    self._steps.look(self.session.traffic_managers)
                     due = time.monotonic()
                     continue
                 self._network.poll(due - time.monotonic())
@@ -148,9 +151,14 @@ class Server:
     def _answer(self, request: Request) -> tuple[bytes, float]:
         if request.name == SETTINGS:
             self._settings_due_s = 0.0
+        elif request.name == FIRST_CALL:
+            self._steps.stepped()
         elif request.name == "apply_batch" and self._has_manager() and dispatch.drives(request):
             self._settings_due_s = time.monotonic() + APART_S
-        return dispatch.answer(self.session, request), self._hold_s(request)
+        answer = dispatch.answer(self.session, request)
+        if dispatch.ticks(request):
+            self._steps.ticked()
+        return answer, self._hold_s(request)
 
     def _hold_s(self, request: Request) -> float:
         """How long to hold back the settings that a traffic manager asks for after each of its steps.

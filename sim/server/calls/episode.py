@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sim.server.calls.table import Answer, Arguments, Method, value, void
@@ -106,8 +106,13 @@ def _generation(item: Any) -> Generation:
     )
 
 
-def _weather(session: Session, _: Arguments) -> list[float]:
-    return list(dataclasses.astuple(session.world.weather))
+@lru_cache(4)  # a traffic manager asks in every frame
+def _packed_weather(weather: Weather) -> bytes:
+    return pack(value_response(list(dataclasses.astuple(weather))))
+
+
+def _weather(session: Session, _: Arguments) -> bytes:
+    return _packed_weather(session.world.weather)
 
 
 def _set_weather(session: Session, arguments: Arguments) -> None:
@@ -147,7 +152,7 @@ METHODS: dict[str, Method] = {
     "get_imui_gravity": value(0, lambda session, _: session.world.imu_gravity_mps2),
     "set_imui_gravity": void(1, _set_gravity),
     "tick_cue": Method(Answer.VALUE, 0, lambda session, _: session.tick(), ticks=True),
-    "get_weather_parameters": value(0, _weather),
+    "get_weather_parameters": Method(Answer.PACKED, 0, _weather),
     "set_weather_parameters": void(1, _set_weather),
     "get_actor_definitions": Method(Answer.PACKED, 0, lambda session, _: _packed_definitions()),
 }

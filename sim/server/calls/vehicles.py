@@ -78,7 +78,7 @@ def _set_light_state(session: Session, arguments: Arguments) -> None:
 
 
 def _light_states(session: Session, _: Arguments) -> Any:
-    return [[actor.actor_id, actor.light_state] for actor in session.world.actors if actor.kind == Kind.VEHICLE]
+    return [[actor.actor_id, actor.light_state] for actor in session.world.actors.of_kind(Kind.VEHICLE)]
 
 
 def _check_vehicle(session: Session, arguments: Arguments) -> None:

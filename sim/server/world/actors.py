@@ -81,6 +81,8 @@ class ActorTable:
         self._actors: dict[int, Actor] = {}
         self._next_id = 1
         self.version = 0  # rises with every actor that comes or goes
+        self._by_kind: dict[Kind, list[Actor]] = {}
+        self._sorted_version = 0
 
     def __len__(self) -> int:
         return len(self._actors)
