@@ -90,6 +90,14 @@ class ActorTable:
     def __iter__(self) -> Iterator[Actor]:
         return iter(self._actors.values())
 
+    def of_kind(self, kind: Kind) -> list[Actor]:
+        """Those of a kind; the list is made once for each set of actors."""
+        if self._sorted_version != self.version:
+            self._by_kind, self._sorted_version = {}, self.version
+        if kind not in self._by_kind:
+            self._by_kind[kind] = [actor for actor in self._actors.values() if actor.kind == kind]
+        return self._by_kind[kind]
+
     def next_id(self, wanted: int = 0) -> int:
         """An id that no actor of this episode had; ``wanted`` (of a replay) if no actor has it now."""
         if wanted and wanted not in self._actors:
