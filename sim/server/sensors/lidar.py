@@ -5,9 +5,9 @@ lower one; each tick shoots round(points_per_second * dt / channels) rays per ch
 head turns in dt, and the next tick continues where this one ended; rays that meet nothing within range give no point.
 The body that carries the sensor is not seen.
 
-Intensity is exp(-atmosphere_attenuation_rate * range) times ``REFLECTIVITY`` of the material. Drop-off is decided on
-the atmospheric part alone, as in the reference, whose surfaces have no reflectivity: so the share of lost points there
-and here is the same for the same scene.
+Intensity is exp(-atmosphere_attenuation_rate * range): as in the reference, surfaces have no reflectivity, and
+programs take the range back out of it. A tick has its own length's share of points and of the turn, whatever
+``sensor_tick`` says (``scans_per_tick``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.server.protocol.payloads import lidar_body, semantic_lidar_body
-from sim.server.scene.mesh import Material
 from sim.server.sensors.attributes import Attributes
 from sim.server.sensors.instances import View
 from sim.server.sensors.ray_kernels import place_points
@@ -31,32 +30,6 @@ Array = npt.NDArray[np.float64]
 MAX_CHANNELS = 512
 MAX_RAYS_PER_TICK = 4_000_000
 """More than any real sensor in a second; a larger request is a mistake in the attributes and would exhaust memory."""
-
-
-def _reflectivity() -> npt.NDArray[np.float32]:
-    """Lambertian reflectivity at 905 nm per material, relative to a white target.
-
-    Orders of magnitude after published LiDAR reflectance tables (asphalt 0.1-0.2, concrete 0.3, vegetation 0.5,
-    light clothing and car paint 0.3-0.7, retro-reflective signs and plates saturate).
-    """
-    table = np.full(256, 0.5, np.float32)
-    for value, materials in {
-        0.05: (Material.GLASS,),
-        0.08: (Material.TYRE,),
-        0.17: (Material.ROAD,),
-        0.2: (Material.PLASTIC, Material.SHOE, Material.SIGNAL_HOUSING, Material.ROOF),
-        0.3: (Material.SIDEWALK, Material.KERB, Material.CONCRETE, Material.DIRT, Material.BRIDGE, Material.BARK),
-        0.35: (Material.FACADE, Material.WALL, Material.POLE, Material.HAIR, Material.BOTTOM),
-        0.45: (Material.GRASS, Material.LEAF, Material.GUARD_RAIL, Material.BAG),
-        0.6: (Material.PAINT, Material.CARGO, Material.RIM, Material.METAL, Material.SKIN),
-        0.7: (Material.CROSSWALK, Material.STOP_LINE),
-        1.0: (Material.SIGN_FACE,),
-    }.items():
-        table[list(materials)] = value
-    return table
-
-
-REFLECTIVITY = _reflectivity()
 
 
 @dataclass(frozen=True)
@@ -161,7 +134,7 @@ class LidarSensor:
         if self._noise_m > 0.0:
             range_m = range_m + self._rng.normal(0.0, self._noise_m, len(range_m)).astype(np.float32)
         points = np.empty((len(row), 4), np.float32)
-        place_points(directions, row, range_m, clear * REFLECTIVITY[hits.material[row]], points)
+        place_points(directions, row, range_m, clear, points)
         counts = np.bincount(channel[row], minlength=self._head.geometry.channels)
         return lidar_body(self._head.angle_rad, counts, points)
 

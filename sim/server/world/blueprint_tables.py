@@ -314,4 +314,6 @@ PLACES: tuple[str, ...] = (
     "front", "back", "left", "right", "front_left", "front_right", "back_left", "back_right",
 )  # fmt: skip
 """Recommended role names of sensors that look somewhere; the others have ``default``."""
-WITHOUT_PLACE = frozenset(("sensor.other.gnss", "sensor.other.imu", "sensor.other.radar", "sensor.other.v2x"))
+WITHOUT_PLACE = frozenset(
+    ("sensor.other.gnss", "sensor.other.imu", "sensor.other.radar", "sensor.other.v2x", "sensor.other.v2x_custom")
+)
