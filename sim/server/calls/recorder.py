@@ -141,9 +141,7 @@ def _ignore_spectator(session: Session, arguments: Arguments) -> None:
 _FOLDER = "files live in the recordings folder (--recordings), and no name leads out of it"
 
 METHODS: dict[str, Method] = {
-    "start_recorder": value(
-        2, _start, f"{_FOLDER}; platform time is simulated time, and walkers' bones are not recorded"
-    ),
+    "start_recorder": value(2, _start, f"{_FOLDER}; platform time is simulated time, street lights are not recorded"),
     "stop_recorder": void(0, _stop),
     "show_recorder_file_info": value(2, _query(2, _info), _FOLDER),
     "show_recorder_collisions": value(3, _query(3, _collisions), _FOLDER),
@@ -152,8 +150,8 @@ METHODS: dict[str, Method] = {
         6,
         _replay,
         f"{_FOLDER}; actors are where they were at the time shown (CARLA is a frame behind), have the velocity that "
-        "they had, and only replayed vehicles are stopped at the end; settings survive a change of map; doors, bones "
-        "and street lights are not replayed",
+        "they had, and only replayed vehicles are stopped at the end; settings survive a change of map; street lights "
+        "are not replayed",
     ),
     "stop_replayer": void(1, _stop_replayer),
     "set_replayer_time_factor": void(1, _time_factor, "a negative factor is refused"),

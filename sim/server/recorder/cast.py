@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.server.protocol.structs import ActorDescription, Pose
+from sim.server.protocol.structs import MAX_COORDINATE, ActorDescription, Pose
 from sim.server.recorder.packets import ActorAdded
 from sim.server.world import blueprints
 from sim.server.world.blueprints import Blueprint, Kind
@@ -30,6 +31,8 @@ LIGHT_RADIUS_M = 5.0
 poles and those of its OpenDRIVE map agree within 0.1 m."""
 MAX_KEPT_ID = 1 << 30
 """Recorded ids up to this one are kept where free; above, nothing would be left for new actors."""
+MAX_CAST = 5000
+"""Actors of one replay: ten times a crowded town; more would take the server minutes to bring in."""
 MESH_PROP = "static.prop.mesh"
 
 
@@ -55,7 +58,7 @@ class Cast:
     ) -> None:
         """Bring the actors of one frame in; parents: recorded id of a child to that of its parent."""
         recorded = {event.actor_id: event for event in events}
-        lights = [e for e in events if e.type_id.startswith("traffic.traffic_light")]
+        lights = [e for e in events if e.type_id.startswith("traffic.traffic_light") and _is_place(e)]
         self._cast_lights(lights)
         for event in events:
             if event.type_id.startswith("traffic."):
@@ -65,6 +68,9 @@ class Cast:
                     self.ids[event.actor_id] = self.world.spectator.actor_id
                 continue
             if (event.hero and ignore_hero) or (event.type_id.startswith("sensor.") and not self.replay_sensors):
+                continue
+            if not _is_place(event) or len(self.ids) >= MAX_CAST:
+                log.warning("replay: actor %d (%s) is left out", event.actor_id, event.type_id)
                 continue
             parent_id = parents.get(event.actor_id, 0)
             actor = self._reuse(event) or self._spawn(event, parent_id, recorded.get(parent_id))
@@ -155,6 +161,12 @@ def recorded_pose(event: ActorAdded) -> tuple[Array, Array]:
     """Position m (3,) and pitch, yaw, roll rad (3,) of an actor when it came."""
     roll, pitch, yaw = event.rotation_deg
     return np.array(event.location_cm) / 100.0, np.radians((pitch, yaw, roll))
+
+
+def _is_place(event: ActorAdded) -> bool:
+    """Whether an actor came to a place in this world; a damaged log may say anything."""
+    near = all(abs(v) < 100.0 * MAX_COORDINATE for v in event.location_cm)
+    return near and all(map(math.isfinite, event.rotation_deg))
 
 
 def _blueprint(event: ActorAdded) -> Blueprint | None:

@@ -39,8 +39,9 @@ COLLISION_SENSOR = "sensor.other.collision"
 
 
 def added(world: World, actor: Actor) -> ActorAdded:
-    """The event of an actor's coming, where it is now."""
-    position_m, rotation_rad = world.pose_of(actor)
+    """The event of an actor's coming, where it is now: one that is attached, in its parent's frame, as CARLA does."""
+    attached = (actor.relative_m, actor.relative_rad)
+    position_m, rotation_rad = attached if actor.parent_id else world.pose_of(actor)
     x, y, z = (position_m * _CM).tolist()
     pitch, yaw, roll = np.degrees(rotation_rad).tolist()
     attributes = tuple(
@@ -83,7 +84,6 @@ def additional(world: World, actors: Sequence[Actor], elapsed_s: float) -> list[
         packets.append(encode(PacketId.PHYSICS_CONTROL, machines))
     if lights:
         packets.append(encode(PacketId.TRAFFIC_LIGHT_TIME, _rows(PacketId.TRAFFIC_LIGHT_TIME, lights)))
-    packets.append(encode(PacketId.WALKER_BONES, ()))
     return packets
 
 

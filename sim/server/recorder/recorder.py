@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from sim.server.protocol import snapshot
 from sim.server.recorder import describe
+from sim.server.recorder.figures import FigureTables
 from sim.server.recorder.log_file import VERSION, LogHeader
 from sim.server.recorder.packets import FRAME, HEAD, NO_ACTOR, TABLES, PacketId, encode
 from sim.server.world.blueprints import Kind
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BUFFER_BYTES = 1 << 20
-"""Written in pieces of this size: 100 vehicles fill one in five seconds."""
+BUFFER_BYTES = 1 << 16
+"""Written in pieces of this size: 100 vehicles fill one in six frames, which is what a server that dies may lose."""
 _EULER = [2, 0, 1]
 """Roll, pitch, yaw of a snapshot's pitch, yaw, roll."""
 _M_TO_CM = np.float32(100.0)
@@ -42,7 +43,7 @@ class Recorder:
         self.path, self.world, self.additional_data = path, world, additional_data
         self._file: BinaryIO | None = path.open("wb", buffering=BUFFER_BYTES)
         self._file.write(LogHeader(VERSION, date_s, world.scene.name).to_bytes())
-        self._columns = _Columns()
+        self._columns, self._figures = _Columns(), FigureTables()
         self._number, self._elapsed_s = 0, 0.0
         self._waiting: tuple[int, float, bytes] | None = None  # a frame is written when its duration is known
         self._collision_id = 0
@@ -60,7 +61,7 @@ class Recorder:
             self._waiting = (self._number, self._elapsed_s, body)
         except OSError as error:
             log.error("recording %s ends: %s", self.path, error)
-            self._file = None
+            self._give_up()
 
     def flush(self) -> None:
         """Let readers see all frames but the last."""
@@ -73,10 +74,17 @@ class Recorder:
             return
         try:
             self._write_waiting(-1.0)
-            self._file.close()
         except OSError as error:
             log.error("recording %s is incomplete: %s", self.path, error)
-        self._file = None
+        self._give_up()
+
+    def _give_up(self) -> None:
+        stream, self._file = self._file, None
+        if stream is not None:
+            try:
+                stream.close()
+            except OSError as error:  # the disk is full: what it had left to write is lost
+                log.error("recording %s is incomplete: %s", self.path, error)
 
     def _write_waiting(self, duration_s: float) -> None:
         if self._waiting is None or self._file is None:
@@ -98,13 +106,14 @@ class Recorder:
             encode(PacketId.EVENT_DEL, np.array([(i,) for i in gone], TABLES[PacketId.EVENT_DEL])),
             encode(PacketId.EVENT_PARENT, np.array(parents, TABLES[PacketId.EVENT_PARENT])),
             encode(PacketId.COLLISION, self._collisions()),
-            encode(PacketId.VEHICLE_DOOR, np.zeros(0, TABLES[PacketId.VEHICLE_DOOR])),
+            self._figures.doors(world),
             *columns.motion(records),
             *columns.wheels(world, records),
         ]
         if self.additional_data:
             packets += columns.kinematics(records)
             packets += describe.additional(world, added, self._elapsed_s)
+            packets.append(self._figures.bones(world, columns.walkers))
         return packets
 
     def _collisions(self) -> npt.NDArray[Any]:
@@ -125,6 +134,7 @@ class _Columns:
         self._version = -1
         self._ids: frozenset[int] = frozenset()
         self.sensed: frozenset[int] = frozenset()  # ids of actors that carry a collision sensor
+        self.walkers: list[Actor] = []
 
     def follow(self, world: World, records: npt.NDArray[Any]) -> tuple[list[Actor], list[int]] | None:
         """The actors that have come, and the ids of those that have gone, since the last frame; None if none."""
@@ -144,6 +154,7 @@ class _Columns:
         self._vehicle = np.flatnonzero(kinds == Kind.VEHICLE)
         self._walker, self._light = np.flatnonzero(kinds == Kind.WALKER), np.flatnonzero(kinds == Kind.LIGHT)
         self._vehicles = [actor for actor in actors if actor.kind == Kind.VEHICLE]
+        self.walkers = [actor for actor in actors if actor.kind == Kind.WALKER]
         self._tables = {
             packet: _table(packet, ids[rows])
             for packet, rows in (

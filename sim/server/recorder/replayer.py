@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.server.protocol.structs import Pose
+from sim.server.protocol.structs import MAX_COORDINATE, Pose
+from sim.server.recorder import figures
 from sim.server.recorder.cast import MAX_KEPT_ID, Cast
 from sim.server.recorder.log_file import RecorderLog
 from sim.server.recorder.packets import TABLES, BrokenLogError, PacketId
 from sim.server.world.attachment import Attachment, attached_pose
 from sim.server.world.blueprints import Kind
+from sim.server.world.traffic_lights import OFF
 from sim.server.world.vehicle_spec import VehicleControl
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ class Replayer:
         self.time_s = span.start_s
         self.running = len(log) > 0
         self._frame = -1  # the last frame whose events have happened
-        self._states: dict[int, npt.NDArray[Any]] = {}
+        self._states: dict[int, Any] = {}
         self._tables: dict[int, npt.NDArray[Any]] = {}
         if self.running:
             world.actors.leave_free(_highest_id(log))
@@ -126,6 +128,7 @@ class Replayer:
         events: tuple[Any, ...] = ()
         gone: list[int] = []
         parents: dict[int, int] = {}
+        doors: list[Any] = []
         for packet in self.log.packets(frame):
             if packet.packet == PacketId.EVENT_ADD:
                 events = packet.content()
@@ -133,10 +136,16 @@ class Replayer:
                 gone = packet.content()["actor_id"].tolist()
             elif packet.packet == PacketId.EVENT_PARENT:
                 parents = dict(packet.content().tolist())
+            elif packet.packet == PacketId.VEHICLE_DOOR:
+                doors = packet.content().tolist()
         if events:
             self.cast.enter(events, parents, self.options.ignore_hero, self.options.ignore_spectator)
         for recorded_id in gone:
             self.cast.leave(recorded_id)
+        for recorded_id, door, is_open in doors:
+            actor = self.cast.find(recorded_id)
+            if actor is not None and actor.kind == Kind.VEHICLE and self._plays(actor.actor_id):
+                figures.move_doors(self.world, actor, door, bool(is_open))
 
     def _command(self) -> None:
         """Controls, lights and walking speeds of the current frame."""
@@ -160,8 +169,12 @@ class Replayer:
                 actor.light_state = flags
         for recorded_id, speed in self._rows(PacketId.ANIM_WALKER):
             actor = self.cast.find(recorded_id)
-            if actor is not None and actor.kind == Kind.WALKER and self._plays(actor.actor_id):
+            if actor is not None and actor.kind == Kind.WALKER and math.isfinite(speed) and self._plays(actor.actor_id):
                 self.world.control_walker(actor.actor_id, (1.0, 0.0, 0.0), speed, False)
+        for bones in self._states.get(PacketId.WALKER_BONES, ()):
+            actor = self.cast.find(bones.actor_id)
+            if actor is not None and actor.kind == Kind.WALKER and self._plays(actor.actor_id):
+                figures.bend(self.world, actor, bones)
 
     def _rows(self, packet: PacketId) -> list[Any]:
         rows: list[Any] = self._states.get(packet, np.zeros(0, TABLES[packet])).tolist()
@@ -193,7 +206,7 @@ class Replayer:
         lights = self.world.lights
         for recorded_id, frozen, elapsed_s, state in self._rows(PacketId.STATE):
             actor = self.cast.find(recorded_id)
-            if actor is not None and actor.signal >= 0 and state <= 3:
+            if actor is not None and actor.signal >= 0 and state <= OFF and math.isfinite(elapsed_s):
                 lights.state[actor.signal] = state
                 lights.elapsed_s[actor.signal] = elapsed_s
                 lights.frozen[actor.signal] = bool(frozen)
@@ -225,10 +238,10 @@ class Replayer:
             found = [p.content() for p in self.log.packets(frame) if p.packet == PacketId.POSITION]
             table = found[0] if found else np.zeros(0, TABLES[PacketId.POSITION])
             _, first = np.unique(table["actor_id"], return_index=True)
-            finite = np.isfinite(table["location_cm"]).all(axis=1) & np.isfinite(table["rotation_deg"]).all(axis=1)
-            near = np.isin(np.arange(len(table)), first)
+            near = (np.abs(table["location_cm"]) < 100.0 * MAX_COORDINATE).all(axis=1)  # and no NaN
+            usable = near & np.isfinite(table["rotation_deg"]).all(axis=1) & np.isin(np.arange(len(table)), first)
             self._tables = {f: t for f, t in self._tables.items() if f >= self._frame}
-            self._tables[frame] = table[finite & near]
+            self._tables[frame] = table[usable]
         return self._tables[frame]
 
     def _follow(self) -> None:
@@ -254,6 +267,8 @@ class Replayer:
                 self.world.control_vehicle(actor_id, VehicleControl(gear=1))
             elif actor.kind == Kind.WALKER:
                 self.world.control_walker(actor_id, (1.0, 0.0, 0.0), 0.0, False)
+                if self.world.postures.is_posed(actor_id):
+                    figures.unbend(self.world, actor)
 
 
 def _highest_id(log: RecorderLog) -> int:
@@ -269,5 +284,7 @@ def _highest_id(log: RecorderLog) -> int:
     return highest
 
 
-_STATES = frozenset((PacketId.STATE, PacketId.ANIM_VEHICLE, PacketId.ANIM_WALKER, PacketId.VEHICLE_LIGHT))
+_STATES = frozenset(
+    (PacketId.STATE, PacketId.ANIM_VEHICLE, PacketId.ANIM_WALKER, PacketId.VEHICLE_LIGHT, PacketId.WALKER_BONES)
+)
 """Packets of which only those of the current frame count."""

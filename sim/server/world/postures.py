@@ -104,6 +104,11 @@ class Postures:
         """Show that share 0..1 of the given pose."""
         self._pose(actor_id, model, scale).blend = min(max(share, 0.0), 1.0)
 
+    def is_posed(self, actor_id: int) -> bool:
+        """Whether a walker shows a pose that it was given."""
+        pose = self._poses.get(actor_id)
+        return pose is not None and pose.blend > 0.0
+
     def take_walk(self, actor_id: int, model: str, scale: float) -> None:
         """The walk of this moment becomes the given pose."""
         pose = self._pose(actor_id, model, scale)
@@ -130,6 +135,10 @@ class Postures:
         """Doors that stand open."""
         fittings = self._fittings.get(actor_id)
         return frozenset(fittings.open_doors) if fittings else frozenset()
+
+    def doors(self) -> dict[int, frozenset[Door]]:
+        """Open doors of the vehicles of which any door was ever moved."""
+        return {actor_id: frozenset(fittings.open_doors) for actor_id, fittings in self._fittings.items()}
 
     def turn_wheel(self, actor_id: int, wheel: int, steer_rad: float | None, pitch_rad: float | None) -> None:
         """Set one or both angles of a wheel, by hand."""

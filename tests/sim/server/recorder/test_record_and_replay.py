@@ -62,7 +62,7 @@ def poses(world: carla.World, ids: list[int]) -> list[list[float]]:
 def traffic(world: carla.World) -> list[carla.Actor]:
     """A hero, two more vehicles and a walker, all on the move."""
     library, points = world.get_blueprint_library(), world.get_map().get_spawn_points()
-    hero = library.find("vehicle.tesla.model3")
+    hero = library.find("vehicle.lincoln.mkz_2020")
     hero.set_attribute("role_name", "hero")
     kinds = [hero, library.find("vehicle.audi.tt"), library.find("vehicle.bh.crossbike")]
     actors = [world.spawn_actor(kind, points[3 * k]) for k, kind in enumerate(kinds)]
@@ -85,7 +85,9 @@ def drive(client: carla.Client) -> tuple[Path, list[int], np.ndarray]:
     )
     path = Path(client.start_recorder("drive.log", True))
     seen = []
-    for _ in range(TICKS):
+    for k in range(TICKS):
+        if k == 10:
+            actors[0].open_door(carla.VehicleDoor.FL)
         world.tick()
         seen.append(poses(world, ids))
     client.stop_recorder()
@@ -105,6 +107,10 @@ def test_a_recording_holds_what_the_client_saw(drive: tuple[Path, list[int], np.
         rows = [int(np.flatnonzero(table["actor_id"] == i)[0]) for i in ids]
         assert table["location_cm"][rows] / 100.0 == pytest.approx(seen[k, :, :3], abs=FLOAT_M)
         assert table["rotation_deg"][rows] == pytest.approx(seen[k][:, [5, 3, 4]], abs=1e-3)
+    bones = next(p.content() for p in log.packets(TICKS - 1) if p.packet == PacketId.WALKER_BONES)
+    assert [(w.actor_id, w.names[0], len(w.names)) for w in bones] == [(ids[3], "crl_root", 66)]
+    doors = [p.content().tolist() for k in range(TICKS) for p in log.packets(k) if p.packet == PacketId.VEHICLE_DOOR]
+    assert [rows for rows in doors if rows] == [[(ids[0], 0, 1)]]
     kinematics = next(p.content() for p in log.packets(TICKS - 1) if p.packet == PacketId.KINEMATICS)
     moved = np.linalg.norm(seen[-1, 0, :2] - seen[-2, 0, :2]) / STEP_S
     assert np.linalg.norm(kinematics["velocity_mps"][0, :2]) == pytest.approx(moved, rel=0.05)
