@@ -15,7 +15,7 @@ from sim.server.session import Session
 from sim.server.world.actors import Actor
 from sim.server.world.blueprints import Kind
 from sim.server.world.pose import euler_of, rotation_matrix
-from sim.server.world.rig import NoSkeletonError, Rig, components, has_door, looks_of, rig_of, wheel_angles
+from sim.server.world.rig import NoSkeletonError, Rig, components, looks_of, move_door, rig_of, wheel_angles
 from sim.server.world.skeleton import Bones
 
 MAX_BONES = 1000
@@ -128,9 +128,7 @@ def _take_walk(session: Session, arguments: Arguments) -> None:
 def _move_door(session: Session, arguments: Arguments, is_open: bool) -> None:
     vehicle = _actor(session, arguments, Kind.VEHICLE)
     door = Door(structs.integer(arguments[1], "door", 0, Door.ALL))
-    model = looks_of(session.world, vehicle).name.partition("@")[0]
-    if has_door(vehicle, model, door):
-        session.world.postures.move_door(vehicle.actor_id, model, door, is_open)
+    move_door(session.world, vehicle, door, is_open)
 
 
 def _wheel(arguments: Arguments) -> int:
@@ -140,7 +138,7 @@ def _wheel(arguments: Arguments) -> int:
 def _turn_wheel(session: Session, arguments: Arguments, steers: bool) -> None:
     """Physics turns the wheels while it is on; then the call has no effect, as in CARLA."""
     vehicle, wheel = _actor(session, arguments, Kind.VEHICLE), _wheel(arguments)
-    angle = math.radians(math.remainder(structs.number(arguments[2], "angle"), 360.0))
+    angle = math.radians(structs.number(arguments[2], "angle"))
     if session.world.postures.is_frozen(vehicle.actor_id):
         changed = (angle, None) if steers else (None, angle)
         session.world.postures.turn_wheel(vehicle.actor_id, wheel, *changed)
@@ -148,7 +146,7 @@ def _turn_wheel(session: Session, arguments: Arguments, steers: bool) -> None:
 
 def _wheel_angle(session: Session, arguments: Arguments, steers: bool) -> float:
     vehicle, wheel = _actor(session, arguments, Kind.VEHICLE), _wheel(arguments)
-    return math.degrees(float(wheel_angles(session.world, vehicle)[0 if steers else 1][wheel]))
+    return math.degrees(float(wheel_angles(session.world, vehicle)[0 if steers else 1][wheel])) + 0.0  # no -0.0
 
 
 _NAMES = "The skeletons of vehicles have a base and the wheels, whatever else CARLA's model of it has."

@@ -140,6 +140,10 @@ class Postures:
         """Open doors of the vehicles of which any door was ever moved."""
         return {actor_id: frozenset(fittings.open_doors) for actor_id, fittings in self._fittings.items()}
 
+    def all_open_doors(self) -> dict[int, frozenset[Door]]:
+        """Doors that stand open by vehicle, for records; vehicles with all doors shut may be missing."""
+        return {actor_id: frozenset(fittings.open_doors) for actor_id, fittings in self._fittings.items()}
+
     def turn_wheel(self, actor_id: int, wheel: int, steer_rad: float | None, pitch_rad: float | None) -> None:
         """Set one or both angles of a wheel, by hand."""
         fittings = self._fittings.setdefault(actor_id, Fittings())

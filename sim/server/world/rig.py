@@ -160,6 +160,8 @@ def _lamps(world: World, looks: Looks) -> dict[str, Place]:
     return out
 
 
-def has_door(actor: Actor, model: str, door: Door) -> bool:
-    """Whether a vehicle can open that door."""
-    return actor.attributes.get("has_dynamic_doors") == "true" and (door == Door.ALL or door in panels(model))
+def move_door(world: World, actor: Actor, door: Door, is_open: bool) -> None:
+    """Open or close a door of a vehicle, or all; a vehicle without such a door stays as it is, as in CARLA."""
+    if actor.attributes.get("has_dynamic_doors") == "true":
+        model = looks_of(world, actor).name.partition("@")[0]
+        world.postures.move_door(actor.actor_id, model, door, is_open)
