@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import sys
@@ -244,6 +245,7 @@ def run_server(
         f"ready: {name} on {server.host}:{server.port}, streams on {server.streaming_port} ({seconds:.1f} s)",
         flush=True,
     )
+    gc.freeze()  # what is there now stays: collections, as at the end of an episode, need not look at it
     server.session.prepare()
     server.run()
     return 0

@@ -5,6 +5,7 @@ Independent of sockets: frames leave through ``publish``, and the set of streams
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Container
@@ -84,6 +85,8 @@ class Session:
             if self._prepares:
                 self.world.bench.prepare()
         self.announce(WORLD_STREAM, self.snapshot(snapshot.MAP_CHANGE))
+        del old, kept
+        gc.collect()  # a world refers to itself in many places, and holds a hundred megabytes
         log.info("episode %d on %s", self.world.episode_id, self.scene.name)
 
     def step_s(self) -> float:
