@@ -36,7 +36,7 @@ STOREY_M = 2.5
 SMALLEST_OVERLAP_M2 = 1.0
 CLOSE_M = 0.25
 """Sidewalks whose gap is less than twice this belong together: editors leave such gaps at the ends of roads."""
-RAMP_M = 0.2
+RAMP_M = 0.1
 """Over this length beside the kerb the mesh goes from sidewalk down to the road: a step, as slopes go."""
 HIGHEST_STEP_OVER_M = 0.25
 """What is lower than this is stepped over, and no obstacle."""

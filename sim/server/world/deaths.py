@@ -25,10 +25,18 @@ class Deaths:
         self._due_s: dict[int, float] = {}
 
     def begin(self, world: World, actor: Actor) -> None:
-        """Declare a walker dead; a second time has no effect. Raises UnknownActorError if it is no walker."""
+        """Declare a walker dead: it lies where it fell and stops no vehicle.
+
+        A second time has no effect. Raises UnknownActorError if it is no walker.
+        """
         if actor.kind != Kind.WALKER:
             raise UnknownActorError(f"actor {actor.actor_id} is {actor.type_id}: only walkers die")
-        self._due_s.setdefault(actor.actor_id, world.elapsed_s + AFTERWARDS_S)
+        if actor.actor_id in self._due_s:
+            return
+        self._due_s[actor.actor_id] = world.elapsed_s + AFTERWARDS_S
+        if actor.moved:
+            world.dynamics.set_simulate_physics(actor.actor_id, False)
+            world.dynamics.set_collisions(actor.actor_id, False)
 
     @property
     def empty(self) -> bool:

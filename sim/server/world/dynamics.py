@@ -41,7 +41,7 @@ from sim.server.world.vehicle_spec import (
     VehicleSpec,
     VehicleTelemetry,
 )
-from sim.server.world.walkers import mass_of
+from sim.server.world.walkers import mass_of, paced
 
 CHUNK_S = 0.05
 """Ground and pairs are looked up anew after at most this time: 1.5 m at 30 m/s."""
@@ -203,12 +203,9 @@ class Dynamics(BodyTable):
             self._ackermann[actor_id].target = target
 
     def set_walker_control(self, actor_id: int, direction: Vector, speed_mps: float, jump: bool) -> None:
-        """Walk towards ``direction`` (3,), world frame; its length does not matter."""
+        """Walk along ``direction`` (3,), world frame, and jump whenever on the ground if told to (``paced``)."""
         body = self._body(actor_id)
-        norm = float(np.linalg.norm(direction))
-        usable = math.isfinite(norm) and norm > 1e-6
-        body["direction"] = np.asarray(direction) / norm if usable else 0.0
-        body["walk_speed"] = max(float(speed_mps), 0.0) if math.isfinite(speed_mps) else 0.0
+        body["direction"], body["walk_speed"] = paced(direction, speed_mps)
         body["jump"] = jump
 
     def set_walker_state(self, actor_id: int, position_m: Vector, rotation_rad: Vector, speed_mps: float) -> None:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from sim.server.world.bodies import Bodies
 
+Array = npt.NDArray[np.float64]
+
 GRAVITY_MPS2 = 9.81
 PACE_MPS2 = 20.0
 """A walker takes up its speed within a step: CARLA's character movement accelerates at 20 m/s^2."""
-JUMP_MPS = 4.2
-"""Take-off speed of CARLA's characters: 0.9 m high."""
+JUMP_MPS = 5.0
+"""Take-off speed of CARLA's walkers (``JumpZVelocity`` of its walker controller): 1.27 m high."""
+FASTEST_MPS = 40.96
+"""``GetMaximumWalkSpeed`` of CARLA's walker controller."""
+SLOWEST_MPS = 1e-6
 SLIDING_MPS2 = 6.0
 """Deceleration of a person sliding over asphalt: friction 0.6 (accident reconstruction, Searle)."""
 KNOCKED_S = 3.0
@@ -27,6 +35,19 @@ ADULT_HALF_HEIGHT_M = 0.93
 def mass_of(half_height_m: float) -> float:
     """Mass of a person: an adult's, scaled by the square of the height (constant body-mass index)."""
     return ADULT_MASS_KG * (half_height_m / ADULT_HALF_HEIGHT_M) ** 2
+
+
+def paced(direction: Sequence[float] | Array, speed_mps: float) -> tuple[tuple[float, float, float], float]:
+    """Unit vector on the level, or zero, and speed that a command means.
+
+    As in CARLA, whose characters take ``direction * speed`` for input: a longer direction is a faster walk, what
+    points up is lost, a negative speed goes backwards, and nobody is faster than ``FASTEST_MPS``.
+    """
+    x, y = float(direction[0]) * speed_mps, float(direction[1]) * speed_mps
+    speed = math.hypot(x, y)
+    if not math.isfinite(speed) or speed < SLOWEST_MPS:
+        return (0.0, 0.0, 0.0), 0.0
+    return (x / speed, y / speed, 0.0), min(speed, FASTEST_MPS)
 
 
 @njit(cache=True, nogil=True)
@@ -66,6 +87,5 @@ def walk(bodies: Bodies, i: int, dt: float) -> None:
     else:
         _approach(b, 0.0, 0.0, PACE_MPS2 * dt)
     if b.jump:
-        b.jump = False
         b.airborne = True
         b.velocity[2] = JUMP_MPS

@@ -147,7 +147,7 @@ def test_overlaps_names_what_is_in_the_way(place) -> None:
 
 def test_a_walker_walks_its_speed_times_the_time_and_faces_where_it_goes(place) -> None:
     world = place()
-    walker(world, 1, 0.0, direction=(3.0, 4.0, 0.0), speed=1.4)
+    walker(world, 1, 0.0, direction=(0.6, 0.8, 0.0), speed=1.4)
     world.run(10.0)
     # 14 m, less 0.05 m for the first step
     assert world.position()[:2] == pytest.approx([8.4, 11.2], abs=0.06)
@@ -177,12 +177,46 @@ def test_a_jump_is_as_high_as_its_take_off_speed(place) -> None:
     world = place()
     walker(world, 1, 0.0)
     world.dynamics.set_walker_control(1, ZERO, 0.0, True)
+    world.run(0.05)
+    world.dynamics.set_walker_control(1, ZERO, 0.0, False)
     highest = 0.0
     for _ in range(30):
         world.run(0.05)
         highest = max(highest, float(world.position()[2]))
-    assert highest - 0.93 == pytest.approx(4.2**2 / (2 * 9.81), abs=0.06)  # 0.90 m
+    assert highest - 0.93 == pytest.approx(5.0**2 / (2 * 9.81), abs=0.06)  # 1.27 m
     assert world.position()[2] == pytest.approx(0.93)
+
+
+def test_a_walker_told_to_jump_jumps_until_told_otherwise(place) -> None:
+    world = place()
+    walker(world, 1, 0.0)
+    world.dynamics.set_walker_control(1, ZERO, 0.0, True)
+    world.run(3.0)  # a jump takes 2 * 5.0 / 9.81 = 1.02 s
+    heights = []
+    for _ in range(40):
+        world.run(0.05)
+        heights.append(float(world.position()[2]) - 0.93)
+    assert min(heights) < 0.3
+    assert max(heights) > 1.2
+
+
+@pytest.mark.parametrize(
+    ("direction", "speed", "velocity"),
+    [
+        ((2.0, 0.0, 0.0), 1.4, (2.8, 0.0)),  # a longer direction is a faster walk
+        ((0.3, 0.4, 0.0), 2.0, (0.6, 0.8)),
+        ((0.6, 0.0, 0.8), 1.5, (0.9, 0.0)),  # what points up is lost
+        ((0.0, 1.0, 0.0), -1.0, (0.0, -1.0)),
+        ((1.0, 0.0, 0.0), 100.0, (40.96, 0.0)),
+        ((math.nan, 0.0, 0.0), 1.0, (0.0, 0.0)),
+        ((1.0, 0.0, 0.0), math.inf, (0.0, 0.0)),
+    ],
+)
+def test_a_walkers_command_means_direction_times_speed(place, direction, speed, velocity) -> None:
+    world = place()
+    walker(world, 1, -90.0, direction=direction, speed=speed)
+    world.run(3.0)
+    assert world.velocity()[:2] == pytest.approx(velocity)
 
 
 def test_a_walker_is_stopped_by_a_wall(place) -> None:
