@@ -247,7 +247,7 @@ class CarlaSource:
         self._watch = InfractionWatch(self.lane_graph, 0.5 * self.vehicle.length_m)
         self._steps = 0
         self._align()
-        # a sensor's first measurement covers one tick only (a LiDAR has not turned once): it is not used
+        # a sensor's first measurement has nothing before it (an IMU knows no acceleration yet): it is not used
         for _ in range(max(mount.every for mount in self._mounts) if self._mounts else 1):
             frame = self._advance()
         with self._collisions_lock:

@@ -45,7 +45,7 @@ def mounts(scenario: Scenario, latitude_deg: float) -> tuple[Mount, ...]:
             out.append(_camera(TRUTH_PREFIX + name, camera, kind, scenario.truth.boxes2d_every))
     for name, lidar in scenario.sensors.lidars.items():
         seed += 1
-        out.append(_lidar(name, lidar, scenario.sim.step_s, seed))
+        out.append(_lidar(name, lidar, scenario.sim.step_s, scenario.sim.substeps, seed))
     if scenario.sensors.imu:
         out.append(_imu(scenario, seed + 1))
     if scenario.sensors.gnss:
@@ -60,12 +60,14 @@ def _camera(name: str, spec: CameraSpec, type_id: str, every: int) -> Mount:
     return Mount(name, type_id, attributes, pose, every, model)
 
 
-def _lidar(name: str, spec: LidarSpec, step_s: float, seed: int) -> Mount:
+def _lidar(name: str, spec: LidarSpec, step_s: float, substeps: int, seed: int) -> Mount:
+    """CARLA's LiDAR scans for the length of one tick a measurement, whatever its ``sensor_tick``: so one turn and all
+    points of a step belong into the tick in which it measures."""
     attributes: dict[str, Any] = {
         "channels": spec.channels,
         "range": spec.range_m,
-        "points_per_second": spec.points_per_second,
-        "rotation_frequency": 1.0 / step_s,  # one turn per measurement
+        "points_per_second": spec.points_per_second * substeps,
+        "rotation_frequency": substeps / step_s,  # one turn per measurement
         "upper_fov": spec.upper_fov_deg,
         "lower_fov": spec.lower_fov_deg,
         "dropoff_general_rate": spec.dropoff_general_rate,
