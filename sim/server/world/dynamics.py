@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from sim.server.scene.ground import Ground
+from sim.server.scene.ground import ROAD, Ground
 from sim.server.scene.static import Box
 from sim.server.sensors.instances import Contact, Weather
 from sim.server.world.ackermann import AckermannController
@@ -98,6 +98,7 @@ class Dynamics(BodyTable):
         body["centre"] = (0.0, 0.0, height / 2.0)
         lie_as_rotated(body)
         body["gear"] = 1
+        body["wheel_surface"] = ROAD  # until the first look at the ground
         body["trigger_friction"] = NO_TRIGGER
         write_machine(body, spec, spec.physics)
         self._insert(body)
