@@ -44,6 +44,10 @@ class Attributes:
             raise ValueError(f"{self.type_id}: attribute {name!r} must be an integer in {low}..{high}, got {text!r}")
         return value
 
+    def seed(self, name: str = "noise_seed") -> int:
+        """A seed from 0: CARLA takes any 32-bit integer, a negative one counts from the top."""
+        return self.integer(name, 0) & 0xFFFFFFFF
+
     def boolean(self, name: str, default: bool) -> bool:
         """``true`` or ``false`` in any case, or what Unreal takes for them: yes, no, on, off, a number."""
         text = self.values.get(name, str(default)).strip().lower()

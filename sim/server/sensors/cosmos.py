@@ -77,15 +77,28 @@ class Strokes:
         )
 
 
+@dataclass(frozen=True)
+class StreetPlan:
+    """What of the map is drawn: its lines, and the heads of its traffic lights (k, 8, 3)."""
+
+    strokes: Strokes
+    heads_m: Array
+
+    @staticmethod
+    def of(scene: StaticScene) -> StreetPlan:
+        """From a map; takes as long as walking all its lanes."""
+        return StreetPlan(map_strokes(scene), head_corners(scene))
+
+
 class CosmosSensor:
-    """One such camera. The lines of the map are made when it is created."""
+    """One such camera."""
 
     stream_index = int(StreamIndex.COSMOS)
 
     def __init__(
         self,
         attributes: Mapping[str, str],
-        scene: StaticScene,
+        plan: StreetPlan,
         library: ModelLibrary,
         describe: DescribeActor,
     ) -> None:
@@ -93,8 +106,7 @@ class CosmosSensor:
         self._lens = Lens.of("sensor.camera.cosmos_visualization", attributes)
         self._size_m = library.size_m.astype(np.float64)
         self._describe = describe
-        self._map = map_strokes(scene)
-        self._heads = head_corners(scene)
+        self._plan = plan
         self._heroes: dict[int, bool] = {}
 
     def measure(
@@ -110,7 +122,7 @@ class CosmosSensor:
         canvas = np.zeros((size.height, size.width, 4), np.uint8)
         canvas[..., 3] = 255
         cam = camera_block(np.asarray(position_m, np.float64), rotation_matrix(*map(float, rotation_rad)))
-        draw(canvas, cam, size, [self._map, self._boxes(view.instances)], self._heads)
+        draw(canvas, cam, size, [self._plan.strokes, self._boxes(view.instances)], self._plan.heads_m)
         if self._lens is not None:
             canvas = self._lens.bend(canvas, smooth=True)
         return image_body(canvas, math.degrees(size.fov_rad))

@@ -18,6 +18,7 @@ from sim.server.sensors.rays import RayCaster
 
 if TYPE_CHECKING:
     from sim.server.sensors.appearance import Appearance
+    from sim.server.sensors.cosmos import StreetPlan
     from sim.server.sensors.renderer import SceneRenderer
     from sim.server.sensors.v2x import Surroundings
 
@@ -62,6 +63,7 @@ class SensorWorld:
         self._appearance: Appearance | None = None
         self._origin_deg: tuple[float, float] | None = None
         self._surroundings: Surroundings | None = None
+        self._street_plan: StreetPlan | None = None
 
     @property
     def library(self) -> ModelLibrary:
@@ -124,6 +126,16 @@ class SensorWorld:
                     self._renderer.close()
             finally:
                 self._lock.release()
+
+    @property
+    def street_plan(self) -> StreetPlan:
+        """What Cosmos cameras draw of the map."""
+        with self._lock:
+            if self._street_plan is None:
+                from sim.server.sensors.cosmos import StreetPlan
+
+                self._street_plan = StreetPlan.of(self.scene)
+            return self._street_plan
 
     @property
     def surroundings(self) -> Surroundings:
@@ -197,7 +209,7 @@ def _create_camera(type_id: str, attributes: Mapping[str, str], shared: SensorWo
     if type_id == "sensor.camera.cosmos_visualization":
         from sim.server.sensors.cosmos import CosmosSensor
 
-        return CosmosSensor(attributes, shared.scene, shared.library, shared.describe)
+        return CosmosSensor(attributes, shared.street_plan, shared.library, shared.describe)
     raise ValueError(f"{type_id!r} is not offered by this server")
 
 

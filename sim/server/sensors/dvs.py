@@ -35,6 +35,8 @@ LEAST_THRESHOLD = 0.01
 NS_PER_S = 1_000_000_000
 MAX_CROSSINGS = 4096
 """Of one pixel in one step: a threshold that asks for more is a mistake in the attributes."""
+MAX_EVENTS = 8_000_000
+"""Of one step, 104 MB: what a smaller threshold asks for beyond this is left out."""
 
 
 class DvsSensor:
@@ -129,6 +131,8 @@ class DvsSensor:
             events["y"], events["x"] = np.divmod(pixel[fires], width)
             events["t"], events["pol"] = at_ns[fires], brighter[fires]
             found.append(events)
+            if sum(len(some) for some in found) > MAX_EVENTS:
+                break
         return np.concatenate(found) if found else np.zeros(0, DVS_EVENT)
 
     def _steps(self, brighter: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

@@ -61,7 +61,7 @@ class RadarSensor:
         self._half_y = math.tan(math.radians(0.5 * attributes.number("horizontal_fov", 30.0, 0.01, 179.0)))
         self._half_z = math.tan(math.radians(0.5 * attributes.number("vertical_fov", 30.0, 0.01, 179.0)))
         self._points_per_second = attributes.integer("points_per_second", 1500, 1, 10_000_000)
-        self._rng = np.random.default_rng([attributes.integer("noise_seed", 0, 0), seed])
+        self._rng = np.random.default_rng([attributes.seed(), seed])
         self._caster = caster
         self._last: tuple[Array, float] | None = None  # position and time of the last measurement
 

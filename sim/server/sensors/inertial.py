@@ -53,7 +53,7 @@ class ImuSensor:
         self._accel_std = np.array([attributes.number(f"noise_accel_stddev_{a}", 0.0, 0.0) for a in "xyz"])
         self._gyro_std = np.array([attributes.number(f"noise_gyro_stddev_{a}", 0.0, 0.0) for a in "xyz"])
         self._gyro_bias = np.array([attributes.number(f"noise_gyro_bias_{a}", 0.0) for a in "xyz"])
-        self._rng = np.random.default_rng([attributes.integer("noise_seed", 0, 0), seed])
+        self._rng = np.random.default_rng([attributes.seed(), seed])
         self._track = Differences()
         self._rotation: Array | None = None
 
@@ -111,7 +111,7 @@ class GnssSensor:
         axes = ("lat", "lon", "alt")
         self._std = np.array([attributes.number(f"noise_{a}_stddev", 0.0, 0.0) for a in axes])
         self._bias = np.array([attributes.number(f"noise_{a}_bias", 0.0) for a in axes])
-        self._rng = np.random.default_rng([attributes.integer("noise_seed", 0, 0), seed])
+        self._rng = np.random.default_rng([attributes.seed(), seed])
 
     def measure(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> bytes | None:
         fix = np.array(geolocation(position_m, *self._origin_deg))

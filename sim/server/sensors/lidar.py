@@ -119,7 +119,7 @@ class LidarSensor:
         self._dropoff_limit = attributes.number("dropoff_intensity_limit", 0.8, 0.0)
         self._dropoff_zero = attributes.number("dropoff_zero_intensity", 0.4, 0.0, 1.0)
         self._noise_m = attributes.number("noise_stddev", 0.0, 0.0)
-        self._rng = np.random.default_rng([attributes.integer("noise_seed", 0, 0), seed])
+        self._rng = np.random.default_rng([attributes.seed(), seed])
 
     def measure(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> bytes | None:
         fan = self._head.fan(dt_s)

@@ -91,7 +91,7 @@ class _Radio:
     def __init__(self, values: Attributes, around: Surroundings, seed: int, actor_id: int) -> None:
         self.settings = RadioSettings.of(values)
         self._around, self._actor_id = around, actor_id
-        self._rng = np.random.default_rng([values.integer("noise_seed", 0, 0), seed])
+        self._rng = np.random.default_rng([values.seed(), seed])
         self._channel = Channel(self.settings, around.caster, self._rng)
         self._station: Station | None = None
 
