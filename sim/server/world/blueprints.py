@@ -60,11 +60,15 @@ class Attribute:
         return [self.name, int(self.type), self.values[0], recommended, self.modifiable, self.restricted]
 
     def check(self, value: str) -> None:
-        """Raise ValueError if value cannot be meant for this attribute. ``1.5f`` counts as a number, as in CARLA."""
+        """Raise ValueError if value cannot be meant for this attribute. ``1.5f`` counts as a number, as in CARLA.
+
+        A restricted yes-or-no takes both: CARLA enforces no restriction, and its traffic example asks one walker in
+        ten to use a wheelchair, those who cannot among them.
+        """
         expected = ""
         if not self.modifiable and value != self.values[0]:
             expected = f"the constant {self.values[0]!r}"
-        elif self.restricted and value not in self.values:
+        elif self.restricted and self.type != AttributeType.BOOL and value not in self.values:
             expected = f"one of {', '.join(self.values)}"
         elif self.type == AttributeType.BOOL and value.lower() not in ("true", "false"):
             expected = "true or false"
