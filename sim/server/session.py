@@ -107,6 +107,7 @@ class Session:
             )
             self.publish(message.stream_id, head + message.body, lossless)
         self.publish(WORLD_STREAM, self.snapshot(), lossless)
+        world.release_pedals()
         if self.recorder is not None:
             self.recorder.frame(world.last_records, step_s)
         self.ticked_s = time.monotonic()

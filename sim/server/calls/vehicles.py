@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,18 +55,27 @@ def _set_ackermann_settings(session: Session, arguments: Arguments) -> None:
     session.world.dynamics.apply_ackermann_settings(_embodied(session, arguments), settings)
 
 
+def _doubled(wheels: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The wheels as clients see them: CARLA's bicycles and motorcycles, too, have two on each axle."""
+    return tuple(wheel for wheel in wheels for _ in range(2)) if len(wheels) == 2 else wheels
+
+
 def _physics(session: Session, arguments: Arguments) -> Any:
-    return vehicles.physics_value(session.world.dynamics.physics_control(_embodied(session, arguments)))
+    physics = session.world.dynamics.physics_control(_embodied(session, arguments))
+    return vehicles.physics_value(replace(physics, wheels=_doubled(physics.wheels)))
 
 
 def set_physics(session: Session, arguments: Arguments) -> None:
     """VehiclePhysicsControl."""
-    physics = vehicles.physics(arguments[1])
-    session.world.dynamics.apply_physics_control(_embodied(session, arguments), physics)
+    physics, actor_id = vehicles.physics(arguments[1]), _embodied(session, arguments)
+    if _vehicle(session, arguments).attributes.get("number_of_wheels") == "2" and len(physics.wheels) == 4:
+        physics = replace(physics, wheels=physics.wheels[::2])
+    session.world.dynamics.apply_physics_control(actor_id, physics)
 
 
 def _telemetry(session: Session, arguments: Arguments) -> Any:
-    return vehicles.telemetry_value(session.world.dynamics.telemetry(_embodied(session, arguments)))
+    telemetry = session.world.dynamics.telemetry(_embodied(session, arguments))
+    return vehicles.telemetry_value(replace(telemetry, wheels=_doubled(telemetry.wheels)))
 
 
 def set_light_flags(session: Session, arguments: Arguments) -> None:

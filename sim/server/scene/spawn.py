@@ -39,7 +39,8 @@ def spawn_points(carla_map: Any) -> npt.NDArray[np.float64]:
             if waypoint.s - first < FROM_LANE_END_M or last - waypoint.s < FROM_LANE_END_M:
                 continue
             last_at = at
-            rows.append((at.x, at.y, at.z + HEIGHT_M, *map(math.radians, (turn.pitch, turn.yaw, turn.roll))))
+            degrees = (math.remainder(angle, 360.0) for angle in (turn.pitch, turn.yaw, turn.roll))  # slopes of 360.9
+            rows.append((at.x, at.y, at.z + HEIGHT_M, *map(math.radians, degrees)))
     points = np.array(rows, np.float64).reshape(-1, 6)
     return _thin(points)
 

@@ -12,8 +12,15 @@ from numba import njit
 from sim.server.world.bodies import Bodies
 
 _DEGREES = 180.0 / math.pi
+_SEAM_DEG = 1e-4  # some steps of the float32 that carries the angle
 
 Rows = npt.NDArray[np.int64]
+
+
+@njit(cache=True, nogil=True)
+def _turned(angle_deg: float) -> float:
+    """The angle, and half a turn as +180, as Unreal has it: rounding decides between -180 and 180 otherwise."""
+    return 180.0 if angle_deg < -180.0 + _SEAM_DEG else angle_deg
 
 
 @njit(cache=True, nogil=True)
@@ -23,7 +30,7 @@ def fill_moving(records: Any, rows: Rows, bodies: Bodies) -> None:
         r, b = records[rows[k]], bodies[k]
         for axis in range(3):
             r.location[axis] = b.position[axis]
-            r.rotation[axis] = b.rotation[axis] * _DEGREES
+            r.rotation[axis] = _turned(b.rotation[axis] * _DEGREES)
             r.velocity[axis] = b.velocity[axis]
             r.angular_velocity[axis] = b.angular_velocity[axis] * _DEGREES
             r.acceleration[axis] = b.acceleration[axis]

@@ -47,6 +47,8 @@ DEFAULT_WEATHER = Weather(cloudiness=5.0, wind_intensity=10.0, sun_azimuth_angle
 GRAVITY_MPS2 = 9.81
 """What an IMU feels until ``set_imui_gravity`` says otherwise."""
 MAX_PROP_KG = 1e6
+STICKY = "sticky_control"
+_NO = ("false", "0", "no", "off")
 WALKER_CONTROL = ((1.0, 0.0, 0.0), 0.0, False)
 """The client's default: direction, speed m/s, jump."""
 
@@ -99,6 +101,7 @@ class World:
         self.walker_changes = 0  # rises with every command to a walker
         self._snapshot, self._instances = SnapshotColumns(), InstanceColumns()
         self._layout_version = -1
+        self._fleeting: list[int] = []  # vehicles whose control lasts for one tick
         self.signal_ids = np.array([self._add_signal(k).actor_id for k in range(len(scene.signals))], np.int64)
         self.spectator = self._add_free("spectator", Kind.OTHER, *_spectator_pose(scene))
 
@@ -264,6 +267,11 @@ class World:
         if actor.moved:
             self.dynamics.set_vehicle_control(actor.actor_id, control)
 
+    def release_pedals(self) -> None:
+        """Vehicles that were spawned with ``sticky_control`` false forget their control after each tick."""
+        for actor_id in self._fleeting:
+            self.dynamics.set_vehicle_control(actor_id, VehicleControl())
+
     def control_walker(
         self, actor_id: int, direction: tuple[float, float, float], speed_mps: float, jump: bool
     ) -> None:
@@ -319,6 +327,7 @@ class World:
             half = np.array([actor.half_m[0] for actor in vehicles], np.float64)
             self.rules.set_vehicles(ids, half, np.array([actor.speed_limit_kmh for actor in vehicles], np.float64))
             self._vehicle_rows = np.searchsorted(dynamics.actor_id, ids)
+            self._fleeting = [actor.actor_id for actor in vehicles if actor.attributes.get(STICKY, "").lower() in _NO]
             self._layout_version = self.actors.version
         rows = self._vehicle_rows
         self.rules.refresh(dynamics.position_m[rows], dynamics.rotation_rad[rows, 1], self.elapsed_s)

@@ -1,0 +1,1 @@
+"""What programs written for CARLA once met here, stated as facts through the official client."""
