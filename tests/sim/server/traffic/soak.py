@@ -227,6 +227,8 @@ def main() -> None:
     with _server(arguments.map, arguments.port) as port:
         client = carla.Client("127.0.0.1", port)
         client.set_timeout(120.0)
+        if arguments.port:
+            client.load_world(arguments.map)
         observer = soak(client, arguments.vehicles, arguments.ticks, arguments.seed, port + 50)
         tally = observer.tally
         print(HEAD + "\n" + tally.row(arguments.map), flush=True)
