@@ -3,7 +3,7 @@
 Behaviour follows the reference sensor: channel 0 looks along the upper limit, the others follow linearly down to the
 lower one; each tick shoots round(points_per_second * dt / channels) rays per channel, evenly over the azimuth that the
 head turns in dt, and the next tick continues where this one ended; rays that meet nothing within range give no point.
-The body that carries the sensor is not seen.
+The body that carries the sensor is not seen (rays of CARLA 0.9.16 hit it; programs filter such points out).
 
 Intensity is exp(-atmosphere_attenuation_rate * range): as in the reference, surfaces have no reflectivity, and
 programs take the range back out of it. A tick has its own length's share of points and of the turn, whatever
