@@ -26,6 +26,8 @@ MAX_STROKES = 50_000
 """Lines and points kept at once, some 5 MB; when there are more, the oldest go. A box has twelve, an arrow five."""
 MAX_TEXTS = 2_000
 """Texts kept at once; when there are more, the oldest go."""
+MAX_WIDTH = 1_000.0
+"""Metres or pixels: wider lines, longer tips of arrows fill every picture anyway."""
 MAX_TEXT_LENGTH = 1_000
 """Characters of a text; what is longer is no label but a mistake."""
 CENTIMETRES = 100.0
@@ -47,7 +49,7 @@ def box_strokes(centre_m: Vector, half_m: Vector, rotation_rad: Vector) -> list[
 
 def arrow_strokes(begin_m: Vector, end_m: Vector, size_m: float) -> list[Stroke]:
     """The shaft and the four edges of the tip of an arrow; size_m: length of the tip, and half its width."""
-    begin, end = np.array(begin_m), np.array(end_m)
+    begin, end, size_m = np.array(begin_m), np.array(end_m), min(max(size_m, -MAX_WIDTH), MAX_WIDTH)
     way = end - begin
     length = float(np.linalg.norm(way))
     yaw, pitch = math.atan2(way[1], way[0]), math.asin(max(-1.0, min(1.0, way[2] / length))) if length else 0.0
@@ -89,7 +91,9 @@ class DebugShapes:
         if self._hud:
             self._texts = self._texts[1 - MAX_TEXTS :]
             end_s = now[1] + life_s - LIFE_SLACK_S
-            self._texts.append((now[0], end_s, Text(position_m, text, shadow, (rgb[2], rgb[1], rgb[0]))))
+            self._texts.append(
+                (now[0], end_s, Text(position_m, text.replace("\0", ""), shadow, (rgb[2], rgb[1], rgb[0])))
+            )
 
     def clear(self) -> None:
         """Forget all lines and points; texts stay, as in CARLA."""
@@ -122,7 +126,7 @@ class DebugShapes:
         frame, elapsed_s = now
         end_s = math.inf if life_s <= 0.0 else elapsed_s + life_s - LIFE_SLACK_S
         for begin, end in strokes:
-            self._fresh.append((*begin, *end, max(width, 0.0), float(kind), float(frame), end_s))
+            self._fresh.append((*begin, *end, min(max(width, 0.0), MAX_WIDTH), float(kind), float(frame), end_s))
             self._fresh_bgr.append((rgb[2], rgb[1], rgb[0]))
         if len(self._fresh) > 2 * MAX_STROKES:
             self._fresh, self._fresh_bgr = self._fresh[-MAX_STROKES:], self._fresh_bgr[-MAX_STROKES:]
