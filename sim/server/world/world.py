@@ -303,8 +303,9 @@ class World:
         self.travel.advance(self.dynamics.actor_id, self.dynamics.velocity_mps, dt_s)
         for actor in self.actors:
             if actor.parent_id:
-                if actor.arm is not None:
-                    actor.arm.follow(float(self.pose_of(self.actors.get(actor.parent_id))[1][1]), dt_s)
+                parent = self.actors.find(actor.parent_id)
+                if actor.arm is not None and parent is not None:
+                    actor.arm.follow(float(self.pose_of(parent)[1][1]), dt_s)
                 actor.position_m, actor.rotation_rad = self.pose_of(actor)
         return self._measuring.run(dt_s, listened)
 
