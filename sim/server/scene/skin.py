@@ -59,7 +59,7 @@ _TRUNK = 0
 _LIMB_OF = {"Head": 1, "armL": 2, "foreArmL": 2, "handL": 2, "armR": 3, "foreArmR": 3, "handR": 3}
 _LIMB_OF |= {f"{part}{s}": 4 + k for k, s in enumerate("LR") for part in ("thigh", "leg", "foot")}
 LEG_SHARE = 0.9
-"""A piece of which more lies along one leg is a trouser leg, one of which less does is a coat or a skirt."""
+"""What lies along legs, and more of it than this along one of them, is a trouser leg; else it is a coat or a skirt."""
 BONES: tuple[str, ...] = tuple(row[0] for row in _SEGMENTS)
 """Bones that carry skin; fingers, eyes and toes go with theirs."""
 
@@ -111,8 +111,8 @@ def _followed(points_m: Array, faces: npt.NDArray[np.uint32], nearest: npt.NDArr
     votes = np.zeros((pieces, len(_LIMBS)))
     np.add.at(votes, (piece, limb_of[nearest]), 1.0)
     limb = votes.argmax(axis=1)
-    share = votes.max(axis=1) / votes.sum(axis=1)
-    limb[(limb >= 4) & (share < LEG_SHARE)] = _TRUNK
+    legs = votes[:, 4:].sum(axis=1)
+    limb[(limb >= 4) & (votes.max(axis=1) < LEG_SHARE * legs)] = _TRUNK
     return np.asarray(allowed[limb[piece]])
 
 

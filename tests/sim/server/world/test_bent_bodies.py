@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from sim.server.scene.bodies.skeleton import Build, upright
 from sim.server.scene.doors import ChangedVehicle, Door, Panel, cut, opened, panels, turned_wheels
@@ -147,6 +148,25 @@ def test_a_raised_arm_pulls_no_coat_along(library: ModelLibrary) -> None:
     assert len(hem) > 5
     assert way.max() > 0.3
     assert way[hem].max() < 1e-3
+
+
+@pytest.mark.parametrize("name", ["man", "woman_coat", "boy", "woman_skirt"])
+def test_a_bent_knee_takes_shin_and_shoe_along(library: ModelLibrary, name: str) -> None:
+    model, rest = library.index(f"{name}@stand"), Postures().walking(f"{name}@stand")
+    local, knee = local_of(rest), ROW["crl_leg__L"]
+    lift = Rotation.from_rotvec([1.4, 0.0, 0.0]).as_matrix()
+    local.rotation[knee] = local.rotation[knee] @ lift
+    whole = whole_of(local)
+    plain = library_level(library, model, 0).vertices_m
+    size = float(plain[:, 2].max()) / 1.78
+    bent = PosedFigure(library, model, skin_of(rest), skin_of(whole), size, {}).level(0).vertices_m
+    low = (plain[:, 2] < 0.3 * size) & (plain[:, 1] < -0.02)  # well below the left knee
+    turn = whole.rotation[knee] @ rest.rotation[knee].T
+    wanted = (plain[low] - rest.position_m[knee]) @ turn.T + whole.position_m[knee]
+    assert low.sum() > 40
+    assert np.linalg.norm(bent[low] - wanted, axis=1).max() < 0.06 * size
+    right = (plain[:, 2] < 0.3 * size) & (plain[:, 1] > 0.02)
+    assert np.allclose(bent[right], plain[right], atol=1e-5)
 
 
 # --- doors and wheels ---------------------------------------------------------------------------------------
