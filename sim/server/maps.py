@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sim.server.scene.generation import Generation, check_opendrive
 from sim.server.scene.static import StaticScene
+from sim.server.scene.trial import try_opendrive
 
 MAPS_VARIABLE = "ROADLAB_MAPS"
 GENERATED = "OpenDriveMap"
@@ -64,6 +65,7 @@ class MapCatalogue:
         """Keep a client's own OpenDRIVE text, to be loaded as ``GENERATED``. Raises BrokenMapError."""
         try:
             check_opendrive(opendrive)
+            try_opendrive(opendrive)
         except ValueError as error:
             raise BrokenMapError(f"{GENERATED}: opendrive could not be correctly parsed: {error}") from None
         self._generated = (opendrive, generation)
