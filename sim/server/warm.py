@@ -75,6 +75,7 @@ def _physics() -> None:
     dynamics.add_vehicle(2, VEHICLES["vehicle.bh.crossbike"], here + 3.0, level)
     dynamics.add_walker(3, 0.9, 0.2, here - 3.0, level)
     dynamics.add_prop(4, (0.5, 0.5, 0.5), (0.0, 0.0, 0.5), here - 5.0, level)
+    dynamics.add_friction_trigger(5, 1.0, (1.0, 1.0, 1.0), here, level)
     dynamics.overlaps((1.0, 1.0, 1.0), (0.0, 0.0, 1.0), here, level)
     dynamics.step(0.05, Weather())
     yields = Signal("1", "traffic.yield", (0, 0, 0), 0.0, (0, 0, 0), (1, 1, 1), -1, -1, np.zeros((0, 7)),

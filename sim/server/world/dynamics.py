@@ -43,6 +43,8 @@ from sim.server.world.vehicle_spec import (
 )
 from sim.server.world.walkers import mass_of, paced
 
+LIGHTEST_KG = 0.01
+"""A loose prop weighs at least this much: a paper cup."""
 CHUNK_S = 0.05
 """Ground and pairs are looked up anew after at most this time: 1.5 m at 30 m/s."""
 SUBSTEP_S = 0.01
@@ -131,7 +133,11 @@ class Dynamics(BodyTable):
         body = self._new(actor_id, PROP, position_m, rotation_rad)
         body["half"] = half_m
         body["centre"] = body["mass_centre"] = centre_m
-        body["mass"] = mass_kg or max(PROP_DENSITY_KGPM3 * 8.0 * float(np.prod(np.asarray(half_m))), 1.0)
+        body["mass"] = (
+            max(mass_kg, LIGHTEST_KG)
+            if mass_kg > 0.0
+            else max(PROP_DENSITY_KGPM3 * 8.0 * float(np.prod(np.asarray(half_m))), 1.0)
+        )
         body["inertia_body"] = box_inertia(float(body["mass"]), 2.0 * np.asarray(half_m))
         body["inertia"] = body["inertia_body"][2]
         body["simulate"] = mass_kg > 0.0
