@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sim.server.recorder.packets import HEAD, TABLES, PacketId, WalkerBones, encode, text_bytes
 from sim.server.scene.doors import Door
-from sim.server.world.pose import euler_of, rotation_matrix
+from sim.server.world.pose import rotation_matrix
 from sim.server.world.rig import looks_of
 from sim.server.world.skeleton import NAMES, Bones
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from sim.server.world.actors import Actor
     from sim.server.world.world import World
 
+Array = npt.NDArray[np.float64]
+
 _CM = 100.0
+_NAMES = tuple(map(text_bytes, NAMES))
 
 
 class FigureTables:
@@ -63,10 +66,20 @@ class FigureTables:
 
 def _bone_bytes(bones: Bones) -> bytes:
     """The bones of one walker, without its id: a count, and for each name, cm, and roll, pitch, yaw in degrees."""
-    angles = np.degrees([euler_of(rotation) for rotation in bones.rotation])
-    poses = np.hstack((bones.position_m * _CM, angles[:, [2, 0, 1]])).astype("<f4")
-    named = (text_bytes(name) + pose.tobytes() for name, pose in zip(NAMES, poses, strict=True))
+    poses = np.hstack((bones.position_m * _CM, np.degrees(_roll_pitch_yaw(bones.rotation)))).astype("<f4")
+    named = (name + pose.tobytes() for name, pose in zip(_NAMES, poses, strict=True))
     return struct.pack("<H", len(NAMES)) + b"".join(named)
+
+
+def _roll_pitch_yaw(rotation: Array) -> Array:
+    """Angles (n, 3), rad, of rotations (n, 3, 3), as ``euler_of``; a bone straight up or down has all of it in yaw."""
+    up = np.clip(rotation[:, 2, 0], -1.0, 1.0)
+    steep = np.abs(up) > 1.0 - 1e-9
+    yaw = np.where(
+        steep, np.arctan2(-rotation[:, 0, 1], rotation[:, 1, 1]), np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
+    )
+    roll = np.where(steep, 0.0, np.arctan2(-rotation[:, 2, 1], rotation[:, 2, 2]))
+    return np.column_stack((roll, np.arcsin(up), yaw))
 
 
 def move_doors(world: World, actor: Actor, door: int, is_open: bool) -> None:

@@ -70,7 +70,7 @@ def test_a_log_that_breaks_off_anywhere_is_usable_up_to_its_last_whole_frame() -
     frame = (len(data) - begin) // 2
     for end in range(begin, len(data)):
         log = RecorderLog(data[:end])
-        assert len(log) == (end - begin) // frame
+        assert len(log) == len(log.elapsed_s) == (end - begin) // frame
         if (end - begin) % frame:
             assert log.fault is not None
             assert begin <= log.fault.at <= end

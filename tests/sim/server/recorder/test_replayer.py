@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sim.server.protocol.structs import ActorDescription, Pose
-from sim.server.recorder.log_file import RecorderLog
+from sim.server.recorder.log_file import RecorderLog, read_log
 from sim.server.recorder.packets import ActorAdded, Attribute, BrokenLogError, PacketId
+from sim.server.recorder.recorder import Recorder
 from sim.server.recorder.replayer import DEFAULT_OFFSET, Replayer, ReplayOptions, Span, span_of
 from sim.server.scene.doors import Door
+from sim.server.serve import Server
 from sim.server.world.parts import PARTS
 from sim.server.world.world import World
 from tests.sim.server.fakes import FAKE_PARTS
@@ -171,3 +174,17 @@ def test_a_damaged_log_ends_a_replay_and_nothing_worse(data: st.DataObject) -> N
         world.tick(0.07, ())
     assert np.isfinite(world.dynamics.position_m).all()
     assert np.isfinite(world.records()["location"]).all()
+
+
+def test_the_end_of_the_server_ends_a_recording(tmp_path: Path) -> None:
+    (tmp_path / "straight.xodr").write_text(OPENDRIVE)
+    server = Server(str(tmp_path / "straight.xodr"), port=0, parts=FAKE_PARTS, recordings=str(tmp_path / "logs"))
+    session = server.session
+    session.recorder = Recorder(session.recordings.path("a.log"), session.world, 0, False)
+    for _ in range(3):
+        session.tick()
+    server.start().stop()
+    log = read_log(tmp_path / "logs" / "a.log")
+    assert log.fault is None
+    assert len(log) >= 3
+    assert log.duration_s[-1] == -1.0
