@@ -1,4 +1,4 @@
-"""Loads broken OpenDRIVE files, which a server refuses or builds: ``python -m tests.sim.server.robustness.fuzz_maps``."""
+"""Loads broken OpenDRIVE files into a server: ``python -m tests.sim.server.robustness.fuzz_maps``. It lives."""
 
 from __future__ import annotations
 
