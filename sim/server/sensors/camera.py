@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.server.protocol.payloads import image_body
+from sim.server.sensors.attributes import Attributes
 from sim.server.sensors.instances import View
 from sim.server.sensors.kernel import F32, I32, U8
 from sim.server.sensors.lens import Lens
@@ -28,7 +29,8 @@ WANT = {
 }
 MAX_PIXELS_A_SIDE = 4096
 MAX_FOV_DEG = 170.0  # a pinhole picture of 180 degrees is infinitely wide
-DEFAULTS = {"image_size_x": "800", "image_size_y": "600", "fov": "90.0"}
+DEFAULT_SIZE = {"image_size_x": 800, "image_size_y": 600}
+DEFAULT_FOV_DEG = 90.0
 DEPTH_RANGE_M = 1000.0
 DEPTH_STEPS = 2**24 - 1
 
@@ -38,26 +40,9 @@ def intrinsics_of(kind: str, attributes: Mapping[str, str]) -> Intrinsics:
 
     Raises ValueError that names the attribute, what is allowed and what came.
     """
-    sides = []
-    for name in ("image_size_x", "image_size_y"):
-        text = attributes.get(name, DEFAULTS[name])
-        try:
-            side = int(text)
-        except ValueError:
-            side = 0
-        if not 1 <= side <= MAX_PIXELS_A_SIDE:
-            raise ValueError(
-                f"sensor.camera.{kind}: {name} must be a whole number from 1 to {MAX_PIXELS_A_SIDE}, got {text!r}"
-            )
-        sides.append(side)
-    text = attributes.get("fov", DEFAULTS["fov"])
-    try:
-        fov_deg = float(text)
-    except ValueError:
-        fov_deg = math.nan
-    if not 0.1 <= fov_deg <= MAX_FOV_DEG:
-        raise ValueError(f"sensor.camera.{kind}: fov must be from 0.1 to {MAX_FOV_DEG} degrees, got {text!r}")
-    return Intrinsics(sides[0], sides[1], math.radians(fov_deg))
+    values = Attributes(f"sensor.camera.{kind}", attributes)
+    width, height = (values.integer(name, side, 1, MAX_PIXELS_A_SIDE) for name, side in DEFAULT_SIZE.items())
+    return Intrinsics(width, height, math.radians(values.number("fov", DEFAULT_FOV_DEG, 0.1, MAX_FOV_DEG)))
 
 
 class CameraSensor:
