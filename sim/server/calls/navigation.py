@@ -38,7 +38,9 @@ def _set_dead(session: Session, arguments: Arguments) -> None:
 
 
 METHODS: dict[str, Method] = {
-    "get_required_files": value(0, _required_files),
+    "get_required_files": value(
+        0, _required_files, "offers the navigation mesh; the map's text comes by `get_map_data`"
+    ),
     "request_file": value(1, _request_file),
     "get_navigation_mesh": value(0, _navigation_mesh),
     "set_actor_dead": void(1, _set_dead),

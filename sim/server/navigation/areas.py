@@ -6,7 +6,6 @@ Taken from the map's lanes in plan view (x, y); heights come later, from the gro
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -18,8 +17,7 @@ import shapely
 from scipy.spatial import cKDTree
 
 from sim.server.navigation.crossings import Crossing, find_crossings
-from sim.server.scene.junctions import level_junctions
-from sim.server.scene.lanes import Lane, read_lanes
+from sim.server.scene.lanes import Lane
 from sim.server.scene.static import Box, StaticScene
 
 Array = npt.NDArray[np.float64]
@@ -79,10 +77,11 @@ class Level:
 
 def walkable_levels(scene: StaticScene) -> list[Level]:
     """The levels of a scene, the lowest first; none where the map has nothing to walk on."""
-    lanes = level_junctions(read_lanes(scene.carla_map, ET.fromstring(scene.opendrive)))
-    by_level = _split_levels(lanes)
+    if not scene.lanes:
+        return []
+    by_level = _split_levels(scene.lanes)
     obstacles = _obstacles(scene.obstacles)
-    crossings = find_crossings(scene.carla_map, lanes)
+    crossings = find_crossings(scene.carla_map, scene.lanes)
     return [_level(group, crossings, obstacles) for group in by_level]
 
 

@@ -83,6 +83,7 @@ def build_scene(name: str, opendrive: str, seed: int = 0, generation: Generation
         objects=book.objects(digest, mesh, owner),
         lights=town.lights,
         generation=generation,
+        lanes=tuple(lanes),
     )
 
 

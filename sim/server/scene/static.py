@@ -18,6 +18,7 @@ from sim.server.scene.objects import NO_OWNER, Lights, Objects, no_lights, no_ob
 if TYPE_CHECKING:
     from sim.server.scene.generation import Generation
     from sim.server.scene.ground import Ground
+    from sim.server.scene.lanes import Lane
 
 STRIP_DTYPE = np.dtype(
     [
@@ -89,3 +90,4 @@ class StaticScene:
     objects: Objects = field(default_factory=no_objects)
     lights: Lights = field(default_factory=no_lights)
     generation: Generation | None = None  # how a client wanted it built; None: a town
+    lanes: tuple[Lane, ...] = ()  # what the pavement was made from
