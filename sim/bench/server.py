@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -16,7 +16,13 @@ from sim.bench.options import BenchOptions, Progress
 from sim.embedded import embedded_server
 from sim.source.bare import BareClient
 
-LADDER = (1, 10, 50, 100)
+LADDER = (1, 10, 50, 100, 250)
+DRIVERS: dict[str, Callable[[BareClient, int, int], int]] = {
+    "": lambda client, vehicles, seed: client.drive(vehicles, seed),
+    ", hybrid physics": lambda client, vehicles, seed: client.drive(vehicles, seed, hybrid=True),
+    ", no traffic manager": lambda client, vehicles, seed: client.roll(vehicles),
+}
+"""The three columns of CARLA's own benchmark; without a hero, hybrid physics has no vehicle with physics."""
 TICKS, QUICK_TICKS = 1000, 200
 TICKS_A_LAP = 20
 SETTLE_TICKS = 60
@@ -39,9 +45,10 @@ def run(options: BenchOptions, progress: Progress) -> Result:
     progress("server: start")
     with _started(options, quantities) as (client, server), _started(options, []) as (empty, _):
         quantities += _loading(client, options)
-        for vehicles in LADDER:
-            progress(f"server: {vehicles} vehicles")
-            measurements.append(_traffic(client, empty, server, vehicles, options))
+        for name in DRIVERS:
+            for vehicles in LADDER:
+                progress(f"server: {vehicles} vehicles{name}")
+                measurements.append(_traffic(client, empty, server, name, vehicles, options))
         empty.end()
         progress("server: memory")
         quantities += _memory(client, server, options)
@@ -78,11 +85,11 @@ def _loading(client: BareClient, options: BenchOptions) -> list[Quantity]:
 
 
 def _traffic(
-    client: BareClient, empty: BareClient, server: psutil.Process, vehicles: int, options: BenchOptions
+    client: BareClient, empty: BareClient, server: psutil.Process, drivers: str, vehicles: int, options: BenchOptions
 ) -> Measurement:
-    """Ticks a second with vehicles on autopilot, without sensors; against the empty world and the reference."""
+    """Ticks a second with vehicles, without sensors; against the empty world and the reference."""
     client.begin()
-    there = client.drive(vehicles, options.seed)
+    there = DRIVERS[drivers](client, vehicles, options.seed)
     client.tick(SETTLE_TICKS)
     ticks = QUICK_TICKS if options.quick else TICKS
     unit = reference.Reference()
@@ -96,7 +103,7 @@ def _traffic(
     client.clear()
     baselines = {EMPTY: laps[EMPTY].per(TICKS_A_LAP), reference.NAME: laps[reference.NAME]}
     name = f"{there} vehicles" if there != 1 else "1 vehicle"
-    return measurement(name, "tick", laps["traffic"].per(TICKS_A_LAP), baselines)
+    return measurement(name + drivers, "tick", laps["traffic"].per(TICKS_A_LAP), baselines)
 
 
 def _memory(client: BareClient, server: psutil.Process, options: BenchOptions) -> list[Quantity]:

@@ -17,6 +17,9 @@ SENSORS: dict[str, dict[str, str]] = {
     "sensor.camera.rgb": {"image_size_x": "800", "image_size_y": "600"},
     "sensor.lidar.ray_cast": {"channels": "32", "range": "80", "points_per_second": "320000"},
 }
+HYBRID_RADIUS_M = 50.0
+ROLL_THROTTLE, ROLL_STEER = 0.4, 0.3
+"""In a circle of some metres: physics at work, and few collisions."""
 ABOVE_M = 2.5
 """Of the sensors over the vehicle's origin: clear of every roof but a truck's."""
 SUBSCRIBE_S = 0.2
@@ -34,6 +37,7 @@ class BareClient:
         self._world: Any = None
         self._vehicles: Vehicles | None = None
         self._sensors: list[Any] = []
+        self._rolling: list[int] = []  # ids of vehicles without a driver
 
     def ask(self) -> str:
         """The server's version: the cheapest question there is."""
@@ -61,12 +65,28 @@ class BareClient:
             else:
                 self._vehicles.tick()
 
-    def drive(self, vehicles: int, seed: int) -> int:
+    def drive(self, vehicles: int, seed: int, hybrid: bool = False) -> int:
         """Put vehicles on the road under the client's traffic manager; how many there was room for."""
         self._vehicles = Vehicles(self._client, self._world, TrafficSpec(vehicles=vehicles, walkers=0), seed)
         self._vehicles.spawn(FAR_AWAY_M)
+        if hybrid:
+            self._vehicles.use_hybrid_physics(HYBRID_RADIUS_M)
         self.tick(1)
         return len(self._vehicles.ids)
+
+    def roll(self, vehicles: int) -> int:
+        """Put vehicles on the road and set them rolling with nobody to drive them; how many there was room for."""
+        import carla
+
+        points = self._world.get_map().get_spawn_points()[:vehicles]
+        blueprint = self._world.get_blueprint_library().find("vehicle.tesla.model3")
+        control = carla.VehicleControl(throttle=ROLL_THROTTLE, steer=ROLL_STEER)
+        drive = carla.command.ApplyVehicleControl(carla.command.FutureActor, control)
+        answers = self._client.apply_batch_sync(
+            [carla.command.SpawnActor(blueprint, point).then(drive) for point in points], True
+        )
+        self._rolling = [answer.actor_id for answer in answers if not answer.error]
+        return len(self._rolling)
 
     def sense(self) -> None:
         """Hang the sensors of ``SENSORS`` on the first vehicle and listen to them; call after ``drive``."""
@@ -93,6 +113,9 @@ class BareClient:
             sensor.stop()
             sensor.destroy()
         self._sensors.clear()
+        if self._rolling:
+            self._client.apply_batch_sync([carla.command.DestroyActor(k) for k in self._rolling], False)
+            self._rolling = []
         if self._vehicles is not None:
             self._vehicles.stop()
             self._client.apply_batch_sync([carla.command.DestroyActor(k) for k in self._vehicles.ids], False)

@@ -109,6 +109,11 @@ class Vehicles:
         """Advance the world by one tick, with an eye on the traffic manager; the number of the new frame."""
         return int(self._world.tick()) if self._watch is None else self._watch.tick()
 
+    def use_hybrid_physics(self, radius_m: float) -> None:
+        """Let the manager move vehicles further than this from a hero without physics; without a hero, all of them."""
+        self._manager.set_hybrid_physics_mode(True)
+        self._manager.set_hybrid_physics_radius(radius_m)
+
     def stop(self) -> None:
         """Hand the vehicles back: the traffic manager ends, before its vehicles are destroyed."""
         if self._watch is not None:
