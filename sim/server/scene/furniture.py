@@ -26,8 +26,9 @@ LAMP_RADIUS_M = (0.10, 0.06)
 LAMP_TILT = 0.22
 """Rise of the arm over its length."""
 WIDE_SIDEWALK_M = 2.6
-"""On sidewalks this wide a lamp stands on the kerb's side and leaves two metres to walk; else behind it."""
-FROM_KERB_M = 0.5
+"""On sidewalks this wide a lamp stands on the kerb's side and leaves a metre and a half to walk; else behind it."""
+FROM_KERB_M = 1.0
+"""Out of the way of cars that cut a corner or swing wide, as CARLA's agents do at 30 km/h by more than half a metre."""
 BEHIND_SIDEWALK_M = 0.45
 BESIDE_ROAD_M = 1.0
 WALL_HALF_M = (2.02, 0.11, 0.55)
