@@ -35,6 +35,8 @@ RED_GRACE_S = 0.5
 """A vehicle whose front is over the line while the light turns has not run it."""
 QUEUE_GAP_M = 12.0
 """Whoever stands nearer than this behind a vehicle that waits, waits, too."""
+BETWEEN_LANES_M = 0.3
+"""Lanes of a bend or a taper do not touch everywhere: so far from the edge of the nearest one nobody left the road."""
 LOOK_EVERY = 10
 """Places are looked up in the map every half second."""
 
@@ -130,7 +132,9 @@ class Observer:
             if key in self.tally.off_road:
                 continue
             where = vehicle.get_location()
-            if self._map.get_waypoint(where, project_to_road=False, lane_type=carla.LaneType.Driving) is None:
+            lane = self._map.get_waypoint(where)
+            offset = where - lane.transform.location
+            if math.hypot(offset.x, offset.y) > lane.lane_width / 2.0 + BETWEEN_LANES_M:
                 self.tally.off_road[key] = (now, where)
 
     def _stand(self, now: float, waiting: dict[int, bool]) -> None:
