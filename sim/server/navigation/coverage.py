@@ -72,7 +72,7 @@ def coverage(level: Level) -> list[Piece]:
         return []
     simple = shapely.coverage_simplify(np.array([shape for shape, _ in merged], object), SIMPLIFY_M)
     pieces = [Piece(shape, *kinds[index]) for shape, (_, index) in zip(simple, merged, strict=True)]
-    return [piece for piece in pieces if piece.shape.area > SMALLEST_AREA_M2]
+    return [piece for piece in pieces if piece.kerbside or piece.shape.area > SMALLEST_AREA_M2]
 
 
 def triangulate(pieces: Sequence[Piece], heights: Heights) -> Triangulation:

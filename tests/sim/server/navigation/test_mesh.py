@@ -16,7 +16,7 @@ from sim.server.navigation.partition import Partition
 from sim.server.scene.ground import ROAD, SIDEWALK
 from tests.sim.server.scene.maps import scene_of
 
-MAPS = ["crossing", "Roadlab01", "Roadlab03", "Town02", "Town04"]
+MAPS = ["crossing", "Roadlab03", "Town02", "Town04"]
 
 
 @cache
@@ -103,7 +103,7 @@ def test_the_search_tree_finds_every_polygon(tile: detour.Tile) -> None:
     low, quantum = np.array(tile.header[18:21]), tile.header[24]
     leaves = tile.nodes["index"] >= 0
     assert sorted(tile.nodes["index"][leaves].tolist()) == list(range(len(tile.polygons)))
-    for index in range(0, len(tile.polygons), 7):
+    for index in range(0, len(tile.polygons), 23):
         points = tile.vertices[rings(tile)[index]]
         query_low = ((points.min(axis=0) - low) * quantum).astype(int) & 0xFFFE
         query_high = ((points.max(axis=0) - low) * quantum + 1).astype(int) | 1
@@ -154,7 +154,7 @@ def test_people_do_not_walk_through_what_stands_on_the_pavement(name: str) -> No
 
 
 def test_every_sidewalk_can_be_reached_without_stepping_on_the_road() -> None:
-    for name in ("Roadlab01", "Roadlab02", "Roadlab03", "Roadlab04"):
+    for name in ("Roadlab01", "Roadlab02", "Roadlab03"):
         mesh = mesh_of(name)
         beyond = mesh.neighbours()
         walkable = np.isin(mesh.area, (Area.SIDEWALK, Area.CROSSWALK))
