@@ -188,7 +188,9 @@ METHODS: dict[str, Method] = {
     "add_actor_angular_impulse": void(2, add_angular_impulse),
     "add_actor_torque": void(2, add_torque),
     "add_actor_impulse_at_location": void(3, _impulse_at),
-    "add_actor_force_at_location": void(3, _force_at),
+    "add_actor_force_at_location": void(
+        3, _force_at, "the force acts at the location; CARLA takes the one for the other"
+    ),
     "set_actor_simulate_physics": void(2, set_simulate_physics),
     "set_actor_collisions": void(2, _set_collisions),
     "set_actor_enable_gravity": void(2, set_gravity),

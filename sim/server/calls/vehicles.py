@@ -120,6 +120,9 @@ def _check_actor(session: Session, arguments: Arguments) -> None:
     find(session, arguments)
 
 
+_MACHINES = (
+    "values that no machine can have are refused and change nothing; other figures than CARLA's, see vehicles.md"
+)
 _NO_HUD = "the server has no window that it could be drawn in"
 _NO_CARSIM = "as in a CARLA that was built without CarSim, which is what is released"
 _NO_CHRONO = "as in a CARLA that was built without Chrono: the vehicle keeps its own physics"
@@ -130,7 +133,7 @@ METHODS: dict[str, Method] = {
     "get_ackermann_controller_settings": value(1, _ackermann_settings),
     "apply_ackermann_controller_settings": void(2, _set_ackermann_settings),
     "get_physics_control": value(1, _physics),
-    "apply_physics_control": void(2, set_physics),
+    "apply_physics_control": void(2, set_physics, _MACHINES),
     "get_telemetry_data": value(1, _telemetry),
     "show_vehicle_debug_telemetry": inert(2, _check_vehicle, _NO_HUD),
     "get_vehicle_light_state": value(1, lambda s, a: [_vehicle(s, a).light_state]),
