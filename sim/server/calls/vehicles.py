@@ -120,9 +120,7 @@ def _check_actor(session: Session, arguments: Arguments) -> None:
     find(session, arguments)
 
 
-_MACHINES = (
-    "values that no machine can have are refused and change nothing; other figures than CARLA's, see vehicles.md"
-)
+_MACHINES = "impossible values are refused and change nothing; other figures than CARLA's, see vehicles.md"
 _NO_HUD = "the server has no window that it could be drawn in"
 _NO_CARSIM = "as in a CARLA that was built without CarSim, which is what is released"
 _NO_CHRONO = "as in a CARLA that was built without Chrono: the vehicle keeps its own physics"
