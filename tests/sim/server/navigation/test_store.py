@@ -60,5 +60,5 @@ def test_a_folder_that_cannot_be_written_is_no_hindrance(tmp_path: Path) -> None
 
 
 def test_a_map_at_fault_has_no_mesh_but_lets_clients_in(tmp_path: Path) -> None:
-    broken = dataclasses.replace(scene_of("crossing"), opendrive="<OpenDRIVE")
+    broken = dataclasses.replace(scene_of("crossing"), carla_map=None)
     assert NavigationFiles(tmp_path).content(broken) == b""
