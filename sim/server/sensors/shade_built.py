@@ -106,7 +106,8 @@ def shade_facade(
         if air[NIGHT] > 0.0 and window < LIT_WINDOWS:
             glow = glass * air[NIGHT] * (0.09 + 0.12 * hash01(seed + int(window * 9999.0)))
             warm = hash01(int(window * 7777.0))
-            light = looks[owner[name[i, FACE]] + 1]
+            face = name[i, FACE]
+            light = looks[owner[face] + 1 if face < len(owner) else 0]
             q[EMISSION] = glow * light[LOOK_GLOW]
             q[EMISSION + 1] = glow * (0.72 + 0.2 * warm) * light[LOOK_GLOW + 1]
             q[EMISSION + 2] = glow * (0.38 + 0.5 * warm) * light[LOOK_GLOW + 2]
@@ -215,7 +216,8 @@ def shade_built(
             state = 3
             if m != LAMP and 0 <= param[f] < len(signals):
                 state = signals[param[f]]
-            _shade_lamp(q, m, state, air[NIGHT], looks[owner[f] + 1])
+            row = owner[f] + 1 if f < len(owner) else 0  # moving bodies have no owner
+            _shade_lamp(q, m, state, air[NIGHT], looks[row])
         elif m == SIGN:
             _shade_sign(q, param[f])
         elif m == RAIL:
