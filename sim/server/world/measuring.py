@@ -135,21 +135,19 @@ class Measuring:
             messages.append(Message(stream_id, sensor.stream_index, *where, body))
 
     def _collisions(self, sensor: Actor) -> list[Message]:
-        world, where = self._world, (sensor.position_m, sensor.rotation_rad)
-        return [
-            Message(
-                sensor.stream_id,
-                StreamIndex.COLLISION,
-                *where,
-                collision_body(
-                    world.describe(contact.actor_id, 0),
-                    world.describe(contact.other_id, contact.other_tag),
-                    contact.impulse_ns,
-                ),
-            )
-            for contact in world.contacts
-            if contact.actor_id == sensor.parent_id
-        ]
+        """One message for each contact of the sensor's parent, whichever of the two the contact names first."""
+        world, where, me = self._world, (sensor.position_m, sensor.rotation_rad), sensor.parent_id
+        messages = []
+        for contact in world.contacts:
+            if me not in (contact.actor_id, contact.other_id):
+                continue
+            mine = contact.actor_id == me
+            other = (contact.other_id, contact.other_tag) if mine else (contact.actor_id, 0)
+            x, y, z = contact.impulse_ns
+            impulse = (x, y, z) if mine else (-x, -y, -z)
+            body = collision_body(world.describe(me, 0), world.describe(*other), impulse)
+            messages.append(Message(sensor.stream_id, StreamIndex.COLLISION, *where, body))
+        return messages
 
 
 class Views:
