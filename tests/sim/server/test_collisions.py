@@ -23,16 +23,24 @@ def crash(port: int) -> dict[str, list[Any]]:
     ahead = world.spawn_actor(car, carla.Transform(carla.Location(60.0, 1.75, 0.3)))
     behind = world.spawn_actor(car, carla.Transform(carla.Location(50.0, 1.75, 0.3)))
     heard: dict[str, list[Any]] = {"ahead": [], "behind": []}
+    sensors = []
     for name, vehicle in (("ahead", ahead), ("behind", behind)):
         sensor = world.spawn_actor(library.find("sensor.other.collision"), carla.Transform(), attach_to=vehicle)
-        sensor.listen(heard[name].append)
+        sensor.listen(
+            lambda e, told=heard[name]: told.append(
+                (e.frame, e.actor.id, e.other_actor.id, e.normal_impulse.x, e.other_actor.type_id)
+            )
+        )
+        sensors.append(sensor)
     world.tick()
-    behind.set_target_velocity(carla.Vector3D(10.0, 0.0, 0.0))
+    behind.enable_constant_velocity(carla.Vector3D(10.0, 0.0, 0.0))
     for _ in range(40):
         world.tick()
     end = time.monotonic() + 10.0
     while time.monotonic() < end and not (heard["ahead"] and heard["behind"]):
         time.sleep(0.01)
+    for sensor in sensors:
+        sensor.stop()
     heard["ids"] = [ahead.id, behind.id]
     return heard
 
@@ -41,9 +49,11 @@ def test_both_cars_of_a_crash_hear_of_it_with_opposite_impulses() -> None:
     with running_server("real") as server:
         heard = crash(server.port)
     ahead, behind = heard["ids"]
-    first = {name: heard[name][0] for name in ("ahead", "behind")}
-    assert (first["ahead"].actor.id, first["ahead"].other_actor.id) == (ahead, behind)
-    assert (first["behind"].actor.id, first["behind"].other_actor.id) == (behind, ahead)
-    assert first["ahead"].frame == first["behind"].frame
-    assert first["ahead"].normal_impulse.x > 1000.0  # 1,800 kg that change their speed by some m/s, forwards
-    assert first["behind"].normal_impulse.x == -first["ahead"].normal_impulse.x
+    (frame, me, other, pushed_ns, _), (same_frame, hitter, victim, stopped_ns, _) = (
+        heard["ahead"][0],
+        heard["behind"][0],
+    )
+    assert (me, other, hitter, victim) == (ahead, behind, behind, ahead)
+    assert frame == same_frame
+    assert pushed_ns > 1000.0  # 1,800 kg that change their speed by some m/s, forwards
+    assert stopped_ns == -pushed_ns
