@@ -29,8 +29,6 @@ milliseconds; a client that asks and stays away costs this much once."""
 ANNOUNCE_S = 0.5
 """How long the subscribers of an old episode wait for the first frame of the new one. The client that loaded it
 takes some milliseconds to close its old subscription, and can crash if a frame of the new episode comes first."""
-SPIN_S = 200e-6
-"""How long to look for the next event without sleeping; a client's round trip takes about this long."""
 BACKLOG = 64
 """Connections waiting to be accepted: a client opens one per sensor at once."""
 _SIZE = struct.Struct("<I")
@@ -100,7 +98,6 @@ class Network:
         self.subscribers: dict[int, list[StreamConnection]] = {}
         self._expected: dict[int, tuple[float, int]] = {}  # until when how many subscribers should have come
         self._holding: list[StreamConnection] = []
-        self._busy = False  # something came in at the last look
 
     def open(self) -> None:
         """Let clients in. A client that comes earlier is refused, rather than kept waiting for its first answer."""
@@ -163,7 +160,7 @@ class Network:
         waiting = [c for c in self._rpc.values() if c.requests]
         if waiting or self._held or self._holding:
             timeout_s = min(timeout_s, 0.001)  # something waits for a subscriber or for its time: look again soon
-        for key, events in self._ready(max(0.0, timeout_s)):
+        for key, events in self._selector.select(max(0.0, timeout_s)):
             sock = key.fileobj
             assert isinstance(sock, socket.socket)
             if sock is self._rpc_listener:
@@ -179,19 +176,6 @@ class Network:
                 self._run_requests(connection)
         self._release()
         self._resume()
-
-    def _ready(self, timeout_s: float) -> list[tuple[selectors.SelectorKey, int]]:
-        """What can be read or written. The next call of a busy client comes within ``SPIN_S``, so that sleeping does
-        not pay: going to sleep and being woken costs more than that."""
-        if self._busy:
-            end = time.monotonic() + min(SPIN_S, timeout_s)
-            while time.monotonic() < end:
-                ready = self._selector.select(0)
-                if ready:
-                    return ready
-        ready = self._selector.select(timeout_s)
-        self._busy = bool(ready)
-        return ready
 
     def close(self) -> None:
         """Close every socket."""
@@ -257,12 +241,12 @@ class Network:
 
     def _run_requests(self, connection: RpcConnection) -> None:
         while connection.requests and len(connection.out) <= MAX_REPLY_BACKLOG_BYTES:
-            request = connection.requests[0]
-            if isinstance(request, Request) and not self._may_run(request):
-                break
             self._let_overtake(connection)
             if not connection.requests:  # the client has gone meanwhile
                 return
+            request = connection.requests[0]
+            if isinstance(request, Request) and not self._may_run(request):
+                break
             connection.requests.popleft()
             self._reply(connection, request)
             self._flush_rpc(connection)  # at once: the next request may be a tick, which takes its time

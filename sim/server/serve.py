@@ -41,6 +41,11 @@ APART_S = 0.001
 """Keeps the two wake-ups of a traffic manager apart: a scheduler's slice is some milliseconds, a wake-up 0.05 ms."""
 
 
+SETTINGS_WAIT_S = 0.02
+"""How long a tick waits for a traffic manager that has sent its commands to ask for the settings, too: it does so at
+once, but on a busy machine its thread may have to wait for a core."""
+
+
 class ServerError(RuntimeError):
     """The server cannot start; the message says why and what to do."""
 
@@ -93,6 +98,7 @@ class Server:
         except OSError as error:
             self._network.close()
             raise ServerError(_port_taken(host, port, error)) from None
+        self._stepping = False  # a traffic manager has begun a step and not yet asked for the settings
         self._settings_due_s = 0.0  # until when a tick waits for a traffic manager to ask for the settings
         self._steps = StepWatch()
         self._stopping = threading.Event()
@@ -150,12 +156,13 @@ class Server:
             log.exception("frame %d failed", self.session.world.frame)
 
     def _answer(self, request: Request) -> tuple[bytes, float]:
-        if request.name == SETTINGS:
-            self._settings_due_s = 0.0
-        elif request.name == FIRST_CALL:
+        if request.name == FIRST_CALL:
             self._steps.stepped()
-        elif request.name == "apply_batch" and self._has_manager() and dispatch.drives(request):
-            self._settings_due_s = time.monotonic() + APART_S
+            self._stepping = True
+        elif request.name == SETTINGS:
+            self._stepping, self._settings_due_s = False, 0.0
+        elif request.name == "apply_batch" and self._stepping:
+            self._settings_due_s = time.monotonic() + SETTINGS_WAIT_S
         answer = dispatch.answer(self.session, request)
         if dispatch.ticks(request):
             self._steps.ticked()
@@ -171,8 +178,9 @@ class Server:
         """
         if request.name != SETTINGS:
             return 0.0
-        soon = time.monotonic() - self.session.ticked_s < APART_S
-        return APART_S if soon or (not self.session.settings.synchronous_mode and self._has_manager()) else 0.0
+        synchronous = self.session.settings.synchronous_mode
+        soon = not self._steps.begun and time.monotonic() - self.session.ticked_s < APART_S
+        return APART_S if soon or (not synchronous and self._has_manager()) else 0.0
 
     def _has_manager(self) -> bool:
         return bool(self.session.traffic_managers)

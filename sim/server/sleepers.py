@@ -55,6 +55,11 @@ class StepWatch:
         self._expected = self._made = 0
         self._since_s = 0.0
 
+    @property
+    def begun(self) -> bool:
+        """Whether all the managers that are expected to have begun their steps in this frame."""
+        return 0 < self._expected <= self._made
+
     def ticked(self) -> None:
         """A new frame is out."""
         self._expected, self._made, self._since_s = self._made, 0, self._clock()

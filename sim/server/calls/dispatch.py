@@ -6,8 +6,6 @@ import difflib
 import logging
 from typing import Any
 
-import numpy as np
-
 from sim.server.calls import (
     actors,
     batch,
@@ -24,7 +22,6 @@ from sim.server.calls import (
 )
 from sim.server.calls.table import Answer, Method
 from sim.server.protocol import wire
-from sim.server.protocol.command_batch import WALKER_STATE, CommandColumns
 from sim.server.protocol.wire import Request
 from sim.server.session import Session
 from sim.server.world.world import SpawnError
@@ -54,12 +51,6 @@ def ticks(request: Request) -> bool:
         return len(request.arguments) > 1 and request.arguments[1] is True
     method = METHODS.get(request.name)
     return method is not None and method.ticks
-
-
-def drives(request: Request) -> bool:
-    """Whether this batch is one of those that a traffic manager sends in each of its steps."""
-    commands = request.arguments[0] if request.arguments else None
-    return isinstance(commands, CommandColumns) and bool(np.any(commands.kind != WALKER_STATE))
 
 
 def answer(session: Session, request: Request) -> bytes:

@@ -207,9 +207,7 @@ class Replayer:
         for recorded_id, frozen, elapsed_s, state in self._rows(PacketId.STATE):
             actor = self.cast.find(recorded_id)
             if actor is not None and actor.signal >= 0 and state <= OFF and math.isfinite(elapsed_s):
-                lights.state[actor.signal] = state
-                lights.elapsed_s[actor.signal] = elapsed_s
-                lights.frozen[actor.signal] = bool(frozen)
+                lights.put(actor.signal, state, elapsed_s, bool(frozen))
 
     def _poses(self) -> tuple[npt.NDArray[np.int64], Array, Array, Array]:
         """Recorded ids (n,), positions m (n, 3), rotations rad (n, 3) and velocities m/s (n, 3) at this time."""

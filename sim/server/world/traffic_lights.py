@@ -19,6 +19,8 @@ RED, YELLOW, GREEN, OFF = 0, 1, 2, 3
 
 GREEN_S, YELLOW_S, RED_S = 10.0, 3.0, 2.0
 """CARLA's defaults; red is the time for which all lights of the group are red between two phases."""
+ROUNDING_S = 1e-9
+"""Twenty ticks of 0.05 s are one second, whatever the rounding."""
 
 
 class TrafficLights:
@@ -48,14 +50,27 @@ class TrafficLights:
         for cycle in self._cycles.values():
             members = np.concatenate(cycle.rows)
             self.pole_index[members] = np.arange(len(members))
+        self._ticking = self._light.copy()  # lights whose clock runs
+        self._waited_s, self._quiet_s = 0.0, 0.0  # since the cycles were looked at, and until the first has to be
         self.reset_all()
 
     def step(self, dt_s: float) -> None:
         """Advance every group that is not frozen by ``dt_s`` seconds."""
-        self.elapsed_s[self._light & ~self.frozen] += dt_s
-        for group, cycle in self._cycles.items():
-            if not self.frozen[self._group == group].any():
-                self._advance(group, cycle, dt_s)
+        self.elapsed_s[self._ticking] += dt_s
+        self._waited_s += dt_s
+        if self._waited_s < self._quiet_s - ROUNDING_S:
+            return
+        left = [self._advance(cycle, self._waited_s) for cycle in self._running()]
+        self._waited_s, self._quiet_s = 0.0, min(left, default=math.inf)
+
+    def _running(self) -> list[_Cycle]:
+        return [cycle for group, cycle in self._cycles.items() if not self.frozen[self._group == group].any()]
+
+    def _look_again(self) -> None:
+        """Before cycles, times or clocks change: settle what has passed, and look at every cycle in the next step."""
+        for cycle in self._running():
+            cycle.in_stage_s += self._waited_s
+        self._waited_s, self._quiet_s = 0.0, 0.0
 
     def set_state(self, index: int, state: int) -> None:
         """Show ``state`` until the cycle of the light's group changes it; freeze it to keep it.
@@ -81,17 +96,30 @@ class TrafficLights:
 
     def freeze(self, frozen: bool) -> None:
         """Stop or resume the clock of every light."""
+        self._look_again()
         self.frozen[self._light] = frozen
+        self._ticking = self._light & ~self.frozen
 
     def freeze_light(self, index: int, frozen: bool) -> None:
         """Stop or resume the cycle of the group that a light belongs to."""
         self._require_light(index)
+        self._look_again()
         self.frozen[self._group == self._group[index]] = frozen
+        self._ticking = self._light & ~self.frozen
+
+    def put(self, index: int, state: int, elapsed_s: float, frozen: bool) -> None:
+        """Have a light as a recording has it."""
+        self.state[index], self.elapsed_s[index] = state, elapsed_s
+        if self.frozen[index] != frozen:
+            self._look_again()
+            self.frozen[index] = frozen
+            self._ticking = self._light & ~self.frozen
 
     def reset(self, group: int) -> None:
         """Start the cycle of a group anew: its first phase is green. Raises ValueError for an unknown group."""
         if group not in self._cycles:
             raise ValueError(f"traffic light group {group} does not exist; groups are {sorted(self._cycles)}")
+        self._look_again()
         cycle = self._cycles[group]
         cycle.restart()
         self.elapsed_s[self._group == group] = 0.0
@@ -110,18 +138,19 @@ class TrafficLights:
         phases = np.unique(self._phase[self._group == group])
         return [np.flatnonzero((self._group == group) & (self._phase == phase)) for phase in phases]
 
-    def _advance(self, group: int, cycle: _Cycle, dt_s: float) -> None:
+    def _advance(self, cycle: _Cycle, dt_s: float) -> float:
+        """Advance a cycle; the time until its next change."""
         cycle.in_stage_s += dt_s
         # a cycle whose times are all zero must not spin: one full round per tick is enough
         for _ in range(3 * len(cycle.rows)):
             durations = (self.green_s, self.yellow_s, self.red_s)[cycle.stage]
             duration_s = float(durations[cycle.rows[cycle.phase]].max())
-            # 1e-9 s: twenty ticks of 0.05 s are one second, whatever the rounding
-            if cycle.in_stage_s < duration_s - 1e-9:
-                return
+            if cycle.in_stage_s < duration_s - ROUNDING_S:
+                return duration_s - cycle.in_stage_s
             cycle.in_stage_s -= duration_s
             cycle.next_stage()
             self._show_stage(cycle)
+        return 0.0
 
     def _show_stage(self, cycle: _Cycle, force: bool = False) -> None:
         active = (GREEN, YELLOW, RED)[cycle.stage]
@@ -142,6 +171,7 @@ class TrafficLights:
         self._require_light(index)
         if not (math.isfinite(seconds) and seconds >= 0.0):
             raise ValueError(f"traffic light {index}: a time must be finite and not negative, got {seconds} s")
+        self._look_again()
         return seconds
 
 

@@ -290,3 +290,16 @@ def test_the_official_client_still_connects(server: Running) -> None:
     client = carla.Client("127.0.0.1", server.port)
     client.set_timeout(10.0)
     assert client.get_world().get_map().name == "Carla/Maps/straight"
+
+
+def test_a_tick_waits_for_the_settings_that_a_traffic_manager_asks_for_after_its_commands(server: Running) -> None:
+    """Answered before the tick, they keep the manager's wake-up apart from the snapshot's."""
+    peer = Peer(server.port)
+    peer.value("set_episode_settings", SYNC)
+    for name, arguments in (("get_vehicle_light_states", ()), ("apply_batch", ([], False)), ("tick_cue", ())):
+        peer.send(name, *arguments)
+    time.sleep(0.005)  # well within the time that the tick waits
+    peer.send("get_episode_settings")
+    first = peer._id - 3
+    assert [peer.receive()[1] - first for _ in range(4)] == [0, 1, 3, 2]
+    peer.value("set_episode_settings", ASYNC)

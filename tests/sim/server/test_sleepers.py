@@ -48,3 +48,14 @@ def test_where_no_manager_stepped_before_none_is_missed() -> None:
     bench.frame(0)
     bench.frame(0)
     assert bench.look_after(100.0) == []
+
+
+def test_a_frame_has_begun_once_all_managers_have() -> None:
+    bench = Bench()
+    bench.frame(2)
+    bench.watch.ticked()
+    assert not bench.watch.begun
+    bench.watch.stepped()
+    assert not bench.watch.begun
+    bench.watch.stepped()
+    assert bench.watch.begun
