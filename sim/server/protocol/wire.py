@@ -101,8 +101,8 @@ def _is_id(value: Any) -> bool:
 
 
 def pack(value: Any) -> bytes:
-    """msgpack bytes of plain Python values (no numpy scalars)."""
-    packed: bytes = msgpack.packb(value, use_bin_type=True)
+    """msgpack bytes of plain Python values (no numpy scalars); text of damaged files may hold bytes that are no UTF-8."""
+    packed: bytes = msgpack.packb(value, use_bin_type=True, unicode_errors="surrogateescape")
     return packed
 
 

@@ -70,7 +70,7 @@ class Cast:
             if (event.hero and ignore_hero) or (event.type_id.startswith("sensor.") and not self.replay_sensors):
                 continue
             if not _is_place(event) or len(self.ids) >= MAX_CAST:
-                log.warning("replay: actor %d (%s) is left out", event.actor_id, event.type_id)
+                log.warning("replay: actor %d (%a) is left out", event.actor_id, event.type_id)
                 continue
             parent_id = parents.get(event.actor_id, 0)
             actor = self._reuse(event) or self._spawn(event, parent_id, recorded.get(parent_id))
@@ -97,7 +97,7 @@ class Cast:
     def _spawn(self, event: ActorAdded, parent_id: int, parent_event: ActorAdded | None) -> Actor | None:
         blueprint = _blueprint(event)
         if blueprint is None:
-            log.warning("replay: actor %d is a %s, which there is not here", event.actor_id, event.type_id)
+            log.warning("replay: actor %d is a %a, which there is not here", event.actor_id, event.type_id)
             return None
         description = ActorDescription(blueprint.uid, blueprint.type_id, _attributes(blueprint, event))
         parent = self.find(parent_id) if parent_id else None
@@ -112,7 +112,7 @@ class Cast:
         try:
             actor = self.world.spawn(description, pose, 0 if parent is None else parent.actor_id, wanted_id=wanted_id)
         except ValueError as error:
-            log.warning("replay: actor %d (%s): %s", event.actor_id, event.type_id, error)
+            log.warning("replay: actor %d (%a): %a", event.actor_id, event.type_id, str(error))
             return None
         if parent is None:
             self._prepare(actor, event)
@@ -191,7 +191,7 @@ def _attributes(blueprint: Blueprint, event: ActorAdded) -> dict[str, str]:
         try:
             blueprint.completed({attribute.name: attribute.value})
         except ValueError:
-            log.info("replay: %s without %s=%r", event.type_id, attribute.name, attribute.value)
+            log.info("replay: %a without %a=%a", event.type_id, attribute.name, attribute.value)
             continue
         kept[attribute.name] = attribute.value
     return kept

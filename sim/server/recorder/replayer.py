@@ -91,7 +91,7 @@ class Replayer:
             self._go_to(self._frame_at(self.time_s))
             self._carry(dt_s)
         except BrokenLogError as error:
-            log.error("the replay ends at %.3f s, the log is damaged: %s", self.time_s, error)
+            log.error("the replay ends at %.3f s, the log is damaged: %a", self.time_s, str(error))
             self._finish()
             return
         if self.time_s >= self.span.stop_s:
@@ -214,14 +214,14 @@ class Replayer:
         k = self._frame
         here = self._table(k)
         ids = here["actor_id"].astype(np.int64)
-        position, rotation = here["location_cm"] / 100.0, here["rotation_deg"].astype(np.float64)
+        position, rotation = here["location_cm"].astype(np.float64) / 100.0, here["rotation_deg"].astype(np.float64)
         velocity = np.zeros((len(ids), 3))
         length_s = float(self.log.elapsed_s[k + 1] - self.log.elapsed_s[k]) if k + 1 < len(self.log) else 0.0
         if length_s > 0.0:
             share = min(max((self.time_s - float(self.log.elapsed_s[k])) / length_s, 0.0), 1.0)
             there = self._table(k + 1)
             _, rows, others = np.intersect1d(ids, there["actor_id"].astype(np.int64), True, return_indices=True)
-            way = there["location_cm"][others] / 100.0 - position[rows]
+            way = there["location_cm"][others].astype(np.float64) / 100.0 - position[rows]
             drives = np.linalg.norm(way, axis=1) <= TELEPORT_MPS * length_s
             rows, others, way = rows[drives], others[drives], way[drives]
             velocity[rows] = way / length_s

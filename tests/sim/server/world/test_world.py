@@ -108,9 +108,9 @@ def test_collision_is_told_to_the_sensor_of_the_car_that_was_hit() -> None:
     car, other = recorded.spawn("vehicle.audi.tt", 10.0), recorded.spawn("vehicle.audi.a2", 40.0)
     sensor = recorded.spawn("sensor.other.collision", 0.0, car.actor_id)
     recorded.world.dynamics.contacts = [
-        Contact(car.actor_id, other.actor_id, 0, (5.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
         Contact(other.actor_id, car.actor_id, 0, (-5.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
         Contact(car.actor_id, 0, 3, (1.0, 2.0, 3.0), (0.0, 0.0, 0.0)),
+        Contact(other.actor_id, 0, 3, (9.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
     ]
     recorded.session.tick()
     import msgpack
