@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 import sys
 import threading
@@ -229,7 +230,10 @@ def run_server(
     parts: Parts = PARTS,
     recordings: str | None = None,
 ) -> int:
-    """``roadlab serve``: run until SIGINT or SIGTERM; the exit status. One line says that it is ready, or why not."""
+    """``roadlab serve``: run until SIGINT or SIGTERM, which end the process. One line says it is ready, or why not.
+
+    Returns the exit status where the server could not start.
+    """
     began = time.monotonic()
     try:
         server = Server(
@@ -256,4 +260,14 @@ def run_server(
     gc.freeze()  # what is there now stays: collections, as at the end of an episode, need not look at it
     server.session.prepare()
     server.run()
+    _leave(0)
     return 0
+
+
+def _leave(status: int) -> None:
+    """End the process at once: all is closed, and libraries that still build or render in threads of their own would
+    turn an orderly end into an abort, or make it last."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -101,7 +101,7 @@ def _is_id(value: Any) -> bool:
 
 
 def pack(value: Any) -> bytes:
-    """msgpack bytes of plain Python values (no numpy scalars); text of damaged files may hold bytes that are no UTF-8."""
+    """msgpack bytes of plain Python values (no numpy scalars). Damaged files give text that is no UTF-8."""
     packed: bytes = msgpack.packb(value, use_bin_type=True, unicode_errors="surrogateescape")
     return packed
 

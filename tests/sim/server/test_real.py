@@ -6,6 +6,7 @@ import hashlib
 import queue
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -145,8 +146,15 @@ def test_broken_file_is_refused(tmp_path: Any) -> None:
 
 
 def test_ground_below_a_spawn_point_is_road(client: carla.Client) -> None:
-    world = client.get_world()
+    world = client.reload_world(False)  # without the vehicles of other tests
     point = world.get_map().get_spawn_points()[5].location
     hit = world.ground_projection(point + carla.Location(0.0, 0.0, 1.0), 10.0)
     assert hit.label in (carla.CityObjectLabel.Roads, carla.CityObjectLabel.RoadLines)
     assert hit.location.z == pytest.approx(point.z - 0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("delay_s", [0.35, 0.5])
+def test_a_server_that_still_builds_its_sensors_ends_in_order(delay_s: float) -> None:
+    """``running_server`` sends SIGTERM at its end and wants an exit status of 0."""
+    with running_server("real", "Roadlab01"):
+        time.sleep(delay_s)

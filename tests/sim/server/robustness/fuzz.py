@@ -180,7 +180,9 @@ def main() -> None:
         tally = fuzz(server.port, process, options.messages, options.seed, 50)
         print(tally)
         print("faults logged:", server.log().count("Traceback"))
-        print(server.log()[max(server.log().find("Traceback") - 300, 0) :][:3000] if "Traceback" in server.log() else "")
+        print(
+            server.log()[max(server.log().find("Traceback") - 300, 0) :][:3000] if "Traceback" in server.log() else ""
+        )
         for line in sorted({line for line in server.log().splitlines() if "Error:" in line})[:40]:
             print("  ", line[:200])
 

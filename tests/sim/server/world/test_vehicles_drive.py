@@ -6,6 +6,7 @@ import pytest
 
 from sim.server.scene.ground import OFF_ROAD
 from sim.server.sensors.instances import Weather
+from sim.server.world.vehicle_kernel import THRUST_ANGLE_RAD
 from sim.server.world.vehicle_spec import (
     VEHICLES,
     AckermannControl,
@@ -236,7 +237,8 @@ def test_every_vehicle_drives_straight_and_stops(place) -> None:
     world.run(8.0)
     for actor_id, spec in enumerate(VEHICLES.values(), start=1):
         assert world.speed(actor_id) > 4.0, spec.type_id
-        assert abs(world.position(actor_id)[1] + 95.0 - 4.6 * actor_id) < 0.05, spec.type_id
+        x, y, _ = world.position(actor_id)
+        assert abs(y + 95.0 - 4.6 * actor_id) < 0.05 + (x + 400.0) * THRUST_ANGLE_RAD, spec.type_id
         world.dynamics.set_vehicle_control(actor_id, VehicleControl(brake=0.7))
     world.run(8.0)
     assert np.abs(world.dynamics.velocity_mps).max() == 0.0
@@ -379,3 +381,12 @@ def test_an_unknown_actor_or_a_useless_time_step_is_named(place) -> None:
     world.dynamics.remove(1)
     assert len(world.dynamics.actor_id) == 0
     assert world.dynamics.step(0.05, Weather()) == []
+
+
+def test_a_body_points_a_little_to_the_right_of_where_its_wheels_roll(place) -> None:
+    """What lies straight ahead is then at an angle above zero, as CARLA's agents want it, even in float 32."""
+    world = start(place(), TESLA, throttle=0.4)
+    world.run(5.0)
+    (vx, vy, _), yaw = world.velocity(), world.rotation()[1]
+    assert yaw - math.atan2(vy, vx) == pytest.approx(THRUST_ANGLE_RAD, rel=0.1)
+    assert np.float32(math.cos(THRUST_ANGLE_RAD)) < np.float32(1.0)
