@@ -8,6 +8,8 @@ from pathlib import Path
 import platformdirs
 
 RECORDINGS_VARIABLE = "ROADLAB_RECORDINGS"
+MAX_NAME_BYTES = 255
+"""Of a file on every common file system."""
 
 
 class RecordingPathError(ValueError):
@@ -30,6 +32,8 @@ class Recordings:
         """
         if not name or "\0" in name:
             raise RecordingPathError(f"a recording needs a file name, got {name!r}")
+        if max(len(part.encode("utf-8", "replace")) for part in name.split("/")) > MAX_NAME_BYTES:
+            raise RecordingPathError(f"a recording's name has at most {MAX_NAME_BYTES} bytes, got {name[:40]!r}...")
         try:
             path = (self.folder / name).resolve()
         except (OSError, RuntimeError) as error:  # a loop of links, a name too long
