@@ -159,7 +159,7 @@ class Server:
     def _answer(self, request: Request) -> tuple[bytes, float]:
         if request.name == FIRST_CALL:
             self._steps.stepped()
-            self._stepping = True
+            self._stepping = self._has_manager()  # others may ask this, too
         elif request.name == SETTINGS:
             self._stepping, self._settings_due_s = False, 0.0
         elif request.name == "apply_batch" and self._stepping:
@@ -167,6 +167,7 @@ class Server:
         answer = dispatch.answer(self.session, request)
         if dispatch.ticks(request):
             self._steps.ticked()
+            self._stepping = False  # whoever began a step and vanished delays one tick, not all
         return answer, self._hold_s(request)
 
     def _hold_s(self, request: Request) -> float:

@@ -295,6 +295,7 @@ def test_the_official_client_still_connects(server: Running) -> None:
 def test_a_tick_waits_for_the_settings_that_a_traffic_manager_asks_for_after_its_commands(server: Running) -> None:
     """Answered before the tick, they keep the manager's wake-up apart from the snapshot's."""
     peer = Peer(server.port)
+    peer.value("add_traffic_manager_running", ["127.0.0.1", 8123])
     peer.value("set_episode_settings", SYNC)
     for name, arguments in (("get_vehicle_light_states", ()), ("apply_batch", ([], False)), ("tick_cue", ())):
         peer.send(name, *arguments)
@@ -303,3 +304,4 @@ def test_a_tick_waits_for_the_settings_that_a_traffic_manager_asks_for_after_its
     first = peer._id - 3
     assert [peer.receive()[1] - first for _ in range(4)] == [0, 1, 3, 2]
     peer.value("set_episode_settings", ASYNC)
+    peer.call("destroy_traffic_manager", 8123)
