@@ -102,8 +102,16 @@ def vector(value: Any, what: str) -> Vector:
 
 def rotation(value: Any, what: str) -> Vector:
     """Rotation in degrees, as pitch, yaw, roll in radians within -pi..pi: the client's maps give slopes of 360.9."""
-    pitch, yaw, roll = (math.radians(math.remainder(angle, 360.0)) for angle in numbers(value, 3, what))
+    pitch, yaw, roll = (math.radians(turned(angle)) for angle in numbers(value, 3, what))
     return pitch, yaw, roll
+
+
+def turned(angle_deg: float) -> float:
+    """The same direction within -180..180: clients let angles grow. Compiled code uses it too, with the same bits."""
+    if -180.0 <= angle_deg <= 180.0:
+        return angle_deg
+    rest = angle_deg % 360.0
+    return rest - 360.0 if rest > 180.0 else rest
 
 
 def pose(value: Any, what: str) -> Pose:

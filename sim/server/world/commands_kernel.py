@@ -15,11 +15,12 @@ import numpy.typing as npt
 from numba import njit
 
 from sim.server.protocol.command_batch import CONTROL, TRANSFORM
-from sim.server.protocol.structs import MAX_COORDINATE
+from sim.server.protocol.structs import MAX_COORDINATE, turned
 from sim.server.world.bodies import VEHICLE, WALKER, Bodies
 from sim.server.world.pushes import LEVEL_COS
 
 _RADIANS = math.pi / 180.0
+_turned = njit(cache=True, nogil=True)(turned)
 
 Rows = npt.NDArray[np.int64]
 
@@ -83,7 +84,7 @@ def _drive(b: Any, values: Any) -> None:
 def _place(b: Any, values: Any) -> None:
     for axis in range(3):
         b.position[axis] = values[axis]
-        b.rotation[axis] = values[3 + axis] * _RADIANS
+        b.rotation[axis] = _turned(values[3 + axis]) * _RADIANS
     b.ground_pitch, b.ground_roll = b.rotation[0], b.rotation[2]
     b.body_pitch, b.body_roll, b.still_s = 0.0, 0.0, 0.0
     if b.kind == VEHICLE:
@@ -100,7 +101,7 @@ def _lead(b: Any, values: Any) -> None:
     """A walker that the client's navigation moves; the pose is that of its feet, the origin its middle."""
     for axis in range(3):
         b.position[axis] = values[axis]
-        b.rotation[axis] = values[3 + axis] * _RADIANS
+        b.rotation[axis] = _turned(values[3 + axis]) * _RADIANS
     b.position[2] += b.half[2]
     cos, sin = math.cos(b.rotation[1]), math.sin(b.rotation[1])
     b.velocity[0], b.velocity[1], b.velocity[2] = cos * values[6], sin * values[6], 0.0

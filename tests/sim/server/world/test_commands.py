@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sim.server.protocol.command_batch import CONTROL, TRANSFORM, WALKER_STATE
+from sim.server.calls.batch import apply_batch
+from sim.server.protocol.command_batch import CONTROL, TRANSFORM, WALKER_STATE, read_batch
 from sim.server.world.dynamics import Dynamics
 from sim.server.world.vehicle_spec import VEHICLES, AckermannControl, VehicleControl
+from tests.sim.server.fakes import FAKE_PARTS
+from tests.sim.server.protocol.test_command_batch import packed
 from tests.sim.server.world.conftest import plane
+from tests.sim.server.world.test_world import Recorded
 
 CAR, VAN, WALKER = 3, 5, 8
 
@@ -67,3 +74,43 @@ def test_ackermann_control_ends_by_the_general_way() -> None:
     dynamics = crowd()
     dynamics.apply_ackermann_control(CAR, AckermannControl(0.0, 0.0, 5.0, 1.0, 0.0))
     assert not dynamics.apply_commands(np.array((CONTROL,)), np.array((VAN,)), np.zeros((1, 7)))
+
+
+_place = st.lists(st.floats(-500.0, 500.0, width=32), min_size=3, max_size=3)
+_tilt, _yaw = st.floats(-40.0, 40.0, width=32), st.floats(-2000.0, 2000.0, width=32)
+_pose = st.tuples(_place, st.tuples(_tilt, _yaw, _tilt).map(list)).map(list)
+_pedal = st.floats(-2.0, 2.0, width=32)
+_control = st.tuples(_pedal, _pedal, _pedal, st.booleans(), st.booleans(), st.booleans(), st.integers(0, 9)).map(list)
+_command = st.one_of(
+    _control.map(lambda control: (CONTROL, "car", control)),
+    st.tuples(st.sampled_from(("car", "walker")), _pose).map(lambda to: (TRANSFORM, *to)),
+    st.tuples(_pose, st.floats(0.0, 8.0, width=32)).map(lambda to: (WALKER_STATE, "walker", *to)),
+)
+
+
+def peopled() -> tuple[Recorded, dict[str, int]]:
+    """A session with a car and a walker, and their ids."""
+    recorded = Recorded(parts=replace(FAKE_PARTS, make_dynamics=lambda scene, rng: Dynamics(plane(), [], rng)))
+    kinds = {"car": "vehicle.audi.tt", "walker": "walker.pedestrian.0001"}
+    return recorded, {
+        name: recorded.spawn(kind, 10.0 + 10.0 * k).actor_id for k, (name, kind) in enumerate(kinds.items())
+    }
+
+
+@given(st.lists(_command, min_size=1, max_size=5))
+def test_how_a_batch_was_cut_on_its_way_changes_no_bit(commands: list[tuple[int, str, list[object]]]) -> None:
+    """A batch that comes in one piece is read into columns; one that comes in two goes by the general reader."""
+    (whole, ids), (pieces, _) = PEOPLED
+    wired = [[[kind, [ids[who], *body]]] for kind, who, *body in commands]
+    batch = read_batch(packed(wired))
+    assert batch is not None
+    assert apply_batch(whole.session, [batch.commands, False]) == apply_batch(
+        pieces.session, [batch.commands.commands(), False]
+    )
+    for name in whole.world.dynamics.bodies.dtype.names:
+        np.testing.assert_array_equal(
+            whole.world.dynamics.bodies[name], pieces.world.dynamics.bodies[name], err_msg=name
+        )
+
+
+PEOPLED = peopled(), peopled()

@@ -17,6 +17,7 @@ from sim.server.sensors.instances import Contact
 from sim.server.session import Session
 from sim.server.world import blueprints
 from sim.server.world.attachment import Attachment, attached_pose
+from sim.server.world.parts import Parts
 from sim.server.world.pose import rotation_matrix
 from sim.server.world.settings import EpisodeSettings
 from sim.server.world.vehicle_spec import VehicleControl
@@ -28,11 +29,11 @@ from tests.sim.server.serving import OPENDRIVE
 class Recorded:
     """A session whose frames are kept instead of sent; every stream has a listener."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, parts: Parts = FAKE_PARTS) -> None:
         self.frames: list[tuple[int, bytes]] = []
-        maps = MapCatalogue(FAKE_PARTS.build_scene, seed)
+        maps = MapCatalogue(parts.build_scene, seed)
         self.session = Session(
-            FAKE_PARTS, maps, seed, fake_scene("straight", OPENDRIVE, seed),
+            parts, maps, seed, fake_scene("straight", OPENDRIVE, seed),
             lambda stream, message, lossless: self.frames.append((stream, message)), lambda stream, message: None,
             range(1, 100), lambda stream: None, 2001, EpisodeSettings(True, False, 0.05),
         )  # fmt: skip
