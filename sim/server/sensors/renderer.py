@@ -45,6 +45,7 @@ from sim.server.sensors.reflections import mirror_ground
 from sim.server.sensors.shade import Scratch, class_of_material, shade_frame
 from sim.server.sensors.shade_ground import STRIP_COLUMNS
 from sim.server.sensors.shadows import CONTACT_SIZE, SunShadows, splat_contact
+from sim.server.sensors.silhouettes import Silhouettes, trace
 from sim.server.sensors.sky import SkyPainter
 from sim.server.sensors.surface import Motion, flow_pixels, surface_pixels
 from sim.server.sensors.textures import asphalt_tile, value_noise
@@ -185,6 +186,30 @@ class SceneRenderer:
                 material,
                 self._flow(target, cam, intrinsics, motion) if "flow" in wanted else None,
             )
+
+    def silhouettes(
+        self,
+        position_m: F64,
+        rotation_rad: F64,
+        intrinsics: Intrinsics,
+        view: View,
+        exclude_actor: int | None = None,
+        labels: Buffers | None = None,
+    ) -> Silhouettes:
+        """Outlines of the moving bodies, seen and whole. labels: semantic and instance of this very picture, if the
+        caller has them."""
+        if labels is None:
+            labels = self.render(position_m, rotation_rad, intrinsics, view, ("semantic", "instance"), exclude_actor)
+        if labels.semantic is None or labels.instance is None:
+            raise ValueError("silhouettes: labels need semantic and instance")
+        with self._lock:
+            self._begin(view)
+            cam = camera_block(np.asarray(position_m, np.float64), rotation_matrix(*map(float, rotation_rad)))
+            blocks = self._visible(cam, intrinsics, view.instances, exclude_actor)
+            return trace(
+                self._geometry, self._pool, blocks[blocks[:, 3] == 1], view.instances.actor_id, cam,
+                intrinsics.focal_px, labels.semantic, labels.instance,
+            )  # fmt: skip
 
     def show(self, appearance: Appearance | None) -> None:
         """From the next view on draw the map's things like this; None: as they are, with lights by night."""
