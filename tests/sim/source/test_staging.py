@@ -8,7 +8,7 @@ import numpy as np
 from shapely import affinity
 from shapely.geometry import Polygon, box
 
-from sim.source.detector_data import _spaced, _touch
+from sim.source.staging import spaced, touch
 
 
 def polygon(x: float, y: float, yaw: float, half_length: float, half_width: float) -> Polygon:
@@ -22,7 +22,7 @@ def test_boxes_that_do_not_touch_do_not_overlap() -> None:
     for _ in range(500):
         a, b = ((*rng.uniform(-5, 5, 2), rng.uniform(-math.pi, math.pi), *rng.uniform(0.2, 4.0, 2)) for _ in range(2))
         gap_m = polygon(*a).distance(polygon(*b))
-        if not _touch(a, b):
+        if not touch(a, b):
             apart += 1
             assert gap_m > 0.0
         else:
@@ -32,6 +32,6 @@ def test_boxes_that_do_not_touch_do_not_overlap() -> None:
 
 def test_places_to_spawn_have_a_cell_each() -> None:
     points = np.random.default_rng(1).uniform(0.0, 100.0, (400, 2))
-    chosen = _spaced(points, 12.0)
+    chosen = spaced(points, 12.0)
     cells = np.round(points[chosen] / 12.0)
     assert len(np.unique(cells, axis=0)) == len(chosen)
