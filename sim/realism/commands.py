@@ -1,0 +1,59 @@
+"""The commands of ``python -m sim.realism``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sim.realism.conditions import DEFAULT_WEATHERS
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="How real the sensors' data look.")
+
+
+@app.callback()
+def _realism() -> None:
+    """How real the sensors' data look."""
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise typer.BadParameter(f"size: expected WIDTHxHEIGHT as 800x600, got {text!r}")
+    return int(parts[0]), int(parts[1])
+
+
+@app.command()
+def judge(
+    frames: Annotated[int, typer.Option(min=1, help="pictures in all")] = 324,
+    seed: Annotated[int, typer.Option(help="seed of the streets")] = 0,
+    maps: Annotated[str, typer.Option(help="maps, by commas")] = "Roadlab01,Roadlab02,Town02",
+    weathers: Annotated[str, typer.Option(help="weathers, by commas")] = ",".join(DEFAULT_WEATHERS),
+    size: Annotated[str, typer.Option(help="of the pictures")] = "800x600",
+    weights: Annotated[Path | None, typer.Option(help="YOLO11n with COCO classes")] = None,
+    out: Annotated[Path, typer.Option(help="folder for counts, tables and sheets")] = Path("runs/realism"),
+    maps_folder: Annotated[Path | None, typer.Option(help="folder with further OpenDRIVE maps")] = None,
+    keep: Annotated[bool, typer.Option(help="write all pictures too")] = False,
+    same_streets: Annotated[bool, typer.Option(help="the same streets in every weather")] = False,
+) -> None:
+    """Count what a COCO-trained detector finds in our pictures."""
+    from sim.realism.detector import Judge
+    from sim.realism.judge import JudgePlan, rendered
+    from sim.realism.report import judge_to_folder
+
+    folder = None if maps_folder is None else str(maps_folder)
+    plan = JudgePlan(
+        frames, seed, _names(maps), _names(weathers), _size(size), maps_folder=folder, same_streets=same_streets
+    )
+    console = Console(stderr=True)
+    pictures = rendered(plan, lambda what: console.print(what, highlight=False))
+    text = judge_to_folder(pictures, Judge(weights), out, keep)
+    (out / "plan.json").write_text(json.dumps(plan.__dict__, indent=1), encoding="utf-8")
+    Console().print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -1,0 +1,37 @@
+"""A run of the judge as files: counts, tables, sheets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from sim.realism.detector import Judge
+from sim.realism.judge import Picture, judge, keep_pictures
+from sim.realism.sheet import Crops
+from sim.realism.tables import judge_text
+from sim.realism.tally import Asked, Said, summary
+
+
+def judge_to_folder(pictures: Iterator[Picture], detector: Judge, folder: Path, keep: bool = False) -> str:
+    """Judge pictures; write ``judge.json``, ``judge.md``, ``rows.json`` and the sheets; the tables as text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    asked: list[Asked] = []
+    said: list[Said] = []
+    crops = Crops()
+    findings = judge(pictures, detector)
+    count = 0
+    for finding in keep_pictures(findings, folder / "pictures") if keep else findings:
+        asked += finding.asked_rows
+        said += finding.said_rows
+        crops.add(finding)
+        count += 1
+    counts = summary(asked, said) | {"pictures": count}
+    text = judge_text(counts)
+    (folder / "judge.json").write_text(json.dumps(counts, indent=1), encoding="utf-8")
+    rows = {"asked": [asdict(row) for row in asked], "said": [asdict(row) for row in said]}
+    (folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
+    (folder / "judge.md").write_text(text, encoding="utf-8")
+    crops.write(folder)
+    return text
