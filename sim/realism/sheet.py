@@ -52,10 +52,10 @@ class Crops:
                 (c, (f"{a.name.split('.', 1)[-1]} {a.height_px:.0f}px", f"{a.picture} iou {a.best_iou:.2f}"))
                 for a, c in rows
             ]
-            written += _write(folder / f"missed_{name}.jpg", tiles)
+            written += _write(folder / f"missed_{name}.png", tiles)
         wrong = sorted(self.wrong, key=lambda row: -row[0].score)
         tiles = [(c, (f"{NAME_OF_COCO[s.coco]} {s.score:.2f}", s.picture)) for s, c in wrong]
-        return written + _write(folder / "false_alarms.jpg", tiles)
+        return written + _write(folder / "false_alarms.png", tiles)
 
 
 def crop(bgr: U8, box: Sequence[float], others: Sequence[tuple[Sequence[float], tuple[int, int, int]]]) -> U8:
@@ -78,7 +78,7 @@ def _write(path: Path, tiles: Sequence[tuple[U8, tuple[str, str]]], most: int = 
     if not tiles:
         path.unlink(missing_ok=True)
         return []
-    cv2.imwrite(str(path), sheet(tiles[:most]), [cv2.IMWRITE_JPEG_QUALITY, 88])
+    cv2.imwrite(str(path), sheet(tiles[:most]))
     return [path]
 
 
