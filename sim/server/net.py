@@ -6,6 +6,7 @@ rubbish at any point; only its own connection suffers.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import selectors
 import socket
@@ -136,8 +137,9 @@ class Network:
         )
 
     def wake(self) -> None:
-        """End a poll from another thread."""
-        self._wake_sender.send(b"x")
+        """End a poll from another thread; without effect when closed."""
+        with contextlib.suppress(OSError):
+            self._wake_sender.send(b"x")
 
     def publish(self, stream_id: int, message: bytes, lossless: bool) -> None:
         """Send a frame to every subscriber; without ``lossless`` one that still has unread frames misses it."""

@@ -90,6 +90,7 @@ class Server:
                 listened=self._network.subscribers,
                 expect=self._network.expect,
                 port=self.streaming_port,
+                wake=self._network.wake,
                 recordings=Recordings(recordings),
             )
             self._network.open()
@@ -110,6 +111,10 @@ class Server:
         due = time.monotonic()
         try:
             while not self._stopping.is_set():
+                if self.session.measuring:
+                    self._network.poll(SYNC_POLL_S)
+                    self.session.collect()
+                    continue
                 if self.session.settings.synchronous_mode:
                     self._network.poll(SYNC_POLL_S)
                     self._steps.look(self.session.traffic_managers)
@@ -121,8 +126,8 @@ class Server:
                     self._free_tick()
                     due = max(due + 1.0 / self._free_rate_hz(), time.monotonic())
         finally:
+            self.session.close()
             self._network.close()
-            self.session.stop_recording()
 
     def start(self) -> Server:
         """Serve in a thread of its own until ``stop``."""
@@ -152,7 +157,7 @@ class Server:
 
     def _free_tick(self) -> None:
         try:
-            self.session.tick()
+            self.session.begin_tick()
         except Exception:  # the next frame may work; clients see the world stand still meanwhile
             log.exception("frame %d failed", self.session.world.frame)
 
@@ -189,7 +194,9 @@ class Server:
 
     def _may_run(self, request: Request) -> bool:
         """A tick waits for subscribers, and for the settings that a traffic manager asks for after its commands:
-        coming before the tick they need not be kept apart from its snapshot."""
+        coming before the tick they need not be kept apart from its snapshot. Sensors at work are left alone."""
+        if self.session.measuring and dispatch.waits(request):
+            return False
         if not dispatch.ticks(request):
             return True
         return self._network.settled() and time.monotonic() >= self._settings_due_s

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
+from sim.server.exposure import Exposure
 from sim.server.maps import MapCatalogue
 from sim.server.navigation.store import NavigationFiles
 from sim.server.protocol import payloads, snapshot
@@ -19,6 +20,7 @@ from sim.server.recorder.recorder import Recorder
 from sim.server.recorder.replayer import ReplayOptions
 from sim.server.scene.objects import Layer
 from sim.server.scene.static import StaticScene
+from sim.server.world.measuring import Message
 from sim.server.world.parts import Bench, Parts
 from sim.server.world.settings import EpisodeSettings
 from sim.server.world.world import WORLD_STREAM, World
@@ -50,12 +52,15 @@ class Session:
     replay_options: ReplayOptions = field(default_factory=ReplayOptions)
     recorder: Recorder | None = None
     navigation: NavigationFiles = field(default_factory=NavigationFiles)
+    wake: Callable[[], None] = lambda: None  # ends the wait for calls: there is something to ``collect``
 
     def __post_init__(self) -> None:
         self._episodes = 0
         self._last_tick_s = time.monotonic()
         self.ticked_s = 0.0  # when the last tick was done, monotonic clock
         self._prepares = False
+        self._exposure = Exposure(self.wake)
+        self._lossless = False  # whether the frame that is being measured may not be skipped
         self.world = self._new_world(0, WORLD_STREAM + 1)
 
     def prepare(self) -> None:
@@ -97,21 +102,59 @@ class Session:
 
     def tick(self) -> int:
         """Advance one frame and publish it: sensors, then the snapshot. The new frame number."""
+        step_s = self._step()
+        for message in self.world.measure(step_s, self.listened):
+            self._send(message, self.settings.synchronous_mode)
+        self._close_frame(step_s)
+        return self.world.frame
+
+    def begin_tick(self) -> None:
+        """Advance one frame of an asynchronous world and publish its snapshot.
+
+        Its sensors measure beside what follows, which may be anything but a tick or a change of what they see of the
+        map: ``collect`` publishes what they have, ``measuring`` tells whether the frame is still incomplete.
+        """
+        step_s = self._step()
+        messages = self.world.measure(step_s, self.listened)
+        self._close_frame(step_s)
+        self._lossless = self.settings.synchronous_mode
+        self._exposure.begin(messages)
+
+    @property
+    def measuring(self) -> bool:
+        """Whether sensors are at work beside this thread."""
+        return self._exposure.busy
+
+    def collect(self) -> None:
+        """Publish what the sensors of the frame have measured by now."""
+        for message in self._exposure.take():
+            self._send(message, self._lossless)
+
+    def close(self) -> None:
+        """End the recording and the sensors' work."""
+        self.stop_recording()
+        self._exposure.close()
+
+    def _step(self) -> float:
         step_s = self.step_s()
         self._last_tick_s = time.monotonic()
-        world, lossless = self.world, self.settings.synchronous_mode
-        world.dynamics.set_substepping(*self.settings.substeps())
-        for message in world.tick(step_s, self.listened):
-            head = payloads.header(
-                message.stream_index, world.frame, world.elapsed_s, message.position_m, message.rotation_rad
-            )
-            self.publish(message.stream_id, head + message.body, lossless)
-        self.publish(WORLD_STREAM, self.snapshot(), lossless)
-        world.release_pedals()
+        self.world.dynamics.set_substepping(*self.settings.substeps())
+        self.world.step(step_s)
+        return step_s
+
+    def _send(self, message: Message, lossless: bool) -> None:
+        world = self.world
+        head = payloads.header(
+            message.stream_index, world.frame, world.elapsed_s, message.position_m, message.rotation_rad
+        )
+        self.publish(message.stream_id, head + message.body, lossless)
+
+    def _close_frame(self, step_s: float) -> None:
+        self.publish(WORLD_STREAM, self.snapshot(), self.settings.synchronous_mode)
+        self.world.release_pedals()
         if self.recorder is not None:
-            self.recorder.frame(world.last_records, step_s)
+            self.recorder.frame(self.world.last_records, step_s)
         self.ticked_s = time.monotonic()
-        return world.frame
 
     def stop_recording(self) -> None:
         """End the recording, if there is one; a new episode and the end of the server do so too."""

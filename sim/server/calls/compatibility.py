@@ -14,7 +14,8 @@ HEAD = """# Compatibility with CARLA 0.9.16
 
 Every call that the 0.9.16 client can send, and how this server answers. *{full}*: the same semantics, as far as a
 program at the client can tell. *{deviates}*: it works, and the note says what differs. *{inert}*: the arguments are
-checked, and nothing that a client could see changes. *{refused}*: an error that names the call, never a hang.
+checked, and nothing that a client could see changes. A call that is not in the list is answered with an error that
+names it.
 
 This page is generated from the method table (`python -m sim.server.calls.compatibility`).
 """

@@ -53,6 +53,12 @@ def ticks(request: Request) -> bool:
     return method is not None and method.ticks
 
 
+def waits(request: Request) -> bool:
+    """Whether this request may not be run while sensors measure."""
+    method = METHODS.get(request.name)
+    return ticks(request) or (method is not None and method.alone)
+
+
 def answer(session: Session, request: Request) -> bytes:
     """Run a request; the bytes to send back."""
     method = METHODS.get(request.name)

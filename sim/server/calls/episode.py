@@ -6,7 +6,7 @@ import dataclasses
 from functools import cache, lru_cache
 from typing import Any
 
-from sim.server.calls.table import Answer, Arguments, Method, value, void
+from sim.server.calls.table import Answer, Arguments, Method, alone, value, void
 from sim.server.protocol import structs
 from sim.server.protocol.wire import WireError, pack, token
 from sim.server.protocol.wire import value as value_response
@@ -146,7 +146,7 @@ METHODS: dict[str, Method] = {
     "get_map_info": value(0, _map_info),
     "get_map_data": value(0, lambda session, _: session.scene.opendrive),
     "get_available_maps": value(0, _available_maps),
-    "load_new_episode": void(2, _load),
+    "load_new_episode": alone(void(2, _load)),
     "copy_opendrive_to_file": void(2, _stage_opendrive, _GENERATED),
     "get_spectator": value(0, _spectator),
     "get_imui_gravity": value(0, lambda session, _: session.world.imu_gravity_mps2),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sim.server.calls.table import Arguments, Method, value, void
+from sim.server.calls.table import Arguments, Method, alone, value, void
 from sim.server.maps import UnknownMapError
 from sim.server.protocol import structs
 from sim.server.protocol.wire import WireError
@@ -146,12 +146,14 @@ METHODS: dict[str, Method] = {
     "show_recorder_file_info": value(2, _query(2, _info), _FOLDER),
     "show_recorder_collisions": value(3, _query(3, _collisions), _FOLDER),
     "show_recorder_actors_blocked": value(3, _query(3, _blocked), _FOLDER),
-    "replay_file": value(
-        6,
-        _replay,
-        f"{_FOLDER}; actors are where they were at the time shown (CARLA is a frame behind), have the velocity that "
-        "they had, and only replayed vehicles are stopped at the end; settings survive a change of map; street lights "
-        "are not replayed",
+    "replay_file": alone(
+        value(
+            6,
+            _replay,
+            f"{_FOLDER}; actors are where they were at the time shown (CARLA is a frame behind), have the velocity "
+            "that they had, and only replayed vehicles are stopped at the end; settings survive a change of map; "
+            "street lights are not replayed",
+        )
     ),
     "stop_replayer": void(1, _stop_replayer),
     "set_replayer_time_factor": void(1, _time_factor, "a negative factor is refused"),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.server.calls.table import Arguments, Method, inert, value, void
+from sim.server.calls.table import Arguments, Method, alone, inert, value, void
 from sim.server.protocol import structs
 from sim.server.protocol.wire import WireError
 from sim.server.scene.objects import LightGroup
@@ -240,17 +240,17 @@ _CYCLE = "lights are switched at the first tick that finds the sun crossing 4 de
 METHODS: dict[str, Method] = {
     "get_all_level_BBs": value(1, _level_boxes),
     "get_environment_objects": value(1, _environment_objects),
-    "enable_environment_objects": void(2, _enable, _DISABLED),
-    "load_map_layer": void(1, _layers(True), _LAYERS),
-    "unload_map_layer": void(1, _layers(False), _LAYERS),
+    "enable_environment_objects": alone(void(2, _enable, _DISABLED)),
+    "load_map_layer": alone(void(1, _layers(True), _LAYERS)),
+    "unload_map_layer": alone(void(1, _layers(False), _LAYERS)),
     "cast_ray": value(2, _cast_ray),
     "project_point": value(3, _project_point),
     "query_lights_state": value(1, _lights),
-    "update_lights_state": void(3, _set_lights),
+    "update_lights_state": alone(void(3, _set_lights)),
     "update_day_night_cycle": void(2, _day_night_cycle, _CYCLE),
     "get_names_of_all_objects": value(0, _names),
-    "apply_color_texture_to_objects": void(3, _color_texture, _PAINT),
-    "apply_float_color_texture_to_objects": void(3, _float_texture, _PAINT),
+    "apply_color_texture_to_objects": alone(void(3, _color_texture, _PAINT)),
+    "apply_float_color_texture_to_objects": alone(void(3, _float_texture, _PAINT)),
     "set_annotations_traverse_translucency": inert(1, _flag, "glass is labelled as the vehicle that it belongs to"),
     "console_command": value(1, _console, "there is no console: the command is not run and the answer is False"),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -21,22 +21,18 @@ class Answer(Enum):
     PACKED = "packed"  # Response<T>, packed already
 
 
-class UnsupportedError(ValueError):
-    """The call exists in CARLA and not here."""
-
-
 class Support(Enum):
     """How far a call does what CARLA's does."""
 
     FULL = "as in CARLA"
     DEVIATES = "with a deviation"
     INERT = "accepted, without effect"
-    REFUSED = "refused with an error"
 
 
 @dataclass(frozen=True)
 class Method:
     """One RPC. run gets the session and at least ``arity`` arguments. ticks: it may advance a synchronous world.
+    alone: it changes what sensors that are measuring work with, and waits until they are done.
 
     note says what differs from CARLA; ``docs/compatibility.md`` is made from it.
     """
@@ -47,6 +43,7 @@ class Method:
     ticks: bool = False
     support: Support = Support.FULL
     note: str = ""
+    alone: bool = False
 
 
 def value(arity: int, run: Callable[[Session, Arguments], Any], deviation: str = "") -> Method:
@@ -64,10 +61,6 @@ def inert(arity: int, run: Callable[[Session, Arguments], Any], why: str) -> Met
     return Method(Answer.VOID, arity, run, False, Support.INERT, why)
 
 
-def unsupported(answer: Answer, name: str, why: str) -> Method:
-    """A call that always fails, saying why."""
-
-    def run(session: Session, arguments: Arguments) -> Any:
-        raise UnsupportedError(f"{name} is not available in this server: {why}")
-
-    return Method(answer, 0, run, False, Support.REFUSED, why)
+def alone(method: Method) -> Method:
+    """The call, but run when no sensor is measuring."""
+    return replace(method, alone=True)

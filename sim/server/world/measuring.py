@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,8 +72,12 @@ class Measuring:
         self._version = -1
         self._sensors: list[tuple[Actor, SensorState]] = []
 
-    def run(self, dt_s: float, listened: Container[int]) -> list[Message]:
-        """Measurements of this tick for the streams in ``listened``, by actor id."""
+    def run(self, dt_s: float, listened: Container[int]) -> Iterator[Message]:
+        """Measurements of this tick for the streams in ``listened``, by actor id.
+
+        Who is due and what there is to see is settled by the call; the sensors measure as the iterator is read, in
+        any thread, and before the next tick.
+        """
         world = self._world
         if self._version != world.actors.version:
             self._sensors = [(actor, actor.sensing) for actor in world.actors if actor.sensing is not None]
@@ -85,20 +89,23 @@ class Measuring:
             and (actor.stream_id in listened or (state.gbuffers and _any(state, listened)))
         ]
         if not due:
-            return []
-        views = Views(world)
+            return iter(())
+        seeing = any(state.sensor is not None for _, state in due)
+        return self._messages(due, Views(world.view() if seeing else None), dt_s, listened)
+
+    def _messages(
+        self, due: list[tuple[Actor, SensorState]], views: Views, dt_s: float, listened: Container[int]
+    ) -> Iterator[Message]:
         self._transmit(due, views, dt_s, listened)
-        messages: list[Message] = []
         for actor, state in due:
             if state.sensor is None:
-                messages += self._collisions(actor)
+                yield from self._collisions(actor)
                 continue
             sources = [(actor.stream_id, state.sensor), *state.gbuffers.values()]
             for stream_id, sensor in sources:
                 if stream_id in listened:
-                    self._measure(actor, state, sensor, stream_id, views, dt_s, messages)
-            state.measured_s = world.elapsed_s
-        return messages
+                    yield from self._measure(actor, state, sensor, stream_id, views, dt_s)
+            state.measured_s = self._world.elapsed_s
 
     def _transmit(
         self, due: list[tuple[Actor, SensorState]], views: Views, dt_s: float, listened: Container[int]
@@ -121,8 +128,7 @@ class Measuring:
         stream_id: int,
         views: Views,
         dt_s: float,
-        messages: list[Message],
-    ) -> None:
+    ) -> Iterator[Message]:
         where = (actor.position_m, actor.rotation_rad)
         since_s = dt_s if getattr(sensor, "scans_per_tick", False) else self._since(state, dt_s)
         try:
@@ -132,7 +138,7 @@ class Measuring:
             log.exception("%s %d failed in frame %d; nothing sent", actor.type_id, actor.actor_id, frame)
             return
         if body is not None:
-            messages.append(Message(stream_id, sensor.stream_index, *where, body))
+            yield Message(stream_id, sensor.stream_index, *where, body)
 
     def _collisions(self, sensor: Actor) -> list[Message]:
         """One message for each contact of the sensor's parent, whichever of the two the contact names first."""
@@ -153,15 +159,13 @@ class Measuring:
 class Views:
     """What the sensors of one tick see, each without the vehicles that it ignores."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._views: dict[frozenset[int], View] = {}
+    def __init__(self, whole: View | None) -> None:
+        """whole: with all vehicles; None where no sensor looks."""
+        self._views: dict[frozenset[int], View] = {} if whole is None else {frozenset(): whole}
 
     def of(self, state: SensorState) -> View:
         """The view of one sensor; sensors that ignore the same vehicles share it."""
-        whole = self._views.get(frozenset())
-        if whole is None:
-            whole = self._views[frozenset()] = self._world.view()
+        whole = self._views[frozenset()]
         if not state.ignored:
             return whole
         view = self._views.get(state.ignored)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Container
+from collections.abc import Container, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -290,6 +290,15 @@ class World:
 
     def tick(self, dt_s: float, listened: Container[int]) -> list[Message]:
         """Advance by dt_s; measurements of the sensors whose stream is in ``listened``, by actor id."""
+        self.step(dt_s)
+        return list(self.measure(dt_s, listened))
+
+    def measure(self, dt_s: float, listened: Container[int]) -> Iterator[Message]:
+        """What ``tick`` measures after its ``step``; the sensors work as it is read, which another thread may do."""
+        return self._measuring.run(dt_s, listened)
+
+    def step(self, dt_s: float) -> None:
+        """The part of a tick that comes before its sensors: everything moves."""
         self.frame += 1
         self.elapsed_s += dt_s
         self.delta_s = dt_s
@@ -307,7 +316,6 @@ class World:
                 if actor.arm is not None and parent is not None:
                     actor.arm.follow(float(self.pose_of(parent)[1][1]), dt_s)
                 actor.position_m, actor.rotation_rad = self.pose_of(actor)
-        return self._measuring.run(dt_s, listened)
 
     def records(self) -> npt.NDArray[np.void]:
         """Snapshot records of all actors as they are now, sorted by id; valid until the next call."""
