@@ -42,7 +42,7 @@ class Judge:
         if not path.is_file():
             raise FileNotFoundError(f"judge: no weights at {path}; give a YOLO11n file with COCO classes by --weights")
         os.environ.setdefault("YOLO_OFFLINE", "true")
-        from ultralytics import YOLO
+        from ultralytics.models import YOLO
 
         self.model: Any = YOLO(str(path), task="detect")
 

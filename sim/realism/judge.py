@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sim.realism.conditions import DEFAULT_WEATHERS
 from sim.realism.detector import Judge
-from sim.realism.rule import F32, GROUP_OF_COCO, Detections, Objects, judge_frame
+from sim.realism.rule import F32, GROUP_OF_COCO, NO_BOXES, Detections, Objects, judge_frame
 from sim.realism.stage import Stage
 from sim.realism.tally import Asked, Said
 from sim.realism.truth import real_objects, scenery_vehicles
@@ -45,14 +45,15 @@ class JudgePlan:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture and what is really in it. scenery (k, 4): vehicles that are nobody's actors."""
+    """One picture and what is really in it; parked and unlabelled (k, 4) as ``judge_frame`` takes them."""
 
     name: str
     map: str
     weather: str
     bgr: U8
     real: Objects
-    scenery: F32 = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    parked: F32 = NO_BOXES
+    unlabelled: F32 = NO_BOXES
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def judge(pictures: Iterator[Picture] | Sequence[Picture], detector: Judge) -> I
 def compare(picture: Picture, said: Detections) -> Finding:
     """One picture by the rule."""
     real = picture.real
-    verdict = judge_frame(real, said, picture.scenery)
+    verdict = judge_frame(real, said, picture.parked, picture.unlabelled)
     asked = tuple(
         Asked(
             picture.name, picture.map, picture.weather, real.kind[k], real.name[k], _box(real.box[k]),

@@ -6,9 +6,10 @@ beyond the picture's edges counted in. It is *found* if a detection of its group
 of its visible pixels; detections are not shared out one to one.
 
 Groups: cars, vans, trucks and buses are vehicles, whatever of these three (car, bus, truck) the detector says;
-motorcycles and bicycles are two-wheelers, whose box is the machine's without its rider, as COCO draws it; riders are
-persons too. A detection is *right* if it has an IoU of 0.3 with the visible pixels of any real object of its group,
-whatever its size, or lies mostly inside one; parked cars of the scenery, which are nobody's actors, count as real.
+motorcycles and bicycles are two-wheelers, whose box may be the machine's (as COCO draws it) or that of machine and
+rider (as KITTI does); riders are persons too. A detection is *right* if it has an IoU of 0.3 with the visible pixels
+of any real object of its group, whatever its size, or lies mostly inside one; parked cars of the scenery, which are
+nobody's actors, count as real.
 """
 
 from __future__ import annotations
@@ -57,13 +58,15 @@ class Objects:
     """Real objects of one picture, n rows.
 
     kind (n,) a key of ``GROUP_OF_KIND``; name (n,) blueprint or file's label; box (n, 4) left, top, right, bottom of
-    the visible pixels; height_px (n,) of the whole outline inside the picture; share_visible (n,) 0..1 of the whole
-    outline; distance_m (n,), NaN where it is not known. asked (n,) False takes a row out of recall (it stays real).
+    the visible pixels; whole_box (n, 4) with the rider, of the others the same; height_px (n,) of the whole outline
+    inside the picture; share_visible (n,) 0..1 of the whole outline; distance_m (n,), NaN where it is not known. asked
+    (n,) False takes a row out of recall (it stays real).
     """
 
     kind: tuple[str, ...]
     name: tuple[str, ...]
     box: F32
+    whole_box: F32
     height_px: Floats
     share_visible: Floats
     distance_m: Floats
@@ -79,17 +82,22 @@ class Objects:
         return self.asked & (self.height_px >= low) & (self.share_visible >= MIN_SHARE_VISIBLE)
 
 
-def objects(rows: Sequence[tuple[str, str, Sequence[float], float, float, float, bool]]) -> Objects:
-    """Rows of kind, name, box, height, share visible, distance, asked as columns."""
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 7
+Row = tuple[str, str, Sequence[float], Sequence[float], float, float, float, bool]
+"""An object as the fields of ``Objects``."""
+
+
+def objects(rows: Sequence[Row]) -> Objects:
+    """Rows as columns."""
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 8
     return Objects(
         tuple(columns[0]),
         tuple(columns[1]),
         np.array(columns[2], np.float32).reshape(-1, 4),
-        np.array(columns[3], np.float64),
+        np.array(columns[3], np.float32).reshape(-1, 4),
         np.array(columns[4], np.float64),
         np.array(columns[5], np.float64),
-        np.array(columns[6], np.bool_),
+        np.array(columns[6], np.float64),
+        np.array(columns[7], np.bool_),
     )
 
 
@@ -118,14 +126,19 @@ class Verdict:
     right: Bools
 
 
+NO_BOXES: F32 = np.zeros((0, 4), np.float32)
 OWN_CLASSES = {
     "car": {2}, "van": {2, 5, 7}, "truck": {7}, "bus": {5}, "motorcycle": {3}, "bicycle": {1}, "person": {0},
     "rider": {0},
 }  # fmt: skip
 
 
-def judge_frame(real: Objects, said: Detections, scenery: F32 | None = None) -> Verdict:
-    """Compare one picture's objects and detections. scenery (k, 4): boxes of parked vehicles that are no actors."""
+def judge_frame(real: Objects, said: Detections, parked: F32 = NO_BOXES, unlabelled: F32 = NO_BOXES) -> Verdict:
+    """Compare one picture's objects and detections.
+
+    parked (k, 4): vehicles of the scenery, nobody's actors. unlabelled (k, 4): regions of which nobody said what is
+    there.
+    """
     n, m = len(real.kind), len(said.coco)
     found, named, right = np.zeros(n, np.bool_), np.zeros(n, np.bool_), np.zeros(m, np.bool_)
     best = np.zeros(n)
@@ -133,17 +146,16 @@ def judge_frame(real: Objects, said: Detections, scenery: F32 | None = None) -> 
         rows, columns = np.flatnonzero(real.group_is(group)), np.flatnonzero(said.group_is(group))
         if not len(columns):
             continue
-        overlap = iou(real.box[rows], said.box[columns])
+        overlap = np.maximum(iou(real.box[rows], said.box[columns]), iou(real.whole_box[rows], said.box[columns]))
         best[rows] = overlap.max(axis=1, initial=0.0)
         found[rows] = best[rows] >= HIT_IOU
         for r, row in enumerate(rows):
             own = np.isin(said.coco[columns], sorted(OWN_CLASSES[real.kind[row]]))
             named[row] = bool((own & (overlap[r] >= HIT_IOU)).any())
-        within = inside(said.box[columns], real.box[rows])
-        right[columns] = (overlap >= REAL_IOU).any(axis=0) | (within >= MOSTLY).any(axis=1)
-        if group is Group.VEHICLE and scenery is not None and len(scenery):
-            right[columns] |= (iou(scenery, said.box[columns]) >= REAL_IOU).any(axis=0)
-            right[columns] |= (inside(said.box[columns], scenery) >= MOSTLY).any(axis=1)
+        others = np.concatenate([parked, unlabelled]) if group is Group.VEHICLE else unlabelled
+        there = np.concatenate([real.box[rows], real.whole_box[rows], others])
+        right[columns] = (iou(there, said.box[columns]) >= REAL_IOU).any(axis=0)
+        right[columns] |= (inside(said.box[columns], there) >= MOSTLY).any(axis=1)
     return Verdict(real.must_be_found(), found, named, best, right)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -102,8 +103,9 @@ def of_class(rows: Sequence[Asked], name: str) -> list[Asked]:
 def summary(asked: Sequence[Asked], said: Sequence[Said]) -> dict[str, object]:
     """All tables as plain data: recall by class, and of each class by weather, map, height, distance and blueprint;
     ``named`` is the share that was called by its own class."""
-    weathers = list(dict.fromkeys(row.weather for row in [*asked, *said]))
-    maps = list(dict.fromkeys(row.map for row in [*asked, *said]))
+    rows_of_all: list[Asked | Said] = [*asked, *said]
+    weathers = list(dict.fromkeys(row.weather for row in rows_of_all))
+    maps = list(dict.fromkeys(row.map for row in rows_of_all))
     out: dict[str, object] = {}
     for name in CLASSES:
         rows = of_class(asked, name)
@@ -128,7 +130,7 @@ def summary(asked: Sequence[Asked], said: Sequence[Said]) -> dict[str, object]:
 
 def _binned(rows: Sequence[Asked], edges: Sequence[float], value: Callable[[Asked], float]) -> dict[str, object]:
     bins: dict[str, object] = {}
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         label = f">= {low:g}" if math.isinf(high) else f"{low:g}-{high:g}"
         bins[label] = asdict(recall(row for row in rows if low <= value(row) < high))
     return bins

@@ -21,9 +21,13 @@ SCENERY_PX = 60
 
 
 def real_objects(
-    outlines: Silhouettes, view: View, kinds: Mapping[int, tuple[str, str]], eye_m: npt.NDArray[np.float64], height: int,
+    outlines: Silhouettes,
+    view: View,
+    kinds: Mapping[int, tuple[str, str]],
+    eye_m: npt.NDArray[np.float64],
+    height: int,
     width: int,
-) -> Objects:  # fmt: skip
+) -> Objects:
     """Every body of which something is seen; two-wheelers as two rows, machine and rider.
 
     Both rows of a two-wheeler are asked for when the rule asks for the whole of it (the machine) or for the rider.
@@ -43,7 +47,8 @@ def real_objects(
         whole = by_part.get((actor, int(Part.WHOLE)), k) if part == Part.MACHINE else k
         kind = "rider" if part == Part.RIDER else kind
         away = float(np.linalg.norm(position[actor] - eye_m))
-        rows.append((kind, name, outlines.visible_box[k], float(tall[whole]), float(share[whole]), away, True))
+        boxes = outlines.visible_box[k], outlines.visible_box[whole]
+        rows.append((kind, name, *boxes, float(tall[whole]), float(share[whole]), away, True))
     return objects(rows)
 
 
