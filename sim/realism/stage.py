@@ -25,11 +25,12 @@ EYE_PITCH_RAD = 0.02
 REACH_M = 60.0  # beyond it a car is lower than 10 px at 800 x 600
 NEAREST_M = {"vehicle": 7.0, "person": 4.0}
 HALF_VIEW_RAD = math.radians(46.0)
-VEHICLES_AROUND, PEOPLE_AROUND = (9, 15), (9, 15)
+VEHICLES_AROUND, PEOPLE_AROUND = (6, 12), (8, 14)
 GAP_M = 2.0  # between bumpers
-BASES = {"car": 0.44, "van": 0.10, "truck": 0.13, "bus": 0.09, "motorcycle": 0.12, "bicycle": 0.12}
-"""Share of each base type. Rarer than cars on a street, but enough of each to count."""
-CROSSING, WAITING = 0.2, 0.25  # share of the people who cross the road, who stand
+BASES = {"car": 0.60, "van": 0.09, "truck": 0.06, "bus": 0.04, "motorcycle": 0.10, "bicycle": 0.11}
+"""Share of each base type. Of vehicles lorries and buses are one in eight, as in a city; two-wheelers are more frequent
+than that, so that there are enough to count."""
+CROSSING, WAITING = 0.15, 0.25  # share of the people who cross the road, who stand
 WALK_MPS = (0.9, 1.7)
 SETTLE_TICKS, STEP_S = 8, 0.05  # wheels find the ground, people their stride
 LOW_BEAM, BRAKE, BLINKERS = 3, 8, (16, 32)
