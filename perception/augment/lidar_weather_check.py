@@ -7,7 +7,6 @@ other, because the papers give formulas and pictures but no counts of points.
 
 from __future__ import annotations
 
-
 import math
 from itertools import pairwise
 
