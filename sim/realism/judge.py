@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sim.realism.conditions import DEFAULT_WEATHERS
 from sim.realism.detector import Judge
-from sim.realism.rule import F32, GROUP_OF_COCO, NO_BOXES, Detections, Objects, judge_frame
+from sim.realism.rule import F32, GROUP_OF_COCO, Detections, Objects, judge_frame, no_boxes
 from sim.realism.stage import Stage
 from sim.realism.tally import Asked, Said
 from sim.realism.truth import real_objects, scenery_vehicles
@@ -52,8 +52,8 @@ class Picture:
     weather: str
     bgr: U8
     real: Objects
-    parked: F32 = NO_BOXES
-    unlabelled: F32 = NO_BOXES
+    parked: F32 = field(default_factory=no_boxes)
+    unlabelled: F32 = field(default_factory=no_boxes)
 
 
 @dataclass(frozen=True)

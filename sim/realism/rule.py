@@ -126,14 +126,13 @@ class Verdict:
     right: Bools
 
 
-NO_BOXES: F32 = np.zeros((0, 4), np.float32)
 OWN_CLASSES = {
     "car": {2}, "van": {2, 5, 7}, "truck": {7}, "bus": {5}, "motorcycle": {3}, "bicycle": {1}, "person": {0},
     "rider": {0},
 }  # fmt: skip
 
 
-def judge_frame(real: Objects, said: Detections, parked: F32 = NO_BOXES, unlabelled: F32 = NO_BOXES) -> Verdict:
+def judge_frame(real: Objects, said: Detections, parked: F32, unlabelled: F32) -> Verdict:
     """Compare one picture's objects and detections.
 
     parked (k, 4): vehicles of the scenery, nobody's actors. unlabelled (k, 4): regions of which nobody said what is
@@ -157,6 +156,11 @@ def judge_frame(real: Objects, said: Detections, parked: F32 = NO_BOXES, unlabel
         right[columns] = (iou(there, said.box[columns]) >= REAL_IOU).any(axis=0)
         right[columns] |= (inside(said.box[columns], there) >= MOSTLY).any(axis=1)
     return Verdict(real.must_be_found(), found, named, best, right)
+
+
+def no_boxes() -> F32:
+    """(0, 4)."""
+    return np.zeros((0, 4), np.float32)
 
 
 def iou(a: F32, b: F32) -> Floats:
