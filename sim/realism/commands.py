@@ -55,5 +55,18 @@ def judge(
     Console().print(text, highlight=False, soft_wrap=True, markup=False)
 
 
+@app.command()
+def recorded(
+    weights: Annotated[Path | None, typer.Option(help="YOLO11n with COCO classes")] = None,
+    out: Annotated[Path, typer.Option(help="folder for counts, tables and sheets")] = Path("runs/realism/recorded"),
+) -> None:
+    """The same judge and rule on frames of CARLA 0.9.5 and of KITTI (recorded data needed)."""
+    from sim.realism.detector import data_folder
+    from sim.realism.report import judge_recorded
+
+    for name, text in judge_recorded(data_folder(), weights, out).items():
+        Console().print(f"{name}\n\n{text}", highlight=False, soft_wrap=True, markup=False)
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -33,8 +33,9 @@ def data_folder() -> Path:
 class Judge:
     """Detects street users in pictures."""
 
-    def __init__(self, weights: Path | None = None) -> None:
-        """weights: a YOLO file of ultralytics with COCO's 80 classes; None: the one of the recorded data.
+    def __init__(self, weights: Path | None = None, input_px: int = INPUT_PX) -> None:
+        """weights: a YOLO file of ultralytics with COCO's 80 classes; None: the one of the recorded data. input_px: the
+        longer side that pictures are scaled to.
 
         Raises FileNotFoundError.
         """
@@ -45,13 +46,19 @@ class Judge:
         from ultralytics.models import YOLO
 
         self.model: Any = YOLO(str(path), task="detect")
+        self._input_px = input_px
 
     def look(self, pictures: Sequence[U8]) -> list[Detections]:
         """Detections of each picture (h, w, 3) BGR, in the picture's own pixels."""
         found = []
         for picture in pictures:
             result = self.model.predict(
-                picture, imgsz=INPUT_PX, conf=CONFIDENCE, classes=sorted(GROUP_OF_COCO), verbose=False, device="cpu"
+                picture,
+                imgsz=self._input_px,
+                conf=CONFIDENCE,
+                classes=sorted(GROUP_OF_COCO),
+                verbose=False,
+                device="cpu",
             )[0]
             found.append(
                 Detections(

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from sim.realism.detector import Judge
+from sim.realism.detector import INPUT_PX, Judge
 from sim.realism.judge import Picture, judge, keep_pictures
+from sim.realism.recorded import carla_pictures, kitti_pictures
 from sim.realism.sheet import Crops
 from sim.realism.tables import judge_text
 from sim.realism.tally import Asked, Said, summary
@@ -35,3 +36,20 @@ def judge_to_folder(pictures: Iterator[Picture], detector: Judge, folder: Path, 
     (folder / "judge.md").write_text(text, encoding="utf-8")
     crops.write(folder)
     return text
+
+
+KITTI_INPUT_PX = 992
+"""KITTI's 1242 pixels scaled by 0.8, as our 800 are: an object as high in the picture is as high for the detector."""
+
+
+def judge_recorded(data: Path, weights: Path | None, folder: Path) -> dict[str, str]:
+    """Judge the pictures of others; tables by name of the set. Files as ``judge_to_folder``, in a folder each."""
+    runs = {
+        "carla": (carla_pictures, INPUT_PX),
+        "kitti": (kitti_pictures, KITTI_INPUT_PX),
+        "kitti_640": (kitti_pictures, INPUT_PX),
+    }
+    return {
+        name: judge_to_folder(pictures(data), Judge(weights, size), folder / name)
+        for name, (pictures, size) in runs.items()
+    }
