@@ -96,7 +96,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def build(kind: type[RunConfig], data: Any) -> RunConfig:
     """Dataclass tree from plain data; unknown keys and wrong types raise ConfigError with the key's path."""
-    _reject_unknown(kind, data, "")
+    reject_unknown(kind, data, "")
     try:
         config = TypeAdapter(kind).validate_python(data)
     except ValidationError as error:
@@ -116,7 +116,7 @@ def build(kind: type[RunConfig], data: Any) -> RunConfig:
     return config
 
 
-def _reject_unknown(kind: Any, data: Any, path: str) -> None:
+def reject_unknown(kind: Any, data: Any, path: str) -> None:
     """Walk data along the dataclasses and raise ConfigError at the first key that does not exist."""
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         if not isinstance(data, Mapping):
@@ -128,19 +128,19 @@ def _reject_unknown(kind: Any, data: Any, path: str) -> None:
                 near = difflib.get_close_matches(str(key), names, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names)}"
                 raise ConfigError(f"{path}{key}: no such key; {hint}")
-            _reject_unknown(hints[key], value, f"{path}{key}.")
+            reject_unknown(hints[key], value, f"{path}{key}.")
         return
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is dict and isinstance(data, Mapping):
         for key, value in data.items():
-            _reject_unknown(arguments[1], value, f"{path}{key}.")
+            reject_unknown(arguments[1], value, f"{path}{key}.")
     elif origin is tuple and isinstance(data, Sequence) and not isinstance(data, str):
         for number, value in enumerate(data):
-            _reject_unknown(arguments[0], value, f"{path}{number}.")
+            reject_unknown(arguments[0], value, f"{path}{number}.")
     elif origin in (typing.Union, types.UnionType):
         for option in arguments:
             if dataclasses.is_dataclass(option) and isinstance(data, Mapping):
-                _reject_unknown(option, data, path)
+                reject_unknown(option, data, path)
 
 
 def dump_config(config: RunConfig) -> str:
