@@ -202,6 +202,10 @@ def _create_camera(type_id: str, attributes: Mapping[str, str], shared: SensorWo
         from sim.server.sensors.flow import OpticalFlowSensor
 
         return OpticalFlowSensor(attributes, shared.renderer)
+    if type_id == "sensor.camera.labels":
+        from sim.server.sensors.label_camera import LabelCamera
+
+        return LabelCamera(attributes, shared.renderer)
     if type_id == "sensor.camera.dvs":
         from sim.server.sensors.dvs import DvsSensor
 

@@ -264,6 +264,7 @@ SENSORS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "sensor.camera.instance_segmentation": CAMERA,
     "sensor.camera.optical_flow": CAMERA,
     "sensor.camera.cosmos_visualization": CAMERA,
+    "sensor.camera.labels": CAMERA,  # this server's own: ``sim.label_table``
     "sensor.camera.dvs": CAMERA
     + POST_PROCESS
     + (
