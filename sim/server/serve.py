@@ -195,7 +195,7 @@ class Server:
     def _may_run(self, request: Request) -> bool:
         """A tick waits for subscribers, and for the settings that a traffic manager asks for after its commands:
         coming before the tick they need not be kept apart from its snapshot. Sensors at work are left alone."""
-        if self.session.measuring and dispatch.waits(request):
+        if dispatch.waits(self.session, request):
             return False
         if not dispatch.ticks(request):
             return True

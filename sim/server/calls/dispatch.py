@@ -53,10 +53,14 @@ def ticks(request: Request) -> bool:
     return method is not None and method.ticks
 
 
-def waits(request: Request) -> bool:
-    """Whether this request may not be run while sensors measure."""
+def waits(session: Session, request: Request) -> bool:
+    """Whether this request cannot be run now: sensors are measuring, or what it asks for is still being made."""
     method = METHODS.get(request.name)
-    return ticks(request) or (method is not None and method.alone)
+    if method is None:
+        return False
+    if session.measuring and (method.alone or ticks(request)):
+        return True
+    return method.ready is not None and not method.ready(session)
 
 
 def answer(session: Session, request: Request) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sim.server.calls.actors import find
 from sim.server.calls.table import Arguments, Method, value, void
 from sim.server.navigation.store import FOLDER
@@ -19,6 +21,10 @@ def _required_files(session: Session, arguments: Arguments) -> list[str]:
     wanted = session.scene.generation is None or session.scene.generation.pedestrians
     offered = wanted and folder in ("", FOLDER.rsplit("/", 1)[1], FOLDER)
     return [session.navigation.name(session.scene)] if offered else []
+
+
+def _mesh_ready(session: Session) -> bool:
+    return session.navigation.ready(session.scene)
 
 
 def _request_file(session: Session, arguments: Arguments) -> bytes:
@@ -41,7 +47,7 @@ METHODS: dict[str, Method] = {
     "get_required_files": value(
         0, _required_files, "offers the navigation mesh; the map's text comes by `get_map_data`"
     ),
-    "request_file": value(1, _request_file),
-    "get_navigation_mesh": value(0, _navigation_mesh),
+    "request_file": replace(value(1, _request_file), ready=_mesh_ready),
+    "get_navigation_mesh": replace(value(0, _navigation_mesh), ready=_mesh_ready),
     "set_actor_dead": void(1, _set_dead),
 }

@@ -32,7 +32,8 @@ class Support(Enum):
 @dataclass(frozen=True)
 class Method:
     """One RPC. run gets the session and at least ``arity`` arguments. ticks: it may advance a synchronous world.
-    alone: it changes what sensors that are measuring work with, and waits until they are done.
+    alone: it changes what sensors that are measuring work with, and waits until they are done. ready: whether it need
+    not wait for what is being made beside.
 
     note says what differs from CARLA; ``docs/compatibility.md`` is made from it.
     """
@@ -44,6 +45,7 @@ class Method:
     support: Support = Support.FULL
     note: str = ""
     alone: bool = False
+    ready: Callable[[Session], bool] | None = None
 
 
 def value(arity: int, run: Callable[[Session, Arguments], Any], deviation: str = "") -> Method:

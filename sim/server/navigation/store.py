@@ -11,7 +11,9 @@ import logging
 import os
 import re
 import tempfile
+import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +37,7 @@ class NavigationFiles:
         self._folder = Path(platformdirs.user_cache_dir("roadlab")) / "navigation" if cache_dir is None else cache_dir
         self._scene: StaticScene | None = None
         self._name = ""
-        self._content: bytes | None = None
+        self._content: Future[bytes] | None = None
 
     def name(self, scene: StaticScene) -> str:
         """Name of the scene's file; nothing is built yet."""
@@ -43,18 +45,34 @@ class NavigationFiles:
             self._scene, self._name, self._content = scene, _name(scene), None
         return self._name
 
+    def ready(self, scene: StaticScene) -> bool:
+        """Whether ``content`` need not be waited for. If not, it is being made in a thread of its own from now on."""
+        return self._begun(scene).done()
+
     def content(self, scene: StaticScene) -> bytes:
         """The scene's file; empty where there is nothing to walk on, which the client takes for no mesh."""
+        return self._begun(scene).result()
+
+    def _begun(self, scene: StaticScene) -> Future[bytes]:
         name = self.name(scene)
         if self._content is None:
-            path = self._folder / Path(name).name
-            self._content = _read(path)
-            if self._content is None:
-                began = time.monotonic()
-                self._content = _built(scene)
-                log.info("%s: %d bytes in %.2f s", name, len(self._content), time.monotonic() - began)
-                _write(path, self._content)
+            self._content = Future()
+            arguments = (scene, name, self._folder / Path(name).name, self._content)
+            threading.Thread(target=_make, args=arguments, name="navigation", daemon=True).start()
         return self._content
+
+
+def _make(scene: StaticScene, name: str, path: Path, made: Future[bytes]) -> None:
+    try:
+        content = _read(path)
+        if content is None:
+            began = time.monotonic()
+            content = _built(scene)
+            log.info("%s: %d bytes in %.2f s", name, len(content), time.monotonic() - began)
+            _write(path, content)
+        made.set_result(content)
+    except BaseException as error:  # whoever waits must hear of it
+        made.set_exception(error)
 
 
 def _built(scene: StaticScene) -> bytes:

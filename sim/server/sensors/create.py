@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sim.server.protocol.payloads import ActorValue
 from sim.server.scene.models import ModelLibrary
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sim.server.sensors.renderer import SceneRenderer
     from sim.server.sensors.v2x import Surroundings
 
+T = TypeVar("T")
+
 CAMERA_KINDS: Mapping[str, str] = {
     "sensor.camera.rgb": "rgb",
     "sensor.camera.depth": "depth",
@@ -37,11 +39,27 @@ def _nameless(actor_id: int, tag: int) -> ActorValue:
     raise LookupError(f"actor {actor_id} (tag {tag}) cannot be described: SensorWorld was made without describe")
 
 
+class Once(Generic[T]):
+    """A value that is made when it is first needed, once; whoever needs it meanwhile waits. Safe in several threads."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self.made: T | None = None  # what is there now
+
+    def __call__(self) -> T:
+        if self.made is None:
+            with self._lock:
+                if self.made is None:
+                    self.made = self._make()
+        return self.made
+
+
 class SensorWorld:
     """What the sensors of one map share: the renderer and the ray caster, each built when first needed.
 
     ``load_library`` gives the model library; ``describe`` gives actors as the wire has them, for events. Safe to use
-    from several threads.
+    from several threads; who needs one part does not wait for another that is being built.
     """
 
     def __init__(
@@ -54,109 +72,108 @@ class SensorWorld:
         self.scene = scene
         self.seed = seed
         self.describe = describe
-        self._load_library = load_library
-        self._lock = threading.RLock()
         self._closed = False
-        self._library: ModelLibrary | None = None
-        self._caster: RayCaster | None = None
-        self._renderer: SceneRenderer | None = None
+        self._look_lock = threading.Lock()  # between a part that has just been built and a change of the appearance
         self._appearance: Appearance | None = None
-        self._origin_deg: tuple[float, float] | None = None
-        self._surroundings: Surroundings | None = None
-        self._street_plan: StreetPlan | None = None
+        self._library = Once(load_library)
+        self._caster = Once(self._make_caster)
+        self._renderer = Once(self._make_renderer)
+        self._street_plan = Once(self._make_street_plan)
+        self._surroundings = Once(self._make_surroundings)
+        self._origin_deg = Once(self._look_up_origin)
 
     @property
     def library(self) -> ModelLibrary:
         """Models of everything that moves."""
-        with self._lock:
-            if self._library is None:
-                self._library = self._load_library()
-            return self._library
+        return self._library()
 
     @property
     def caster(self) -> RayCaster:
         """Rays against this map."""
-        with self._lock:
-            if self._caster is None:
-                self._caster = RayCaster(self.scene, self.library)
-                if self._appearance is not None:
-                    self._caster.show(self._appearance.shown)
-            return self._caster
+        return self._caster()
 
     @property
     def renderer(self) -> SceneRenderer:
         """Pictures of this map."""
-        with self._lock:
-            if self._renderer is None:
-                from sim.server.sensors.renderer import SceneRenderer
+        return self._renderer()
 
-                self._renderer = SceneRenderer(self.scene, self.library)
-                self._renderer.show(self._appearance)
-            return self._renderer
+    @property
+    def street_plan(self) -> StreetPlan:
+        """What Cosmos cameras draw of the map."""
+        return self._street_plan()
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What V2X sensors share."""
+        return self._surroundings()
+
+    @property
+    def origin_deg(self) -> tuple[float, float]:
+        """Latitude and longitude of the map's origin."""
+        return self._origin_deg()
 
     def show(self, appearance: Appearance) -> None:
-        """Let the map's things look like this for all sensors."""
-        with self._lock:
+        """Let the map's things look like this for all sensors, those that are being built among them."""
+        with self._look_lock:
             self._appearance = appearance
-            if self._caster is not None:
-                self._caster.show(appearance.shown)
-            if self._renderer is not None:
-                self._renderer.show(appearance)
+            if self._caster.made is not None:
+                self._caster.made.show(appearance.shown)
+            if self._renderer.made is not None:
+                self._renderer.made.show(appearance)
 
     def prepare(self) -> None:
         """Build what cameras and rays share, in a thread of its own, so that no client waits for it later."""
         threading.Thread(target=self._prepare, name="sensors", daemon=True).start()
 
     def _prepare(self) -> None:
-        with self._lock:
-            if not self._closed:
-                _ = self.caster
-        with self._lock:
-            if not self._closed:
-                _ = self.renderer
+        if not self._closed:
+            self._caster()
+        if not self._closed:
+            self._renderer()
         if self._closed:  # meanwhile
             self.close()
 
     def close(self) -> None:
         """Let the renderer's threads end; at once, or when what is being built is done."""
         self._closed = True
-        if self._lock.acquire(blocking=False):
-            try:
-                if self._renderer is not None:
-                    self._renderer.close()
-            finally:
-                self._lock.release()
+        if self._renderer.made is not None:
+            self._renderer.made.close()
 
-    @property
-    def street_plan(self) -> StreetPlan:
-        """What Cosmos cameras draw of the map."""
-        with self._lock:
-            if self._street_plan is None:
-                from sim.server.sensors.cosmos import StreetPlan
+    def _make_caster(self) -> RayCaster:
+        caster = RayCaster(self.scene, self.library)
+        with self._look_lock:
+            if self._appearance is not None:
+                caster.show(self._appearance.shown)
+            self._caster.made = caster  # from here on ``show`` reaches it
+        return caster
 
-                self._street_plan = StreetPlan.of(self.scene)
-            return self._street_plan
+    def _make_renderer(self) -> SceneRenderer:
+        from sim.server.sensors.renderer import SceneRenderer
 
-    @property
-    def surroundings(self) -> Surroundings:
-        """What V2X sensors share."""
-        with self._lock:
-            if self._surroundings is None:
-                from sim.server.sensors.v2x import Airwaves, Surroundings
+        renderer = SceneRenderer(self.scene, self.library)
+        with self._look_lock:
+            renderer.show(self._appearance)
+            self._renderer.made = renderer
+        return renderer
 
-                self._surroundings = Surroundings(Airwaves(), self.caster, self.library, self.describe, self.origin_deg)
-            return self._surroundings
+    def _make_street_plan(self) -> StreetPlan:
+        from sim.server.sensors.cosmos import StreetPlan
 
-    @property
-    def origin_deg(self) -> tuple[float, float]:
-        """Latitude and longitude of the map's origin."""
-        with self._lock:
-            if self._origin_deg is None:
-                import carla
+        return StreetPlan.of(self.scene)
 
-                here = self.scene.carla_map.transform_to_geolocation(carla.Location(0.0, 0.0, 0.0))
-                self._origin_deg = (here.latitude, here.longitude)
-            return self._origin_deg
+    def _make_surroundings(self) -> Surroundings:
+        from sim.server.sensors.v2x import Airwaves, Surroundings
+
+        def describe(actor_id: int, tag: int) -> ActorValue:  # as the world that is there then does
+            return self.describe(actor_id, tag)
+
+        return Surroundings(Airwaves(), self.caster, self.library, describe, self.origin_deg)
+
+    def _look_up_origin(self) -> tuple[float, float]:
+        import carla
+
+        here = self.scene.carla_map.transform_to_geolocation(carla.Location(0.0, 0.0, 0.0))
+        return here.latitude, here.longitude
 
 
 def create_sensor(type_id: str, attributes: Mapping[str, str], shared: SensorWorld, actor_id: int = 0) -> Sensor:

@@ -1,4 +1,4 @@
-"""Calls are answered while the sensors of an asynchronous world measure."""
+"""Calls are answered while the sensors of an asynchronous world measure, and while a navigation mesh is built."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sim.server.exposure import Exposure
+from sim.server.navigation import store
 from sim.server.serve import Server
 from sim.server.world.measuring import Message
 from tests.sim.server.fakes import FAKE_PARTS, FakeBench, FakeSensor
@@ -102,6 +103,30 @@ def test_what_would_disturb_a_camera_waits_until_it_is_done(
     shutter.open.set()
     peer.sock.settimeout(10.0)
     assert peer.receive()[2] is None
+
+
+def test_a_mesh_that_is_being_built_keeps_only_those_waiting_who_ask_for_it(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = threading.Event()
+
+    def slowly(scene: Any) -> bytes:
+        assert built.wait(20.0)
+        return b""
+
+    monkeypatch.setattr(store, "_read", lambda path: None)
+    monkeypatch.setattr(store, "_write", lambda path, content: None)
+    monkeypatch.setattr(store, "_built", slowly)
+    other = Peer(peer.sock.getpeername()[1])
+    other.send("get_navigation_mesh")
+    other.sock.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        other.receive()
+    assert peer.value("version") == "0.9.16"
+    assert peer.call("load_new_episode", "", True)[0] is None
+    built.set()
+    other.sock.settimeout(10.0)
+    assert other.receive()[3][0][0] == 1
 
 
 def message(number: int) -> Message:
