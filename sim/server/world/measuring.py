@@ -143,7 +143,9 @@ class Measuring:
     def _collisions(self, sensor: Actor) -> list[Message]:
         """One message for each contact of the sensor's parent, whichever of the two the contact names first."""
         world, where, me = self._world, (sensor.position_m, sensor.rotation_rad), sensor.parent_id
-        messages = []
+        messages: list[Message] = []
+        if not me:  # on nobody: id 0 in a contact is scenery, which would be taken for its carrier
+            return messages
         for contact in world.contacts:
             if me not in (contact.actor_id, contact.other_id):
                 continue

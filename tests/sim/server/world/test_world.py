@@ -125,6 +125,15 @@ def test_collision_is_told_to_the_sensor_of_the_car_that_was_hit() -> None:
     assert events[1][1][4] == bytes([3])
 
 
+def test_a_collision_sensor_on_nobody_hears_of_no_crash() -> None:
+    recorded = Recorded()
+    car = recorded.spawn("vehicle.audi.tt", 10.0)
+    sensor = recorded.spawn("sensor.other.collision", 0.0)
+    recorded.world.dynamics.contacts = [Contact(car.actor_id, 0, 3, (1.0, 2.0, 3.0), (0.0, 0.0, 0.0))]
+    recorded.session.tick()
+    assert sensor.stream_id not in [stream for stream, _ in recorded.frames]
+
+
 def test_a_sensor_that_fails_does_not_stop_the_world(caplog: pytest.LogCaptureFixture) -> None:
     recorded = Recorded()
     sensor = recorded.spawn("sensor.camera.rgb", 10.0)
