@@ -39,13 +39,13 @@ def mounts(scenario: Scenario, latitude_deg: float) -> tuple[Mount, ...]:
     out: list[Mount] = []
     seed = scenario.seed * ACTOR_SEEDS
     for name, camera in scenario.sensors.cameras.items():
-        out.append(_camera(name, camera, "sensor.camera.rgb", 1))
+        out.append(camera_mount(name, camera, "sensor.camera.rgb", 1))
         if scenario.truth.boxes2d_every > 0:
             kind = "sensor.camera.instance_segmentation"
-            out.append(_camera(TRUTH_PREFIX + name, camera, kind, scenario.truth.boxes2d_every))
+            out.append(camera_mount(TRUTH_PREFIX + name, camera, kind, scenario.truth.boxes2d_every))
     for name, lidar in scenario.sensors.lidars.items():
         seed += 1
-        out.append(_lidar(name, lidar, scenario.sim.step_s, scenario.sim.substeps, seed))
+        out.append(lidar_mount(name, lidar, scenario.sim.step_s, scenario.sim.substeps, seed))
     if scenario.sensors.imu:
         out.append(_imu(scenario, seed + 1))
     if scenario.sensors.gnss:
@@ -53,16 +53,20 @@ def mounts(scenario: Scenario, latitude_deg: float) -> tuple[Mount, ...]:
     return tuple(out)
 
 
-def _camera(name: str, spec: CameraSpec, type_id: str, every: int) -> Mount:
+def camera_mount(name: str, spec: CameraSpec, type_id: str, every: int = 1) -> Mount:
+    """A camera of some type as the rig has it."""
     pose = mounting(spec.x_m, spec.y_m, spec.z_m, math.radians(spec.yaw_deg), math.radians(spec.pitch_deg))
     attributes = {"image_size_x": str(spec.width), "image_size_y": str(spec.height), "fov": str(spec.fov_deg)}
     model = camera_model(spec.width, spec.height, math.radians(spec.fov_deg), pose)
     return Mount(name, type_id, attributes, pose, every, model)
 
 
-def _lidar(name: str, spec: LidarSpec, step_s: float, substeps: int, seed: int) -> Mount:
-    """CARLA's LiDAR scans for the length of one tick a measurement, whatever its ``sensor_tick``: so one turn and all
-    points of a step belong into the tick in which it measures."""
+def lidar_mount(name: str, spec: LidarSpec, step_s: float, substeps: int, seed: int) -> Mount:
+    """A LiDAR that turns once a step.
+
+    CARLA's scans for the length of one tick a measurement, whatever its ``sensor_tick``: so one turn and all points of
+    a step belong into the tick in which it measures.
+    """
     attributes: dict[str, Any] = {
         "channels": spec.channels,
         "range": spec.range_m,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,12 +41,20 @@ SHARES = {"car": 0.74, "van": 0.08, "truck": 0.06, "bus": 0.03, "motorcycle": 0.
 class Vehicles:
     """Vehicles on autopilot. Same seed, same vehicles, places and colours."""
 
-    def __init__(self, client: carla.Client, world: carla.World, spec: TrafficSpec, seed: int) -> None:
-        self._client, self._world, self._spec = client, world, spec
+    def __init__(
+        self,
+        client: carla.Client,
+        world: carla.World,
+        spec: TrafficSpec,
+        seed: int,
+        shares: Mapping[str, float] = MappingProxyType(SHARES),
+    ) -> None:
+        self._client, self._world, self._spec, self._shares = client, world, spec, shares
         self._rng = np.random.default_rng([seed, 1])
         self._manager: Any = None
         self._watch: TickWatch | None = None
         self._seed = seed
+        self._manager_port = 0
         self.ids: list[int] = []
 
     def spawn(self, ego_xy_m: FloatArray) -> None:
@@ -53,14 +63,7 @@ class Vehicles:
 
         if self._spec.vehicles == 0:
             return
-        port = _free_port()
-        self._manager = self._client.get_trafficmanager(port)
-        self._manager.set_synchronous_mode(True)
-        self._watch = TickWatch(self._world, port)
-        self._manager.set_random_device_seed(self._seed)
-        self._manager.set_hybrid_physics_mode(False)
-        self._manager.set_global_distance_to_leading_vehicle(self._spec.leading_distance_m)
-        self._manager.global_percentage_speed_difference(self._spec.speed_difference_percent)
+        port = self._start_manager()
         points = [
             p
             for p in self._world.get_map().get_spawn_points()
@@ -83,6 +86,24 @@ class Vehicles:
             for actor in self._world.get_actors(self.ids):
                 self._manager.ignore_lights_percentage(actor, self._spec.ignore_lights_percent)
 
+    def drive(self, actor: Any) -> None:
+        """Let the manager drive a vehicle that is not one of these, too."""
+        self._manager_port = self._manager_port or self._start_manager()
+        actor.set_autopilot(True, self._manager_port)
+
+    def _start_manager(self) -> int:
+        """A traffic manager in step with the world; its port."""
+        port = _free_port()
+        self._manager = self._client.get_trafficmanager(port)
+        self._manager.set_synchronous_mode(True)
+        self._watch = TickWatch(self._world, port)
+        self._manager.set_random_device_seed(self._seed)
+        self._manager.set_hybrid_physics_mode(False)
+        self._manager.set_global_distance_to_leading_vehicle(self._spec.leading_distance_m)
+        self._manager.global_percentage_speed_difference(self._spec.speed_difference_percent)
+        self._manager_port = port
+        return port
+
     def _blueprints(self) -> tuple[list[Any], FloatArray]:
         """Vehicles that may drive here and the share of each; the kinds have the shares of real traffic."""
         everything = sorted(self._world.get_blueprint_library().filter("vehicle.*"), key=lambda b: str(b.id))
@@ -93,7 +114,7 @@ class Vehicles:
             and (self._spec.two_wheelers or int(b.get_attribute("number_of_wheels").as_int()) == 4)
         ]
         kinds = [b.get_attribute("base_type").as_str().lower() if b.has_attribute("base_type") else "" for b in chosen]
-        share = np.array([SHARES.get(kind, 0.01) / kinds.count(kind) for kind in kinds])
+        share = np.array([self._shares.get(kind, 0.01) / kinds.count(kind) for kind in kinds])
         return chosen, share / share.sum()
 
     def _dressed(self, blueprint: Any) -> Any:
