@@ -56,6 +56,25 @@ def judge(
 
 
 @app.command()
+def models(
+    only: Annotated[str, typer.Option(help="base types or parts of names, by commas; empty: all")] = "",
+    weather: Annotated[str, typer.Option(help="one weather")] = "noon",
+    map_name: Annotated[str, typer.Option("--map", help="where")] = "Roadlab01",
+    weights: Annotated[Path | None, typer.Option(help="YOLO11n with COCO classes")] = None,
+    out: Annotated[Path, typer.Option(help="folder for the sheets")] = Path("runs/realism/models"),
+) -> None:
+    """Each body by itself, turned round, at three distances: what a change of a model did."""
+    from sim.realism.detector import Judge
+    from sim.realism.models import looks, names_of, tabled
+    from sim.realism.report import write_looks
+
+    console = Console(stderr=True)
+    seen = list(looks(names_of(_names(only)), weather, map_name, Judge(weights), lambda what: console.print(what)))
+    write_looks(seen, out)
+    Console().print(tabled(seen), highlight=False, soft_wrap=True, markup=False)
+
+
+@app.command()
 def recorded(
     weights: Annotated[Path | None, typer.Option(help="YOLO11n with COCO classes")] = None,
     out: Annotated[Path, typer.Option(help="folder for counts, tables and sheets")] = Path("runs/realism/recorded"),

@@ -6,7 +6,7 @@ import difflib
 
 import numpy as np
 
-from sim.server.sensors.atmosphere import fog_extinction_per_m
+from sim.server.sensors.atmosphere import extinction_per_m
 from sim.server.sensors.instances import Weather
 from sim.weather import resolve_weather
 
@@ -46,6 +46,6 @@ def fog_density(visibility_m: float, values: dict[str, float]) -> float:
     low, high = 0.0, 400.0
     for _ in range(50):
         middle = (low + high) / 2.0
-        extinction = fog_extinction_per_m(Weather(**{**values, "fog_density": middle}))
+        extinction = extinction_per_m(Weather(**{**values, "fog_density": middle}))
         low, high = (middle, high) if extinction < KOSCHMIEDER / visibility_m else (low, middle)
     return high

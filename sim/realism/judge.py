@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sim.realism.conditions import DEFAULT_WEATHERS
 from sim.realism.detector import Judge
 from sim.realism.rule import F32, GROUP_OF_COCO, Detections, Objects, judge_frame, no_boxes
-from sim.realism.stage import Stage
+from sim.realism.stage import Shot, Stage
 from sim.realism.tally import Asked, Said
 from sim.realism.truth import real_objects, scenery_vehicles
 from sim.server.scene.library import load_library
@@ -77,13 +77,17 @@ def rendered(plan: JudgePlan, progress: Progress) -> Iterator[Picture]:
             for w, weather in enumerate(plan.weathers):
                 progress(f"{map_name} {weather}: {plan.each} pictures")
                 for k in range(plan.each):
-                    yield _shoot(stage, renderer, intrinsics, weather, k if plan.same_streets else 1000 * w + k)
+                    number = k if plan.same_streets else 1000 * w + k
+                    name = f"{map_name}_{weather}_{number:04d}"
+                    yield picture_of(name, map_name, weather, stage.shot(number, weather), renderer, intrinsics)
         finally:
             renderer.close()
 
 
-def _shoot(stage: Stage, renderer: SceneRenderer, intrinsics: Intrinsics, weather: str, number: int) -> Picture:
-    shot = stage.shot(number, weather)
+def picture_of(
+    name: str, map_name: str, weather: str, shot: Shot, renderer: SceneRenderer, intrinsics: Intrinsics
+) -> Picture:
+    """Render one street, and what is really in it."""
     pose = (shot.position_m, shot.rotation_rad)
     seen = renderer.render(*pose, intrinsics, shot.view, ("rgb", "semantic", "instance"))
     assert seen.bgr is not None
@@ -91,8 +95,7 @@ def _shoot(stage: Stage, renderer: SceneRenderer, intrinsics: Intrinsics, weathe
     assert seen.instance is not None
     outlines = renderer.silhouettes(*pose, intrinsics, shot.view, labels=seen)
     real = real_objects(outlines, shot.view, shot.kinds, shot.position_m, intrinsics.height, intrinsics.width)
-    name = f"{stage.name}_{weather}_{number:04d}"
-    return Picture(name, stage.name, weather, seen.bgr, real, scenery_vehicles(seen.semantic, seen.instance))
+    return Picture(name, map_name, weather, seen.bgr, real, scenery_vehicles(seen.semantic, seen.instance))
 
 
 def judge(pictures: Iterator[Picture] | Sequence[Picture], detector: Judge) -> Iterator[Finding]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import cv2
+
 from sim.realism.detector import INPUT_PX, Judge
 from sim.realism.judge import Picture, judge, keep_pictures
+from sim.realism.models import HEADINGS, Look
 from sim.realism.recorded import carla_pictures, kitti_pictures
-from sim.realism.sheet import Crops
+from sim.realism.sheet import Crops, sheet
 from sim.realism.tables import judge_text
 from sim.realism.tally import Asked, Said, summary
 
@@ -53,3 +56,18 @@ def judge_recorded(data: Path, weights: Path | None, folder: Path) -> dict[str, 
         name: judge_to_folder(pictures(data), Judge(weights, size), folder / name)
         for name, (pictures, size) in runs.items()
     }
+
+
+def write_looks(looks: Sequence[Look], folder: Path) -> None:
+    """A sheet a blueprint: headings across, distances down."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in dict.fromkeys(look.name for look in looks):
+        tiles = [
+            (
+                look.tile,
+                (f"{look.distance_m:.0f} m {look.heading_deg:.0f} {'found' if look.found else 'MISSED'}", look.said),
+            )
+            for look in looks
+            if look.name == name
+        ]
+        cv2.imwrite(str(folder / f"{name}.png"), sheet(tiles, HEADINGS))

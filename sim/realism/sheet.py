@@ -82,12 +82,12 @@ def _write(path: Path, tiles: Sequence[tuple[U8, tuple[str, str]]], most: int = 
     return [path]
 
 
-def sheet(tiles: Sequence[tuple[U8, tuple[str, str]]]) -> U8:
-    """Tiles (TILE_PX, TILE_PX, 3) with two lines of caption each, ACROSS a row."""
-    rows = -(-len(tiles) // ACROSS)
-    page = np.zeros((rows * (TILE_PX + CAPTION_PX), min(ACROSS, len(tiles)) * TILE_PX, 3), np.uint8)
+def sheet(tiles: Sequence[tuple[U8, tuple[str, str]]], across: int = ACROSS) -> U8:
+    """Tiles (TILE_PX, TILE_PX, 3) with two lines of caption each, so many a row."""
+    rows = -(-len(tiles) // across)
+    page = np.zeros((rows * (TILE_PX + CAPTION_PX), min(across, len(tiles)) * TILE_PX, 3), np.uint8)
     for k, (tile, caption) in enumerate(tiles):
-        y, x = k // ACROSS * (TILE_PX + CAPTION_PX), k % ACROSS * TILE_PX
+        y, x = k // across * (TILE_PX + CAPTION_PX), k % across * TILE_PX
         page[y : y + TILE_PX, x : x + TILE_PX] = tile
         for line, text in enumerate(caption):
             at = (x + 3, y + TILE_PX + 12 + 14 * line)

@@ -87,6 +87,34 @@ class Stage:
         bodies = replace(view.instances, light_state=_lamps(kinds, view, LAMPS_ON[weather], rng))
         return Shot(replace(view, instances=bodies), eye, rotation, kinds)
 
+    def alone(self, name: str, distance_m: float, heading_rad: float, weather: str, place: int = 0) -> Shot:
+        """One actor (a blueprint) by itself on a level, straight road ahead, turned by ``heading_rad`` from the
+        camera's direction; ``place`` picks the road."""
+        rng = np.random.default_rng([self.seed, place])
+        world = self.world
+        for actor in [a for a in world.actors if a.moved]:
+            world.destroy(actor.actor_id)
+        for row in np.flatnonzero(~self._junction)[rng.permutation(int((~self._junction).sum()))]:
+            ahead = self._road[row].next(distance_m)
+            if len(ahead) == 1:
+                x, y, z, pitch, yaw, _ = _pose(ahead[0])
+                here = self._places[row]
+                if abs(_across(x - here[0], y - here[1], here[4])) < 0.3 and abs(z - here[2]) < 0.3:
+                    break
+        else:
+            raise ValueError(f"map {self.name}: no straight, level road of {distance_m:g} m")
+        eye = here[:3] + np.array([0.0, 0.0, sum(EYE_M) / 2.0])
+        kinds: dict[int, tuple[str, str]] = {}
+        kind = VEHICLES[name].base_type if name in VEHICLES else "person"
+        walk = {} if name in VEHICLES else {"speed": 1.3, "yaw": yaw + heading_rad}
+        self._spawn(
+            name, kind, (x, y, z + (0.15 if name in VEHICLES else 1.15)), (pitch, yaw + heading_rad), walk, kinds
+        )
+        world.weather = weather_of(weather, place, rng)
+        for _ in range(SETTLE_TICKS):
+            world.tick(STEP_S, ())
+        return Shot(world.view(), eye, np.array([here[3], here[4], 0.0]), kinds)
+
     def _drivers(
         self, eye: FloatArray, yaw: float, rng: np.random.Generator, kinds: dict[int, tuple[str, str]]
     ) -> None:
