@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from perception.augment.sample import Boxes3D, Calibration, Cloud, Sample
 from perception.frame import FloatArray
@@ -23,7 +25,7 @@ def move(sample: Sample, target_from_source: FloatArray) -> Sample:
     """Sweep and objects in a LiDAR frame that is turned about z and shifted; the camera stays where it was."""
     rotation, shift = target_from_source[:3, :3], target_from_source[:3, 3]
     yaw = math.atan2(rotation[1, 0], rotation[0, 0])
-    changed: dict[str, object] = {}
+    changed: dict[str, Any] = {}
     if sample.cloud is not None:
         points = sample.cloud.points_m @ rotation.T.astype(np.float32) + shift.astype(np.float32)
         changed["cloud"] = sample.cloud.at(points)
@@ -34,7 +36,7 @@ def move(sample: Sample, target_from_source: FloatArray) -> Sample:
     if sample.calibration is not None:
         there = sample.calibration.camera_from_lidar @ invert(target_from_source)
         changed["calibration"] = Calibration(sample.calibration.intrinsics, there)
-    return replace(sample, **changed)  # type: ignore[arg-type]
+    return replace(sample, **changed)
 
 
 def turned(sample: Sample, turn_rad: float) -> Sample:
@@ -49,7 +51,7 @@ def shifted(sample: Sample, shift_m: FloatArray) -> Sample:
 
 def scaled(sample: Sample, factor: float) -> Sample:
     """The world ``factor`` times as large, seen from where the LiDAR is; the picture is the same, depth is not."""
-    changed: dict[str, object] = {}
+    changed: dict[str, Any] = {}
     if sample.cloud is not None:
         changed["cloud"] = sample.cloud.at(sample.cloud.points_m * np.float32(factor))
     rows = sample.objects.m.copy()
@@ -61,7 +63,7 @@ def scaled(sample: Sample, factor: float) -> Sample:
         changed["calibration"] = Calibration(sample.calibration.intrinsics, there)
     if sample.depth_m is not None:
         changed["depth_m"] = sample.depth_m * np.float32(factor)
-    return replace(sample, **changed)  # type: ignore[arg-type]
+    return replace(sample, **changed)
 
 
 def object_noise(
@@ -92,15 +94,20 @@ def object_noise(
     return replace(sample, cloud=sample.cloud.at(points), objects=sample.objects.at(boxes))
 
 
-def box_to_box(points_m: FloatArray, before: FloatArray, after: FloatArray) -> FloatArray:
+def box_frame(points_m: npt.NDArray[Any], box_m: FloatArray) -> FloatArray:
+    """Points ``(n, 3)`` in a box's own axes: from its middle, x along its heading."""
+    away = np.asarray(points_m, np.float64) - box_m[:3]
+    return away @ rotation_from_euler(0.0, 0.0, float(box_m[6]))
+
+
+def from_box_frame(points_m: FloatArray, box_m: FloatArray) -> FloatArray:
+    """Inverse of ``box_frame``."""
+    return points_m @ rotation_from_euler(0.0, 0.0, float(box_m[6])).T + box_m[:3]
+
+
+def box_to_box(points_m: npt.NDArray[Any], before: FloatArray, after: FloatArray) -> FloatArray:
     """Points ``(n, 3)`` that lie in one box as they lie in another: each axis stretched with the box's side."""
-    flat = _turned_back(np.asarray(points_m, np.float64) - before[:3], before[6]) * (after[3:6] / before[3:6])
-    return _turned_back(flat, -after[6]) + after[:3]
-
-
-def _turned_back(points: FloatArray, yaw_rad: float) -> FloatArray:
-    c, s = math.cos(yaw_rad), math.sin(yaw_rad)
-    return np.stack([c * points[:, 0] + s * points[:, 1], -s * points[:, 0] + c * points[:, 1], points[:, 2]], 1)
+    return from_box_frame(box_frame(points_m, before) * (after[3:6] / before[3:6]), after)
 
 
 def dropped(cloud: Cloud, share: float, rng: np.random.Generator) -> Cloud:

@@ -48,12 +48,12 @@ def mosaic(
         x0, y0, x1, y1 = inside
         for name, canvas in layers.items():
             canvas[y0:y1, x0:x1] = getattr(part, name)[y0 - top : y1 - top, x0 - left : x1 - left]
-        moved = part.boxes.px + np.float32([left, top, left, top])
+        moved = part.boxes.px + np.array([left, top, left, top], np.float32)
         boxes.append(_own_ids(cut(part.boxes.at(moved), tuple(map(float, inside)), min_share), k))  # type: ignore[arg-type]
         if "instance" in layers:
             spot = layers["instance"][y0:y1, x0:x1]
             spot[spot > 0] = spot[spot > 0] * 4 + k
-    return Sample(boxes=Boxes2D.joined(boxes), **layers)
+    return replace(Sample(layers.pop("image"), Boxes2D.joined(boxes)), **layers)
 
 
 def _place(low: int, high: int, length: int, rng: np.random.Generator) -> int:
@@ -67,7 +67,7 @@ def _own_ids(boxes: Boxes2D, k: int) -> Boxes2D:
     return replace(boxes, ids=np.where(boxes.ids > 0, boxes.ids * 4 + k, boxes.ids))
 
 
-def _canvas(samples: list[Sample], size: tuple[int, int]) -> dict[str, npt.NDArray[Any]]:
+def _canvas(samples: list[Sample], size: tuple[int, int]) -> dict[str, Any]:
     """Empty layers of those that all samples have."""
     layers: dict[str, npt.NDArray[Any]] = {"image": np.full((*size, 3), GREY[0], np.uint8)}
     if all(sample.instance is not None for sample in samples):
@@ -111,4 +111,4 @@ def cutmix(first: Sample, second: Sample, area: tuple[int, int, int, int], min_s
     whole = (first.boxes.px[:, 2:] - first.boxes.px[:, :2]).prod(axis=1)
     kept = first.boxes[covered <= (1.0 - min_share) * whole]
     new = cut(other.boxes, (float(x0), float(y0), float(x1), float(y1)), min_share)
-    return Sample(boxes=Boxes2D.joined([kept, new]), **layers)
+    return replace(Sample(layers.pop("image"), Boxes2D.joined([kept, new])), **layers)

@@ -109,7 +109,7 @@ def flip(sample: Sample) -> Sample:
     if sample.image is not None:
         width = sample.size[1]
         changed = sample.with_layers(lambda layer, smooth: layer[:, ::-1])
-        px = sample.boxes.px[:, [2, 1, 0, 3]] * np.float32([-1, 1, -1, 1]) + np.float32([width, 0, width, 0])
+        px = sample.boxes.px[:, [2, 1, 0, 3]] * (-1.0, 1.0, -1.0, 1.0) + (width, 0.0, width, 0.0)
         changed["boxes"] = sample.boxes.at(px)
     if sample.calibration is not None:
         intrinsics = sample.calibration.intrinsics.copy()
@@ -120,9 +120,9 @@ def flip(sample: Sample) -> Sample:
         )
         changed["calibration"] = Calibration(intrinsics, mirrored)
     if sample.cloud is not None:
-        changed["cloud"] = sample.cloud.at(sample.cloud.points_m * np.float32([1, -1, 1]))
+        changed["cloud"] = sample.cloud.at(sample.cloud.points_m * np.array([1, -1, 1], np.float32))
     if len(sample.objects):
-        changed["objects"] = sample.objects.at(sample.objects.m * [1, -1, 1, 1, 1, 1, -1])
+        changed["objects"] = sample.objects.at(sample.objects.m * (1, -1, 1, 1, 1, 1, -1))
     return replace(sample, **changed)
 
 

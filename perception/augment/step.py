@@ -1,0 +1,62 @@
+"""What a step of an augmentation pipeline is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from perception.augment.sample import Sample
+
+if TYPE_CHECKING:
+    from perception.augment.store import ObjectStore
+
+Range = float | tuple[float, float]
+"""One value, or the bounds of a uniform draw."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where steps that need more than the sample get it: other samples of the data set, objects cut from it."""
+
+    sample: Callable[[np.random.Generator], Sample] | None = None
+    objects: ObjectStore | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One change of a sample, made with probability ``p``. Subclasses are named after ``name`` in configurations."""
+
+    name: ClassVar[str] = ""
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.p <= 1.0:
+            raise ValueError(f"{self.name}.p: expected a probability from 0 to 1, got {self.p}")
+        for field in fields(self):
+            bounds = getattr(self, field.name)
+            pair = isinstance(bounds, tuple) and len(bounds) == 2 and all(isinstance(v, float) for v in bounds)
+            if pair and not bounds[0] <= bounds[1]:
+                raise ValueError(f"{self.name}.{field.name}: expected [low, high], got {list(bounds)}")
+
+    def apply(self, sample: Sample, rng: np.random.Generator, sources: Sources) -> Sample:
+        """The changed sample; the given one stays as it is."""
+        raise NotImplementedError
+
+    def needs(self, sample: Sample, *parts: str) -> None:
+        """Raise ValueError unless the sample has these parts."""
+        missing = [part for part in parts if getattr(sample, part) is None]
+        if missing:
+            raise ValueError(f"augment step {self.name!r} needs a sample with {' and '.join(missing)}")
+
+
+def value(of: Range, rng: np.random.Generator) -> float:
+    """A value from a range."""
+    return float(rng.uniform(*of)) if isinstance(of, tuple) else float(of)
+
+
+def value_log(of: Range, rng: np.random.Generator) -> float:
+    """A value from a range of which each doubling is as likely as the next: for ranges of magnitudes, all above 0."""
+    return float(np.exp(rng.uniform(*np.log(of)))) if isinstance(of, tuple) else float(of)
