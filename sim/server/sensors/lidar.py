@@ -20,9 +20,11 @@ import numpy.typing as npt
 
 from sim.server.protocol.payloads import lidar_body, semantic_lidar_body
 from sim.server.sensors.attributes import Attributes
+from sim.server.sensors.fans import Fan
+from sim.server.sensors.hits import Hits
 from sim.server.sensors.instances import View
 from sim.server.sensors.ray_kernels import place_points
-from sim.server.sensors.rays import Fan, Hits, RayCaster
+from sim.server.sensors.rays import RayCaster
 from sim.server.world.pose import rotation_matrix
 
 Array = npt.NDArray[np.float64]
@@ -96,14 +98,22 @@ class _Spinning:
         )
 
     def shoot(
-        self, position_m: Array, rotation_rad: Array, fan: Fan, view: View, parent_id: int
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], Hits]:
-        """Channel of each ray shot, its direction in the sensor frame, and the hits."""
+        self, position_m: Array, rotation_rad: Array, fan: Fan, view: View, parent_id: int, surfaces: bool = True
+    ) -> tuple[npt.NDArray[np.int64], Hits]:
+        """Number of each ray shot (channel * columns + column), and the hits; without surfaces only their ranges."""
         bodies = self._caster.bodies(view.instances, without=parent_id)
         world_from_sensor = rotation_matrix(*(float(a) for a in rotation_rad))
         position = np.asarray(position_m, dtype=np.float64)
-        ray, directions, hits = self._caster.cast_fan(position, world_from_sensor, fan, self.geometry.range_m, bodies)
-        return ray // max(1, len(fan.azimuth_rad)), directions, hits
+        return self._caster.cast_fan(position, world_from_sensor, fan, self.geometry.range_m, bodies, surfaces)
+
+    def points(
+        self, fan: Fan, ray: npt.NDArray[np.int64], range_m: npt.NDArray[np.float32], value: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Points of each channel (m,) and the points (n, 4) of rays (n,) that came home, in the sensor frame."""
+        out = np.empty((len(ray), 4), np.float32)
+        place_points(ray, fan.elevation_rad, fan.azimuth_rad, range_m, value, out)
+        counts = np.bincount(ray // max(1, len(fan.azimuth_rad)), minlength=self.geometry.channels)
+        return counts, out
 
 
 class LidarSensor:
@@ -125,18 +135,15 @@ class LidarSensor:
         fan = self._head.fan(dt_s)
         if self._dropoff_rate > 0.0:
             fan.alive[:] = self._rng.random(fan.alive.shape, dtype=np.float32) >= self._dropoff_rate
-        channel, directions, hits = self._head.shoot(position_m, rotation_rad, fan, view, parent_id)
+        ray, hits = self._head.shoot(position_m, rotation_rad, fan, view, parent_id, surfaces=False)
         row = np.flatnonzero(np.isfinite(hits.range_m))
-        range_m = hits.range_m[row]
+        ray, range_m = ray[row], hits.range_m[row]
         clear = np.exp(-np.float32(self._attenuation_pm) * range_m)  # share that the air lets through
         kept = self._kept(clear)
-        row, range_m, clear = row[kept], range_m[kept], clear[kept]
+        ray, range_m, clear = ray[kept], range_m[kept], clear[kept]
         if self._noise_m > 0.0:
             range_m = range_m + self._rng.normal(0.0, self._noise_m, len(range_m)).astype(np.float32)
-        points = np.empty((len(row), 4), np.float32)
-        place_points(directions, row, range_m, clear, points)
-        counts = np.bincount(channel[row], minlength=self._head.geometry.channels)
-        return lidar_body(self._head.angle_rad, counts, points)
+        return lidar_body(self._head.angle_rad, *self._head.points(fan, ray, range_m, clear))
 
     def _kept(self, clear: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
         """Drop-off by intensity: certain to stay above the limit, linear down to ``1 - dropoff_zero`` at zero."""
@@ -156,11 +163,10 @@ class SemanticLidarSensor:
         self._head = _Spinning(Geometry.of(attributes), caster)
 
     def measure(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> bytes | None:
-        channel, directions, hits = self._head.shoot(position_m, rotation_rad, self._head.fan(dt_s), view, parent_id)
+        fan = self._head.fan(dt_s)
+        ray, hits = self._head.shoot(position_m, rotation_rad, fan, view, parent_id)
         hit = np.flatnonzero(np.isfinite(hits.range_m))
-        counts = np.bincount(channel[hit], minlength=self._head.geometry.channels)
-        points = np.empty((len(hit), 4), np.float32)
-        place_points(directions, hit, hits.range_m[hit], hits.cosine[hit], points)
+        counts, points = self._head.points(fan, ray[hit], hits.range_m[hit], hits.cosine[hit])
         return semantic_lidar_body(
             self._head.angle_rad,
             counts,

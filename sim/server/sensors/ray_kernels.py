@@ -10,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-FULL_TURN_RAD = 2.0 * math.pi
-
 
 @dataclass(frozen=True)
 class Candidates:
@@ -43,22 +41,6 @@ class Candidates:
     def first(self, count: int) -> Candidates:
         """The first rows."""
         return Candidates(*(column[:count] for column in self.arrays()))
-
-
-@njit(cache=True, nogil=True)
-def fan_rays(ray_number, elevation, azimuth, position, rotation, rays, directions):  # type: ignore[no-untyped-def]
-    """World rays ``(n, 6)`` and sensor-frame directions ``(n, 3)`` of the numbered rays of a fan."""
-    columns = len(azimuth)
-    cos_a, sin_a = np.cos(azimuth), np.sin(azimuth)
-    cos_e, sin_e = np.cos(elevation), np.sin(elevation)
-    for k in range(len(ray_number)):
-        c = ray_number[k] // columns
-        i = ray_number[k] - c * columns
-        x, y, z = cos_e[c] * cos_a[i], cos_e[c] * sin_a[i], sin_e[c]
-        directions[k, 0], directions[k, 1], directions[k, 2] = x, y, z
-        for axis in range(3):
-            rays[k, axis] = position[axis]
-            rays[k, 3 + axis] = rotation[axis, 0] * x + rotation[axis, 1] * y + rotation[axis, 2] * z
 
 
 @njit(cache=True, nogil=True)
@@ -134,47 +116,6 @@ def enter_boxes(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def fan_boxes(  # type: ignore[no-untyped-def]
-    rays, max_range, elevation, azimuth, step, runs, slot_of, around, to_local, position, low, high, offset, centre,
-    radius, out_rays, out_slot, out_body, out_in, out_out,
-):  # fmt: skip
-    """Rays of a fan against all boxes, only in the azimuths and elevations of each body's bounding sphere."""
-    n = 0
-    columns = len(azimuth)
-    for body in range(len(radius)):
-        x, y, z, r = around[body, 0], around[body, 1], around[body, 2], radius[body]
-        flat = math.sqrt(x * x + y * y)
-        distance = math.sqrt(flat * flat + z * z)
-        if distance - r > max_range:
-            continue
-        inside = distance <= r * 1.001
-        elevation_of = math.atan2(z, flat)
-        half_elevation = math.pi if inside else math.asin(r / distance)
-        half_azimuth = math.pi if flat <= r * 1.001 else math.asin(r / flat)
-        begin = math.atan2(y, x) - half_azimuth
-        for run in range(len(runs)):
-            first, count = runs[run, 0], runs[run, 1]
-            shift = (begin - azimuth[first]) % FULL_TURN_RAD
-            for wrap in range(2):  # a body behind the run's start is also seen at its end
-                lo = shift - wrap * FULL_TURN_RAD
-                i0 = max(0, math.floor(lo / step))
-                i1 = min(count - 1, math.ceil((lo + 2.0 * half_azimuth) / step))
-                if wrap == 1:  # columns already visited by the first window are not visited twice
-                    i1 = min(i1, math.floor(shift / step) - 1)
-                for c in range(len(elevation)):
-                    if abs(elevation[c] - elevation_of) > half_elevation:
-                        continue
-                    for i in range(i0, i1 + 1):
-                        slot = slot_of[c * columns + first + i]
-                        if slot >= 0:
-                            n = _try_box(
-                                rays, slot, body, max_range, to_local, position, low, high, offset, n,
-                                out_rays, out_slot, out_body, out_in, out_out,
-                            )  # fmt: skip
-    return n if n <= len(out_slot) else -1
-
-
-@njit(cache=True, nogil=True)
 def take_static(  # type: ignore[no-untyped-def]
     rays, max_range, t, face, normal, face_of, face_tag, face_material, face_param, ranges, actor, tag, material, param,
     cosine,
@@ -218,9 +159,13 @@ def take_bodies(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def place_points(directions, row, ranges, value, points):  # type: ignore[no-untyped-def]
-    """Points ``(k, 4)`` = direction of each row times its range, and a value."""
-    for k in range(len(row)):
-        for axis in range(3):
-            points[k, axis] = directions[row[k], axis] * ranges[k]
+def place_points(ray, elevation, azimuth, ranges, value, points):  # type: ignore[no-untyped-def]
+    """Points ``(k, 4)`` of numbered rays of a fan (channel * columns + column) at their ranges, and a value."""
+    columns = len(azimuth)
+    cos_a, sin_a, cos_e, sin_e = np.cos(azimuth), np.sin(azimuth), np.cos(elevation), np.sin(elevation)
+    for k in range(len(ray)):
+        c = ray[k] // columns
+        i = ray[k] - c * columns
+        flat = cos_e[c] * ranges[k]
+        points[k, 0], points[k, 1], points[k, 2] = flat * cos_a[i], flat * sin_a[i], sin_e[c] * ranges[k]
         points[k, 3] = value[k]

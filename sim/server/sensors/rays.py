@@ -1,7 +1,8 @@
 """Rays against the world of a tick: LiDAR, radar, obstacle sensors and ray queries all go through here.
 
 Two Embree scenes (Open3D's ``RaycastingScene``) are built once: the static world, and a *library* scene in which
-every model stands alone on a grid. Moving bodies never touch a BVH: a kernel tests the rays against each body's box,
+every model stands alone on a grid. Single rays ask them; the fans of spinning LiDARs are drawn (``fans``), which gives
+the same hits in a third of the time. Moving bodies never touch a BVH: a kernel tests the rays against each body's box,
 moves those that enter it into library space, one cast answers for all bodies, and the nearer hit wins. A direction
 divided by the body's scale keeps its ray parameter, so that ranges come back in world metres.
 
@@ -10,11 +11,7 @@ CARLA's world frame (left-handed, metres, radians).
 
 from __future__ import annotations
 
-import importlib
-import sys
 import threading
-import types
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,10 +21,13 @@ from sim.server.scene.mesh import TAG_OF_STATIC_MATERIAL, Tag
 from sim.server.scene.models import ModelLibrary
 from sim.server.scene.objects import NO_OWNER
 from sim.server.scene.static import StaticScene
-from sim.server.scene.variants import Variant
 from sim.server.sensors import ray_kernels as kernels
+from sim.server.sensors.embree import cast, embree, open3d, sphere_cast
+from sim.server.sensors.fans import BodyShapes, Chunks, Fan, body_draws, draw, hits_of, static_draws
+from sim.server.sensors.hits import Bodies, Hits
 from sim.server.sensors.instances import Instances
 from sim.server.sensors.own_shapes import Found, OwnShapes
+from sim.server.sensors.pool import WorkerPool
 from sim.server.world.pose import rotation_matrices
 
 Array = npt.NDArray[np.float64]
@@ -39,67 +39,6 @@ MODEL_LOD = 0
 LEAF_SHARE = 0.5
 """Share of a crown's leaf quads that rays meet: half of them still stops most rays and halves the BVH of a wood."""
 BOX_MARGIN_M = 0.005
-THREADS = 2
-MAX_SPHERE_STEPS = 256
-"""Of one swept sphere; a sphere that slides along a wall takes many short ones."""
-SPHERE_TOUCH_M = 0.002
-
-
-@dataclass(frozen=True)
-class Hits:
-    """What n rays met first.
-
-    range_m (n,) float32, inf where nothing was met within reach; actor_id (n,) 0 for static scenery and misses;
-    tag (n,) ``mesh.Tag``; material (n,) ``mesh.Material``; param (n,) of the face; cosine (n,) float32 of the
-    incidence angle, 0..1.
-    """
-
-    range_m: npt.NDArray[np.float32]
-    actor_id: npt.NDArray[np.int64]
-    tag: npt.NDArray[np.uint8]
-    material: npt.NDArray[np.uint8]
-    param: npt.NDArray[np.int32]
-    cosine: npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Fan:
-    """Rays of a spinning sensor, in its own frame: channels times azimuth columns.
-
-    elevation_rad (m,); azimuth_rad (k,) of the columns, made of runs in which it grows by ``step_rad`` per column and
-    by at most a full turn in all; runs (r, 2) first column and column count of each; alive (m, k) False where no ray
-    is shot.
-    """
-
-    elevation_rad: Array
-    azimuth_rad: Array
-    step_rad: float
-    runs: npt.NDArray[np.int64]
-    alive: npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Bodies:
-    """Instances prepared for rays (k rows): library-from-world maps, model boxes, bounding spheres."""
-
-    actor_id: npt.NDArray[np.int64]
-    tag: npt.NDArray[np.uint8]
-    local_from_world: Array  # (k, 3, 3) rotation, then division by the scale
-    position_m: Array  # (k, 3)
-    low_m: Array  # (k, 3) box of the unscaled model
-    high_m: Array  # (k, 3)
-    offset_m: Array  # (k, 3) of the model in the library scene
-    centre_m: Array  # (k, 3) of the bounding sphere, world
-    radius_m: Array  # (k,)
-    own: tuple[tuple[int, Variant], ...] = ()  # actors with triangles of their own
-
-    def without(self, actor_id: int) -> Bodies:
-        """All but the rows of one actor (0 removes nothing)."""
-        if actor_id == 0 or not (self.actor_id == actor_id).any():
-            return self
-        keep = self.actor_id != actor_id
-        columns = {name: getattr(self, name)[keep] for name in self.__dataclass_fields__ if name != "own"}
-        return Bodies(**columns, own=tuple(pair for pair in self.own if pair[0] != actor_id))
 
 
 class RayCaster:
@@ -111,7 +50,7 @@ class RayCaster:
     def __init__(self, scene: StaticScene, library: ModelLibrary) -> None:
         self._mesh = scene.mesh
         self._met = _faces_met(scene)
-        self._whole = (_embree(scene.mesh.vertices_m, scene.mesh.faces[self._met]), self._met)
+        self._whole = (embree(scene.mesh.vertices_m, scene.mesh.faces[self._met]), self._met)
         self._static: tuple[Any, npt.NDArray[np.int64]] | None = self._whole
         self._shown: npt.NDArray[np.bool_] = np.ones(len(scene.objects), np.bool_)
         unowned = np.full(len(scene.mesh.faces), NO_OWNER, np.int32)
@@ -121,7 +60,10 @@ class RayCaster:
             tags[material] = tag
         self._static_tag = tags[scene.mesh.material]
         self._lock = threading.Lock()
-        self._own_shapes = OwnShapes(_embree, _cast)
+        self._pool = WorkerPool()
+        self._shapes = BodyShapes(library)
+        self._chunks: tuple[Chunks, npt.NDArray[np.int64]] | None = None
+        self._own_shapes = OwnShapes(embree, cast)
         self._build_library(library)
 
     def show(self, shown: npt.NDArray[np.bool_]) -> None:
@@ -136,7 +78,7 @@ class RayCaster:
         with self._lock:
             if self._static is None:
                 faces = self._met[np.append(self._shown, True)[self._owner[self._met]]]  # last: NO_OWNER
-                self._static = (_embree(self._mesh.vertices_m, self._mesh.faces[faces]), faces)
+                self._static = (embree(self._mesh.vertices_m, self._mesh.faces[faces]), faces)
             return self._static
 
     def _build_library(self, library: ModelLibrary) -> None:
@@ -158,7 +100,7 @@ class RayCaster:
             chosen.append(np.arange(f0, f0 + f_count))
             first += v_count
         index = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
-        self._library = _embree(
+        self._library = embree(
             np.concatenate(vertices) if vertices else np.zeros((0, 3), np.float32),
             np.concatenate(faces).astype(np.uint32) if faces else np.zeros((0, 3), np.uint32),
         )
@@ -176,6 +118,8 @@ class RayCaster:
         return Bodies(
             actor_id=instances.actor_id,
             tag=instances.tag,
+            model=instances.model,
+            world_from_local=world_from_body * scale[:, None, :],
             local_from_world=np.ascontiguousarray(world_from_body.transpose(0, 2, 1) / scale[:, :, None]),
             position_m=np.ascontiguousarray(instances.position_m, dtype=np.float64),
             low_m=low - BOX_MARGIN_M,
@@ -210,7 +154,7 @@ class RayCaster:
         best: tuple[float, int, int] | None = None
         if static:
             scene, faces = self._built()
-            met = _sphere_cast(scene, start_m, way, radius_m, reach_m)
+            met = sphere_cast(scene, start_m, way, radius_m, reach_m)
             if met is not None:
                 best = (met[0], 0, int(self._static_tag[faces[met[1]]]))
         offset = bodies.centre_m - start_m
@@ -222,39 +166,40 @@ class RayCaster:
             turned = local @ way
             stretch = float(np.linalg.norm(turned))
             limit = reach_m if best is None else best[0]
-            met = _sphere_cast(self._library, origin, turned / stretch, radius_m * stretch, limit * stretch)
+            met = sphere_cast(self._library, origin, turned / stretch, radius_m * stretch, limit * stretch)
             if met is not None and (best is None or met[0] / stretch < best[0]):
                 tag = int(Tag.RIDER) if self._library_rider[met[1]] else int(bodies.tag[k])
                 best = (met[0] / stretch, int(bodies.actor_id[k]), tag)
         return best
 
     def cast_fan(
-        self, position_m: Array, world_from_sensor: Array, fan: Fan, max_range_m: float, bodies: Bodies
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], Hits]:
+        self,
+        position_m: Array,
+        world_from_sensor: Array,
+        fan: Fan,
+        max_range_m: float,
+        bodies: Bodies,
+        surfaces: bool = True,
+    ) -> tuple[npt.NDArray[np.int64], Hits]:
         """First hits of a spinning sensor's rays.
 
-        Returns the ray numbers shot, ascending (channel * columns + column), their directions in the sensor frame
-        ``(n, 3)``, and the hits.
+        Returns the ray numbers shot, ascending (channel * columns + column), and their hits; without ``surfaces``
+        only ranges are filled in, which is quicker.
         """
-        ray_number = np.flatnonzero(fan.alive)
-        rays = np.empty((len(ray_number), 6), np.float32)
-        directions = np.empty((len(ray_number), 3), np.float32)
-        slot = np.full(fan.alive.size, -1, np.int64)
-        slot[ray_number] = np.arange(len(ray_number))
-        kernels.fan_rays(
-            ray_number, fan.elevation_rad, fan.azimuth_rad, position_m, world_from_sensor, rays, directions
-        )
-        if len(bodies.actor_id) == 0:
-            return ray_number, directions, self._merge(rays, max_range_m, None, None)
-        around = (bodies.centre_m - position_m) @ world_from_sensor  # sensor frame: R^T d as a row vector
-        capacity = max(4096, 2 * len(ray_number))  # rays that enter boxes, some several: seldom more
-        while True:
-            met = kernels.Candidates.empty(capacity)
-            fan_arrays = (fan.elevation_rad, fan.azimuth_rad, fan.step_rad, fan.runs, slot, around)
-            count = kernels.fan_boxes(rays, max_range_m, *fan_arrays, *_body_arrays(bodies), *met.arrays())
-            if count >= 0:
-                return ray_number, directions, self._merge(rays, max_range_m, bodies, met.first(count))
-            capacity *= 2
+        ray = np.flatnonzero(fan.alive)
+        chunks = self._chunks_built()
+        turn = np.ascontiguousarray(world_from_sensor.T)
+        draws = body_draws(self._shapes, bodies, position_m, turn) if len(bodies.actor_id) else []
+        grid = draw(fan, [*draws, static_draws(chunks, position_m, turn)], position_m, turn, max_range_m, self._pool)
+        return ray, hits_of(grid, fan, ray, surfaces, (chunks, turn), bodies, self._shapes, draws)
+
+    def _chunks_built(self) -> Chunks:
+        """The static mesh as fans draw it, of what is there."""
+        _, faces = self._built()
+        with self._lock:
+            if self._chunks is None or self._chunks[1] is not faces:
+                self._chunks = (Chunks.of(self._mesh, faces, self._static_tag), faces)
+            return self._chunks[0]
 
     def cast(
         self, origin_m: npt.ArrayLike, direction: npt.ArrayLike, max_range_m: float, instances: Instances | None = None
@@ -307,7 +252,7 @@ class RayCaster:
 
     def _cast_bodies(self, met: kernels.Candidates, bodies: Bodies) -> Found:
         """What candidate rays meet inside the boxes that they entered."""
-        found = Found(*_cast(self._library, met.rays), self._library_material, self._library_rider)
+        found = Found(*cast(self._library, met.rays), self._library_material, self._library_rider)
         if not bodies.own:
             return found
         rows = [(int(np.searchsorted(bodies.actor_id, actor)), variant) for actor, variant in bodies.own]
@@ -331,7 +276,7 @@ class RayCaster:
         )
         out = (hits.range_m, hits.actor_id, hits.tag, hits.material, hits.param, hits.cosine)
         scene, faces = self._built()
-        t, face, normal = _cast(scene, rays)
+        t, face, normal = cast(scene, rays)
         static = (faces, self._static_tag, self._mesh.material, self._mesh.param)
         kernels.take_static(rays, max_range_m, t, face, normal, *static, *out)
         if bodies is not None and met is not None and len(met.slot):
@@ -352,21 +297,6 @@ class RayCaster:
         return hits
 
 
-def open3d() -> Any:
-    """The Open3D module, imported without its plotting and learning subpackages: they take four fifths of the import's
-    six seconds (pandas, scikit-learn, dash) and nothing here needs them. They can still be imported afterwards."""
-    if "open3d" not in sys.modules:
-        unwanted = [name for name in ("open3d.visualization", "open3d.ml") if name not in sys.modules]
-        for name in unwanted:
-            sys.modules[name] = types.ModuleType(name)
-        try:
-            importlib.import_module("open3d")
-        finally:
-            for name in unwanted:
-                sys.modules.pop(name, None)
-    return sys.modules["open3d"]
-
-
 def _body_arrays(bodies: Bodies) -> tuple[npt.NDArray[Any], ...]:
     return (
         bodies.local_from_world,
@@ -385,44 +315,3 @@ def _faces_met(scene: StaticScene) -> npt.NDArray[np.int64]:
     for first, count in scene.trees:
         keep[first + 2 * int(np.ceil(count * LEAF_SHARE / 2)) : first + count] = False  # whole quads
     return np.flatnonzero(keep)
-
-
-def _embree(vertices_m: npt.NDArray[np.float32], faces: npt.NDArray[np.uint32]) -> Any:
-    """An Embree scene of one mesh, built now."""
-    o3d = open3d()
-    scene = o3d.t.geometry.RaycastingScene(nthreads=THREADS)
-    if len(faces):
-        scene.add_triangles(
-            o3d.core.Tensor(np.ascontiguousarray(vertices_m, dtype=np.float32)),
-            o3d.core.Tensor(np.ascontiguousarray(faces, dtype=np.uint32)),
-        )
-    else:  # Open3D refuses an empty scene: one triangle out of every ray's reach
-        far = np.array([[0, 0, -1e7], [1, 0, -1e7], [0, 1, -1e7]], np.float32)
-        scene.add_triangles(o3d.core.Tensor(far), o3d.core.Tensor(np.array([[0, 1, 2]], np.uint32)))
-    scene.cast_rays(o3d.core.Tensor(np.zeros((1, 6), np.float32)))  # the first cast builds the BVH
-    return scene
-
-
-def _sphere_cast(scene: Any, start_m: Array, way: Array, radius_m: float, reach_m: float) -> tuple[float, int] | None:
-    """Distance and triangle at which a sphere first touches a mesh: steps as long as nothing can be nearer."""
-    tensor = open3d().core.Tensor
-    gone = 0.0
-    for _ in range(MAX_SPHERE_STEPS):
-        point = (start_m + way * gone).astype(np.float32)[None]
-        answer = scene.compute_closest_points(tensor(point), nthreads=1)
-        apart = float(np.linalg.norm(answer["points"].numpy()[0].astype(np.float64) - point[0])) - radius_m
-        if apart <= SPHERE_TOUCH_M:
-            return gone, int(answer["primitive_ids"].numpy()[0])
-        gone += apart
-        if gone > reach_m:
-            return None
-    return None
-
-
-def _cast(
-    scene: Any, rays: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint32], npt.NDArray[np.float32]]:
-    """``(t (n,), face (n,), normal (n, 3))`` of the first hits."""
-    o3d = open3d()
-    answer = scene.cast_rays(o3d.core.Tensor(rays), nthreads=THREADS)
-    return answer["t_hit"].numpy(), answer["primitive_ids"].numpy(), answer["primitive_normals"].numpy()
