@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sim.server.protocol.payloads import image_body
 from sim.server.sensors.attributes import Attributes
+from sim.server.sensors.conditions import ORDINARY, Conditions
 from sim.server.sensors.instances import View
 from sim.server.sensors.kernel import F32, I32, U8
 from sim.server.sensors.lens import Lens
@@ -58,6 +59,7 @@ class CameraSensor:
         self._seed = seed
         self._lens = Lens.of(f"sensor.camera.{kind}", attributes)
         self._photo = Photo.of(f"sensor.camera.{kind}", attributes) if kind == "rgb" else None
+        self._conditions = Conditions.of(f"sensor.camera.{kind}", attributes) if kind == "rgb" else ORDINARY
         self._memory = LastView()
 
     def measure(
@@ -71,10 +73,11 @@ class CameraSensor:
         """Image body: width, height, field of view, BGRA pixels. The vehicle that carries the camera is seen too."""
         if self._photo is None:
             buffers = self._renderer.render(
-                position_m, rotation_rad, self.intrinsics, view, WANT[self.kind], seed=self._seed
-            )
+                position_m, rotation_rad, self.intrinsics, view, WANT[self.kind], seed=self._seed,
+                conditions=self._conditions, velocity_mps=velocity_of(view, parent_id),
+            )  # fmt: skip
         else:
-            buffers = self._photograph(self._photo, position_m, rotation_rad, view, dt_s)
+            buffers = self._photograph(self._photo, position_m, rotation_rad, view, parent_id, dt_s)
         pixels = encode(self.kind, buffers)
         if self._lens is not None:
             pixels = self._lens.bend(pixels, smooth=self.kind == "rgb")
@@ -86,6 +89,7 @@ class CameraSensor:
         position_m: npt.NDArray[np.float64],
         rotation_rad: npt.NDArray[np.float64],
         view: View,
+        parent_id: int,
         dt_s: float,
     ) -> Buffers:
         """A picture developed as the attributes say."""
@@ -93,10 +97,20 @@ class CameraSensor:
         motion = self._memory.motion(position_m, rotation_rad, view) if photo.blurs else None
         want = ("rgb",) if motion is None else ("rgb", "flow")
         buffers = self._renderer.render(
-            position_m, rotation_rad, self.intrinsics, view, want, seed=self._seed, photo=photo, motion=motion
-        )
+            position_m, rotation_rad, self.intrinsics, view, want, seed=self._seed, photo=photo, motion=motion,
+            conditions=self._conditions, velocity_mps=velocity_of(view, parent_id),
+        )  # fmt: skip
         assert buffers.bgr is not None
         return Buffers(photo.finish(buffers.bgr, buffers.flow))
+
+
+def velocity_of(view: View, actor_id: int) -> npt.NDArray[np.float64] | None:
+    """World velocity (3,), m/s, of the body that carries a camera; None where nothing that moves does."""
+    ids = view.instances.actor_id
+    row = int(np.searchsorted(ids, actor_id))
+    if row >= len(ids) or ids[row] != actor_id:
+        return None
+    return view.instances.velocity_mps[row].astype(np.float64)
 
 
 def encode(kind: str, buffers: Buffers) -> U8:

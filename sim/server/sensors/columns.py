@@ -20,6 +20,7 @@ AMBIENT_UP, AMBIENT_DOWN, FOG_RGB = 6, 9, 12
 FOG_BETA, FOG_START, FOG_FALLOFF = 15, 16, 17  # 1/m at z = 0; m; 1/m of height (natural exponent)
 WET, PUDDLES, NIGHT = 18, 19, 20  # 0..1 each
 CLOUD = 21
+SNOW = 22  # 0..1: share of level ground under snow
 ATMOSPHERE_COLUMNS = 24
 
 # Sun-shadow map placement, (SHADOW_COLUMNS,) float32.

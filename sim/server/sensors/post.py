@@ -1,4 +1,4 @@
-"""From radiance to a picture: exposure, glare, rain streaks, tone curve, vignette, grain."""
+"""From radiance to a picture: exposure, glare, tone curve, vignette, grain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from sim.server.sensors.atmosphere import LUMA, Atmosphere
 from sim.server.sensors.kernel import F32, U8, kernel
-from sim.server.sensors.textures import TILE_SIZE
 
 KEY_DAY, KEY_NIGHT = 0.235, 0.13  # mean luminance that exposure aims at, before the tone curve
 MAX_EXPOSURE_DAY, MAX_EXPOSURE_NIGHT = 3.0, 4.2  # a night that is exposed longer burns out its lamps
@@ -19,7 +18,6 @@ CURVE_TOP = 8.0  # radiance at the end of the curve
 VIGNETTE = 0.10
 GRAIN_DAY, GRAIN_NIGHT = 2.0, 3.2  # grey levels, half width of the triangular noise
 BLOOM_SCALE = 4
-STREAK_SEED = 4
 
 
 def tone_curve() -> F32:
@@ -31,22 +29,6 @@ def tone_curve() -> F32:
     y = np.clip((x * (2.51 * x + 0.03)) / (x * (2.43 * x + 0.59) + 0.14), 0.0, 1.0)
     srgb = np.where(y < 0.0031308, 12.92 * y, 1.055 * y ** (1 / 2.4) - 0.055)
     return (srgb * 255.0 + 0.5).astype(np.float32)
-
-
-def streak_tile() -> F32:
-    """Periodic picture (512, 512) of falling drops, 0..1."""
-    rng = np.random.default_rng(STREAK_SEED)
-    out = np.zeros((TILE_SIZE, TILE_SIZE), np.float32)
-    for count, length, width, strength in ((260, 22, 0.7, 0.35), (90, 46, 1.0, 0.5), (26, 90, 1.6, 0.6)):
-        layer = np.zeros_like(out)
-        for x, y in rng.integers(0, TILE_SIZE, (count, 2)):
-            for dx in (0, -TILE_SIZE):
-                for dy in (0, -TILE_SIZE):
-                    start = (int(x) + dx, int(y) + dy)
-                    end = (int(x + length * 0.10) + dx, int(y + length) + dy)
-                    cv2.line(layer, start, end, 1.0, 1, cv2.LINE_AA)
-        out = np.maximum(out, cv2.GaussianBlur(layer, (0, 0), width) * strength * width * 1.3)
-    return np.clip(out, 0.0, 1.0)
 
 
 def exposure_of(radiance: F32, air: Atmosphere) -> float:
@@ -72,10 +54,10 @@ def bloom_of(radiance: F32, exposure: float) -> F32:
 
 @kernel
 def develop(
-    worker: int, workers: int, radiance: F32, bloom: F32, exposure: float, curve: F32, streaks: F32, rain: float,
-    rain_light: float, rain_x: int, rain_y: int, grain: float, seed: int, bgr: U8,
+    worker: int, workers: int, radiance: F32, bloom: F32, exposure: float, curve: F32, grain: float, seed: int,
+    bgr: U8,
 ) -> None:  # fmt: skip
-    """Write the picture ``bgr (h, w, 3)``. bloom (1, 1, 3) stands for none; rain 0..1; seed picks the grain."""
+    """Write the picture ``bgr (h, w, 3)``. bloom (1, 1, 3) stands for none; seed picks the grain."""
     height, width = bgr.shape[0], bgr.shape[1]
     top = len(curve) - 1
     glare = bloom.shape[0] > 1 and bloom.shape[1] > 1
@@ -89,9 +71,6 @@ def develop(
         for x in range(width):
             u = (x - width * 0.5) / (width * 0.5)
             k = exposure * (1.0 - VIGNETTE * (u * u + v * v))
-            veil = 0.0
-            if rain > 0.0:
-                veil = streaks[(y + rain_y) & (TILE_SIZE - 1), (x + rain_x) & (TILE_SIZE - 1)] * rain
             state = (state * 1664525 + 1013904223) & 0xFFFFFFFF  # Numerical Recipes' generator, upper bits
             noise = (((state >> 8) & 0xFFF) + (state >> 20) - 4095.0) / 4096.0 * grain
             ix, tx = 0, 0.0
@@ -105,7 +84,6 @@ def develop(
                     above = bloom[iy, ix, c] * (1.0 - tx) + bloom[iy, ix + 1, c] * tx
                     below = bloom[iy + 1, ix, c] * (1.0 - tx) + bloom[iy + 1, ix + 1, c] * tx
                     light += above * (1.0 - ty) + below * ty
-                light += (rain_light - light) * veil
                 place = math.sqrt(max(light * k, 0.0) * (1.0 / CURVE_TOP))
                 level = curve[min(top, int(place * top))] + noise
                 bgr[y, x, 2 - c] = np.uint8(min(255.0, max(0.0, level)))

@@ -22,7 +22,9 @@ from sim.server.sensors.appearance import (
     texel_table,
 )
 from sim.server.sensors.atmosphere import Atmosphere, airlight
-from sim.server.sensors.columns import AMBIENT_UP, WET
+from sim.server.sensors.columns import WET
+from sim.server.sensors.conditions import ORDINARY, Conditions
+from sim.server.sensors.falling import FallingWeather
 from sim.server.sensors.geometry import Geometry
 from sim.server.sensors.instances import Instances, View, Weather
 from sim.server.sensors.kernel import F32, F64, I32, I64, U8, U32
@@ -37,7 +39,6 @@ from sim.server.sensors.post import (
     bloom_of,
     develop,
     exposure_of,
-    streak_tile,
     tone_curve,
 )
 from sim.server.sensors.raster import bin_slots, bins_of, camera_block, rasterise, setup_triangles
@@ -123,7 +124,7 @@ class SceneRenderer:
         self._patterns = (value_noise(256, (4, 8, 16, 32, 64, 128), 0.55, rng), asphalt_tile(rng))
         self._charts = (library.atlas, library.mip_offset, library.mip_shape, moving.chart_scale(library))
         self._curve = tone_curve()
-        self._streaks = streak_tile()
+        self._falling = FallingWeather(self._pool)
         self._targets: dict[tuple[int, int], _Target] = {}
         self._scratch: dict[int, Scratch] = {}
         self._edges: F32 = np.zeros((0, 9), np.float32)
@@ -139,6 +140,8 @@ class SceneRenderer:
         self._weather: Weather | None = None
         self._air: Atmosphere = airlight(Weather())
         self._sky = self._painter.paint(self._air)
+        self._conditions = ORDINARY
+        self._skies: dict[Conditions, tuple[Atmosphere, tuple[F32, F32, F32]]] = {}  # of the weather
         self._view: View | None = None
         self._table: F32 = np.zeros((1, 1), np.float32)
         self._spheres: tuple[F64, F64, F64] = (np.zeros((0, 3)), np.zeros(0), np.zeros(0))
@@ -155,11 +158,14 @@ class SceneRenderer:
         seed: int = 0,
         photo: Photo | None = None,
         motion: Motion | None = None,
+        conditions: Conditions = ORDINARY,
+        velocity_mps: F64 | None = None,
     ) -> Buffers:
         """Picture of ``view`` from a pose (pitch, yaw, roll; CARLA's frame).
 
         want: any of ``WANTS``; surface is normal and material. exclude_actor is left out of the picture but keeps its
         shadow. seed picks the grain; photo (None: as shipped) develops the picture; motion is what flow compares with.
+        conditions: snow and the lens; velocity_mps (3,) of the camera in the world: rain comes towards a moving car.
         Raises ValueError for an unknown name in ``want``, and for flow without motion.
         """
         wanted = frozenset(want)
@@ -167,9 +173,10 @@ class SceneRenderer:
             raise ValueError(f"want: expected some of {', '.join(sorted(WANTS))}, got {sorted(want)}")
         with self._lock:
             self._begin(view)
+            self._breathe(conditions)
             cam = camera_block(np.asarray(position_m, np.float64), rotation_matrix(*map(float, rotation_rad)))
             blocks = self._visible(cam, intrinsics, view.instances, exclude_actor)
-            bgr = self._picture(cam, intrinsics, view, blocks, seed, photo) if "rgb" in wanted else None
+            bgr = self._picture(cam, intrinsics, view, blocks, seed, photo, velocity_mps) if "rgb" in wanted else None
             if wanted == {"rgb"}:
                 return Buffers(bgr)
             target = self._raster(cam, intrinsics, blocks, 1)
@@ -234,14 +241,23 @@ class SceneRenderer:
         self._view = view
         if view.weather != self._weather:
             self._weather = view.weather
-            self._air = airlight(view.weather)
-            self._sky = self._painter.paint(self._air)
+            self._skies.clear()
+            self._breathe(ORDINARY)
             if self._appearance is None:
                 self._wear()
         self._geometry.begin(view.instances)
         self._table = moving.body_table(view.instances, self._library, self._air.night, view.elapsed_s)
         self._spheres = moving.spheres_of(view.instances, self._library)
         self._contact.clear()
+
+    def _breathe(self, conditions: Conditions) -> None:
+        """Take the air of these conditions, painting its sky where no camera has asked for it under this weather."""
+        of_the_air = conditions.of_the_air()
+        if of_the_air not in self._skies:
+            air = airlight(self._weather or Weather(), of_the_air)
+            self._skies[of_the_air] = (air, self._painter.paint(air))
+        self._conditions = conditions
+        self._air, self._sky = self._skies[of_the_air]
 
     def _visible(self, cam: F64, intrinsics: Intrinsics, bodies: Instances, exclude: int | None) -> I64:
         """Face blocks (k, 4) for the raster: first face, count, first slot, cull."""
@@ -310,7 +326,10 @@ class SceneRenderer:
         local = g.local_m if len(g.local_m) else np.zeros((1, 3), np.float32)
         return g.vertices_m, g.normals, g.uvw, g.faces, g.material, g.param, local
 
-    def _picture(self, cam: F64, intrinsics: Intrinsics, view: View, blocks: I64, seed: int, photo: Photo | None) -> U8:
+    def _picture(
+        self, cam: F64, intrinsics: Intrinsics, view: View, blocks: I64, seed: int, photo: Photo | None,
+        velocity_mps: F64 | None,
+    ) -> U8:  # fmt: skip
         target = self._raster(cam, intrinsics, blocks, SAMPLES)
         air = self._air
         eye = cam[:3]
@@ -339,9 +358,11 @@ class SceneRenderer:
             radiance.reshape(-1, 3), surface.reshape(-1, 3),
         )  # fmt: skip
         if air.constants[WET] > WET_FROM:
-            self._pool.run(
-                mirror_ground, surface, cam, intrinsics.focal_px, self._sky[1], view.frame & 0xFFFF, radiance
-            )
+            mirror_ground(
+                self._pool, surface, cam, intrinsics.focal_px, self._sky[1], self._patterns[0], view.elapsed_s,
+                air.rain, radiance,
+            )  # fmt: skip
+        self._falling.draw(cam, intrinsics.focal_px, view, air, self._conditions, velocity_mps, surface, radiance, seed)
         bgr = self._develop(radiance, view, seed, photo)
         if view.drawing is not None:
             debug_overlay.draw(bgr, target.inverse_depth, cam, intrinsics.focal_px, view.drawing, self._pool)
@@ -363,10 +384,8 @@ class SceneRenderer:
         if glaring and glare != 1.0:
             bloom *= np.float32(glare)
         bgr = np.empty(radiance.shape, np.uint8)
-        light = 0.7 * float(air.constants[AMBIENT_UP + 1])
         self._pool.run(
-            develop, radiance, bloom, exposure, curve, self._streaks, 0.34 * air.rain, light,
-            view.frame * 7877 % 512, -view.frame * 2999 % 512, grain, (view.frame * 31 + seed) & 0xFFFFFF, bgr,
+            develop, radiance, bloom, exposure, curve, grain, (view.frame * 31 + seed) & 0xFFFFFF, bgr,
         )  # fmt: skip
         return bgr
 

@@ -6,13 +6,14 @@ import numpy as np
 
 from sim.server.scene.mesh import Material
 from sim.server.sensors.appearance import paint_objects
-from sim.server.sensors.columns import FRAGMENT_COLUMNS
+from sim.server.sensors.columns import FRAGMENT_COLUMNS, SNOW
 from sim.server.sensors.kernel import F32, F64, I32, I64, U8, Tables, kernel
 from sim.server.sensors.lighting import add_sky, light_fragments
 from sim.server.sensors.resolve import NAME_COLUMNS, gather_fragments, interpolate, sort_fragments
 from sim.server.sensors.shade_built import shade_built, shade_facade, shade_leaves
 from sim.server.sensors.shade_ground import shade_ground, shade_road
 from sim.server.sensors.shade_model import shade_model, shade_paint
+from sim.server.sensors.snow import lay_snow
 
 BAND_ROWS = 4
 FAR_M = 1e6  # depth of the sky in ``surface``
@@ -104,6 +105,8 @@ def shade_frame(
         shade_model(start[6], start[7], order, name, fragment, geometry, bodies, tables)
         if painted:
             paint_objects(count, name, fragment, static_counts[0], objects)
+        if air[SNOW] > 0.0:
+            lay_snow(count, fragment, name, geometry, static_counts[0], strips, tables, air)
         for p in range(row0 * width, row1 * width):
             image[p, 0] = 0.0
             image[p, 1] = 0.0

@@ -30,6 +30,8 @@ STRIP_COLUMNS = 8
 DASH_PERIOD_M, DASH_ON_M = 9.0, 3.0  # broken lines: 3 m of paint, 6 m of gap
 DOUBLE_GAP_M = 0.10  # clear distance from the lane edge to each line of a double marking
 MARKING_REACH_M = 0.6  # no marking reaches further into its lane
+STONES_PER_M = 105.0  # texels: stones of a centimetre
+STONES_FADE_M = 0.022  # pixels wider than this see no stones
 SIDE_FILTER = 0.8  # a pixel's footprint is two samples wide, of which a box filter wants 0.8
 
 
@@ -97,11 +99,12 @@ def shade_road(
         strip = strips[param[name[i, FACE]]]
         x, y, foot = q[POS], q[POS + 1], q[FOOT]
         left_m, right_m = q[UVW + 1], q[UVW + 2]
-        fine = tile(asphalt, x * 61.0, y * 61.0) - 0.5
-        coarse = tile(asphalt, x * 4.3 + 3.0, y * 4.3) - 0.5
+        coarse = tile(asphalt, x * 7.3 + 3.0, y * 7.3) - 0.5
         wide = noise(grain_noise, x * 0.35, y * 0.35) - 0.5
-        near = min(1.0, 0.022 / (foot + 1e-4))
-        base = 0.105 + 0.018 * wide + 0.07 * fine * near + 0.012 * coarse
+        base = 0.105 + 0.018 * wide + 0.012 * coarse
+        if foot < STONES_FADE_M:
+            fine = tile(asphalt, x * STONES_PER_M, y * STONES_PER_M) - 0.5
+            base += 0.075 * fine * min(1.0, STONES_FADE_M / foot - 1.0)
         if strip[STRIP_DRIVING] > 0.0 and strip[STRIP_JUNCTION] == 0.0:
             off_centre = abs(left_m - right_m) * 0.5
             track = (off_centre - 0.78) * 1.9

@@ -5,13 +5,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from sim.server.sensors.atmosphere import GROUND_ALBEDO, Atmosphere
-from sim.server.sensors.columns import FOG_BETA, FOG_RGB
+from sim.server.sensors.atmosphere import GROUND_ALBEDO, SNOW_ALBEDO, Atmosphere
+from sim.server.sensors.columns import AMBIENT_UP, FOG_BETA, FOG_RGB, SNOW
 from sim.server.sensors.kernel import F32, F64
+from sim.server.sensors.scattering import AZIMUTHS, ELEVATIONS
 from sim.server.sensors.textures import value_noise
 
 SKY_SIZE = 384  # texels along each side of the octahedral map: half a degree each
 MIRROR_SIZE = 128
+CLOUD_SIZE = 512
 CLOUD_SEED, SKYLINE_SEED = 11, 5  # the sky is the same in every world: nothing is random at run time
 SKYLINE_BLOCKS = 40
 FOG_LAYER_M, FOG_FLATNESS = 900.0, 40.0
@@ -44,8 +46,11 @@ class SkyPainter:
     def __init__(self) -> None:
         self._sky = octahedral_directions(SKY_SIZE)
         self._mirror = octahedral_directions(MIRROR_SIZE)
-        clouds = value_noise(512, (3, 6, 12, 24, 48, 96), 0.6, np.random.default_rng(CLOUD_SEED))
-        self._clouds = cv2.GaussianBlur(clouds, (0, 0), 1.2)
+        rng = np.random.default_rng(CLOUD_SEED)
+        self._clouds = value_noise(CLOUD_SIZE, (4, 8, 16, 32, 64, 128), 0.55, rng)
+        self._veils: F32 = np.asarray(
+            cv2.GaussianBlur(value_noise(CLOUD_SIZE, (2, 5, 11, 23), 0.5, rng), (0, 0), 2.0), np.float32
+        )
         rng = np.random.default_rng(SKYLINE_SEED)
         self._roof = rng.uniform(0.03, 0.30, SKYLINE_BLOCKS) * np.where(rng.random(SKYLINE_BLOCKS) > 0.25, 1.0, 0.3)
         self._shade = rng.uniform(0.5, 1.3, SKYLINE_BLOCKS)
@@ -62,24 +67,60 @@ class SkyPainter:
         return _with_alpha(sky), _with_alpha(np.asarray(cv2.GaussianBlur(mirror, (0, 0), 0.8), np.float64)), disc
 
     def _radiance(self, direction: F64, air: Atmosphere) -> F64:
-        up = np.maximum(direction[..., 2], 0.0)[..., None]
-        sky = air.horizon_rgb + (air.zenith_rgb - air.horizon_rgb) * (1.0 - np.exp(-4.2 * up))
+        """Clear sky from its table, then clouds over it, then what haze hides."""
+        up = np.maximum(direction[..., 2], 0.0)
+        sky = self._clear(direction, up, air)
         toward = np.clip(direction @ air.light_dir, 0.0, 1.0)[..., None]
-        glow = 0.28 * toward**8 * np.exp(-2.0 * up) + 0.35 * toward**64
-        sky = sky + air.light_rgb * glow
-        reach = 38.0 / (up + 0.14)
-        u = (direction[..., :1] * reach).astype(np.float32)[..., 0] % 512
-        v = (direction[..., 1:2] * reach).astype(np.float32)[..., 0] % 512
-        field = cv2.remap(self._clouds, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)[..., None]
+        if air.night > 0.5:
+            sky = sky + air.light_rgb * (0.12 * toward**8 + 0.5 * toward**400)
+        closed = air.cloud_rgb * ((0.80 + 0.35 * up) * self._ceiling(direction, up))[..., None]
+        heaps, lit = self._heaps(direction, up, air)
+        body = air.cloud_rgb * (0.62 + 0.2 * lit) + 0.34 * lit * air.above_rgb * (1.0 - 0.8 * air.overcast)
+        body = body + 0.5 * air.light_rgb * toward**24 * (1.0 - air.overcast)
+        sky = sky + (body - sky) * heaps
+        hidden = max(air.overcast, air.haze)
+        return np.asarray(sky + (closed - sky) * hidden)
+
+    @staticmethod
+    def _clear(direction: F64, up: F64, air: Atmosphere) -> F64:
+        """The table of the clear sky by direction (n, n, 3)."""
+        level = np.maximum(np.hypot(direction[..., 0], direction[..., 1]), 1e-9)
+        sun = air.sun_dir[:2] / max(float(np.hypot(*air.sun_dir[:2])), 1e-9)
+        cosine = (direction[..., 0] * sun[0] + direction[..., 1] * sun[1]) / level
+        column = (np.arccos(np.clip(cosine, -1.0, 1.0)) / np.pi * (AZIMUTHS - 1)).astype(np.float32)
+        row = (np.sqrt(up) * (ELEVATIONS - 1)).astype(np.float32)
+        return np.asarray(cv2.remap(air.clear.astype(np.float32), column, row, cv2.INTER_LINEAR), np.float64)
+
+    def _sample(self, field: F32, direction: F64, up: F64, scale: float, shift: tuple[float, float]) -> F64:
+        """A field of clouds on a flat layer overhead, by direction (n, n)."""
+        reach = scale / (up + 0.10)
+        u = (direction[..., 0] * reach + shift[0]).astype(np.float32) % CLOUD_SIZE
+        v = (direction[..., 1] * reach + shift[1]).astype(np.float32) % CLOUD_SIZE
+        return np.asarray(cv2.remap(field, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float64)
+
+    def _ceiling(self, direction: F64, up: F64) -> F64:
+        """Brightness of a closed cloud (n, n), about 1: broad bands and finer rolls."""
+        broad = self._sample(self._veils, direction, up, 24.0, (0.0, 0.0)) - 0.5
+        rolls = self._sample(self._clouds, direction, up, 60.0, (80.0, 40.0)) - 0.5
+        return np.asarray(1.0 + np.clip(up * 6.0, 0.0, 1.0) * (0.9 * broad + 0.4 * rolls))
+
+    def _heaps(self, direction: F64, up: F64, air: Atmosphere) -> tuple[F64, F64]:
+        """Share of single clouds in each direction (n, n, 1), and how much of the sun its parts get, 0..1."""
         # the field has mean 0.5 and deviation 0.16: cover 0 leaves none of it, cover 1 nearly all
-        cover = np.clip((field - (0.92 - 0.80 * air.cloud_cover)) * 3.5, 0.0, 1.0) * np.clip(up * 7.0, 0.0, 1.0) * 0.85
-        body = air.cloud_rgb * (0.75 + 0.5 * toward**4) * (1.15 - 0.5 * np.clip(field - 0.5, 0, 0.4))
-        return np.asarray(sky * (1.0 - cover) + body * cover)
+        rim = 0.96 - 0.80 * air.cloud_cover
+        sunwards = -14.0 * air.light_dir[:2] / max(float(air.light_dir[2]), 0.35)
+        field = self._sample(self._clouds, direction, up, 40.0, (0.0, 0.0))
+        behind = self._sample(self._clouds, direction, up, 40.0, (-float(sunwards[0]), -float(sunwards[1])))
+        heaps = np.clip((field - rim) * 5.0, 0.0, 1.0) * np.clip(up * 9.0, 0.0, 1.0)
+        shadow = np.clip(behind - rim + 0.12, 0.0, 0.6) + 0.6 * np.clip(field - rim, 0.0, 0.6)
+        return (0.95 * heaps * (2.0 - heaps))[..., None], np.exp(-4.0 * shadow)[..., None]
 
     def _with_skyline(self, direction: F64, air: Atmosphere) -> F64:
         sky = self._radiance(direction, air)
-        ambient = 0.5 * (air.zenith_rgb + air.horizon_rgb)
-        ground = GROUND_ALBEDO * (air.light_rgb * max(float(air.light_dir[2]), 0.0) + ambient)
+        ambient = air.constants[AMBIENT_UP : AMBIENT_UP + 3].astype(np.float64)
+        snow = float(air.constants[SNOW])
+        albedo = GROUND_ALBEDO + (SNOW_ALBEDO - GROUND_ALBEDO) * snow
+        ground = albedo * (air.light_rgb * max(float(air.light_dir[2]), 0.0) + ambient)
         turn = (np.arctan2(direction[..., 1], direction[..., 0]) / (2.0 * np.pi) + 0.5) * SKYLINE_BLOCKS
         block = turn.astype(np.int64) % SKYLINE_BLOCKS
         height = direction[..., 2]

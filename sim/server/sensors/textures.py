@@ -43,7 +43,7 @@ def asphalt_tile(rng: np.random.Generator) -> F32:
         field = np.fft.irfft2(np.fft.rfft2(rng.normal(size=(n, n))) * low_pass, (n, n))
         return np.asarray(field / field.std())
 
-    grain = 0.85 * blurred(0.7) + 0.3 * blurred(2.5) + 0.1 * blurred(9.0)
+    grain = 0.95 * blurred(0.65) + 0.16 * blurred(1.6) + 0.05 * blurred(7.0)
     grain = grain / grain.std() * 0.17 + 0.5
     cracks = np.exp(-(((blurred(14.0) + 0.12 * blurred(3.0)) / 0.018) ** 2)) * (blurred(30.0) > 0.4)
     return np.clip(grain - 0.3 * cracks, 0, 1).astype(np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sim.server.scene.mesh import Material, Mesh, Tag
-from sim.server.sensors.atmosphere import airlight, fog_extinction_per_m, sun_direction
+from sim.server.sensors.atmosphere import airlight, extinction_per_m, sun_direction
 from sim.server.sensors.instances import Instances, View, Weather
 from sim.server.sensors.lighting import fog_left
 from sim.server.sensors.renderer import Buffers, Intrinsics, SceneRenderer
@@ -109,7 +109,7 @@ def test_fog_begins_at_its_distance():
 
 
 def test_fog_density_means_the_visibility_it_says():
-    visibility = [3.0 / fog_extinction_per_m(Weather(fog_density=d)) for d in (20.0, 50.0, 100.0)]
+    visibility = [3.0 / extinction_per_m(Weather(fog_density=d)) for d in (20.0, 50.0, 100.0)]
     assert visibility == pytest.approx([670.8, 169.7, 60.0], rel=1e-3)
 
 
