@@ -187,6 +187,9 @@ class CarlaSource:
             blueprint = library.find(mount.type_id)
             for name, value in mount.attributes.items():
                 blueprint.set_attribute(name, value)
+            for name, value in mount.extras.items():
+                if blueprint.has_attribute(name):
+                    blueprint.set_attribute(name, value)
             blueprint.set_attribute("sensor_tick", str(self.step_s * mount.every))
             pose = conversion.carla_transform(mount.ego_from_sensor)
             self._sensors.append(self._world.spawn_actor(blueprint, pose, attach_to=self._ego))

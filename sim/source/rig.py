@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from perception.frame import CameraModel, FloatArray
 from sim.scenario import CameraSpec, LidarSpec, Scenario
 from sim.source.conversion import EARTH_RADIUS_M, MERCATOR_SCALE, camera_model, mounting
+from sim.weather import resolve_weather
 
 IMU, GNSS = "imu", "gnss"
 TRUTH_PREFIX = "truth/"
@@ -28,6 +29,8 @@ class Mount:
     ego_from_sensor: FloatArray
     every: int = 1
     camera: CameraModel | None = field(default=None)
+    extras: Mapping[str, str] = field(default_factory=dict)
+    """Attributes that the embedded server's sensors have and those of a real CARLA server lack: left out there."""
 
     @property
     def is_truth(self) -> bool:
@@ -50,7 +53,8 @@ def mounts(scenario: Scenario, latitude_deg: float) -> tuple[Mount, ...]:
         out.append(_imu(scenario, seed + 1))
     if scenario.sensors.gnss:
         out.append(_gnss(scenario, seed + 2, latitude_deg))
-    return tuple(out)
+    weather = resolve_weather(scenario.weather)
+    return tuple(replace(mount, extras=weather.sensor_attributes(mount.type_id)) for mount in out)
 
 
 def camera_mount(name: str, spec: CameraSpec, type_id: str, every: int = 1) -> Mount:

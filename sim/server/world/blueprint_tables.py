@@ -238,6 +238,11 @@ POST_PROCESS: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 """A ``|`` separates the only values allowed; the first is the default."""
 
+SEEN_WEATHER: tuple[tuple[str, str, str], ...] = (
+    ("snowfall", "F", "0.0"), ("snow_cover", "F", "0.0"), ("lens_dirt", "F", "0.0"), ("lens_drops", "F", "-1.0"),
+)  # fmt: skip
+"""Not CARLA's: snow and what sits on the lens, see ``sensors/conditions.py``. The defaults leave CARLA's look."""
+
 _RAYS: tuple[tuple[str, str, str], ...] = (
     ("channels", "I", "32"), ("range", "F", "10.0"), ("points_per_second", "I", "56000"),
     ("rotation_frequency", "F", "10.0"), ("upper_fov", "F", "10.0"), ("lower_fov", "F", "-30.0"),
@@ -257,7 +262,7 @@ def _zeros(*names: str) -> tuple[tuple[str, str, str], ...]:
 
 
 SENSORS: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "sensor.camera.rgb": CAMERA + POST_PROCESS,
+    "sensor.camera.rgb": CAMERA + POST_PROCESS + SEEN_WEATHER,
     "sensor.camera.depth": CAMERA,
     "sensor.camera.normals": CAMERA,
     "sensor.camera.semantic_segmentation": CAMERA,
