@@ -87,5 +87,24 @@ def recorded(
         Console().print(f"{name}\n\n{text}", highlight=False, soft_wrap=True, markup=False)
 
 
+@app.command()
+def sweeps(
+    count: Annotated[int, typer.Option(min=1, help="streets of each map")] = 8,
+    maps: Annotated[str, typer.Option(help="maps, by commas")] = "Roadlab01,Roadlab02,Town02",
+    seed: Annotated[int, typer.Option(help="seed of the streets")] = 0,
+    out: Annotated[Path, typer.Option(help="folder for the figures")] = Path("runs/realism"),
+    maps_folder: Annotated[Path | None, typer.Option(help="folder with further OpenDRIVE maps")] = None,
+) -> None:
+    """Figures of our LiDAR sweeps beside CARLA's and KITTI's (recorded data needed)."""
+    from sim.realism.detector import data_folder
+    from sim.realism.sweep_tables import all_figures, sweeps_text
+
+    folder = None if maps_folder is None else str(maps_folder)
+    sets = all_figures(data_folder(), _names(maps), count, seed, folder)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "sweeps.json").write_text(json.dumps(sets, indent=1), encoding="utf-8")
+    Console().print(sweeps_text(sets), highlight=False, soft_wrap=True, markup=False)
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())

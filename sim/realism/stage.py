@@ -47,6 +47,7 @@ class Shot:
     view: View
     position_m: FloatArray
     rotation_rad: FloatArray
+    road_m: FloatArray  # (3,) the road below the camera
     kinds: dict[int, tuple[str, str]]
 
 
@@ -85,7 +86,7 @@ class Stage:
             world.tick(STEP_S, ())
         view = world.view()
         bodies = replace(view.instances, light_state=_lamps(kinds, view, LAMPS_ON[weather], rng))
-        return Shot(replace(view, instances=bodies), eye, rotation, kinds)
+        return Shot(replace(view, instances=bodies), eye, rotation, place[:3].copy(), kinds)
 
     def alone(self, name: str, distance_m: float, heading_rad: float, weather: str, place: int = 0) -> Shot:
         """One actor (a blueprint) by itself on a level, straight road ahead, turned by ``heading_rad`` from the
@@ -113,7 +114,7 @@ class Stage:
         world.weather = weather_of(weather, place, rng)
         for _ in range(SETTLE_TICKS):
             world.tick(STEP_S, ())
-        return Shot(world.view(), eye, np.array([here[3], here[4], 0.0]), kinds)
+        return Shot(world.view(), eye, np.array([here[3], here[4], 0.0]), here[:3].copy(), kinds)
 
     def _drivers(
         self, eye: FloatArray, yaw: float, rng: np.random.Generator, kinds: dict[int, tuple[str, str]]
