@@ -1,9 +1,10 @@
-"""The picture of ``sensor.camera.labels``: no picture but a table of float32, one number in the four bytes of a pixel.
+"""What ``sensor.camera.labels`` sends: no picture but a table of float32.
 
-A row of pixels is a row of the table, ``WIDTH`` wide. Row 0 is the head: version, number of rows that follow, width and
-height of the camera in pixels, its horizontal field of view in degrees. Every further row is an outline (``COLUMNS``),
-rows by actor, then part. Numbers are little-endian; read them with
-``numpy.frombuffer(image.raw_data, "<f4").reshape(image.height, image.width)``.
+It comes as a ``carla.OpticalFlowImage``, whose pixels are two float32 each: the client leaves them alone, while it makes
+every fourth byte of ordinary pictures 255. A row of pixels is a row of the table, ``WIDTH`` numbers long. Row 0 is the
+head: version, number of rows that follow, width and height of the camera in pixels, its horizontal field of view in
+degrees. Every further row is an outline (``COLUMNS``), rows by actor, then part. Read it with
+``numpy.frombuffer(image.raw_data, numpy.float32).reshape(image.height, 2 * image.width)``.
 
 Columns: actor_id; part (0 the whole body, 1 the bicycle or motorcycle alone, 2 its rider; bodies without a rider have
 only 0); tag (CARLA's semantic tag); visible_px and visible x0 y0 x1 y1 of the pixels that show it; amodal_px: pixels
@@ -27,12 +28,12 @@ WIDTH = 16
 F32 = npt.NDArray[np.float32]
 
 
-def encode(rows: F32, size: tuple[int, int], fov_deg: float) -> npt.NDArray[np.uint8]:
-    """Pixels ``(n + 1, WIDTH, 4)`` of a table ``(n, len(COLUMNS))``; size is width, height of the camera."""
+def encode(rows: F32, size: tuple[int, int], fov_deg: float) -> F32:
+    """Pixels ``(n + 1, WIDTH / 2, 2)`` of a table ``(n, len(COLUMNS))``; size is width, height of the camera."""
     table = np.zeros((len(rows) + 1, WIDTH), "<f4")
     table[0, :5] = VERSION, len(rows), *size, fov_deg
     table[1:, : len(COLUMNS)] = rows
-    return table.view(np.uint8).reshape(len(table), WIDTH, 4)
+    return table.reshape(len(table), WIDTH // 2, 2).astype(np.float32)
 
 
 def decode(raw: bytes | memoryview) -> F32:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim import label_table
-from sim.server.protocol.payloads import StreamIndex, image_body
+from sim.server.protocol.payloads import StreamIndex, flow_body
 from sim.server.sensors.camera import intrinsics_of
 from sim.server.sensors.instances import View
 from sim.server.sensors.kernel import F32, F64, I32, I64
@@ -24,7 +24,7 @@ from sim.server.sensors.silhouettes import Silhouettes
 class LabelCamera:
     """One label camera (``Sensor``)."""
 
-    stream_index = int(StreamIndex.RGB)
+    stream_index = int(StreamIndex.OPTICAL_FLOW)
 
     def __init__(self, attributes: Mapping[str, str], renderer: SceneRenderer) -> None:
         self.intrinsics = intrinsics_of("labels", attributes)
@@ -38,7 +38,7 @@ class LabelCamera:
         parent_id: int,
         dt_s: float,
     ) -> bytes:
-        """Image body whose pixels are the table. The body that carries the camera has its rows, too."""
+        """Flow body whose pixels are the table. The body that carries the camera has its rows, too."""
         pose = position_m, rotation_rad, self.intrinsics, view
         labels = self._renderer.render(*pose, ("semantic", "instance", "depth"))
         assert labels.instance is not None
@@ -47,7 +47,7 @@ class LabelCamera:
         rows = _rows(outlines, view, position_m, mean_depth(labels.instance, labels.depth_m, outlines.actor_id))
         fov_deg = math.degrees(self.intrinsics.fov_rad)
         size = self.intrinsics.width, self.intrinsics.height
-        return image_body(label_table.encode(rows, size, fov_deg), fov_deg)
+        return flow_body(label_table.encode(rows, size, fov_deg), fov_deg)
 
 
 def mean_depth(instance: I32, depth_m: F32, actor_id: I64) -> F64:
