@@ -106,5 +106,22 @@ def sweeps(
     Console().print(sweeps_text(sets), highlight=False, soft_wrap=True, markup=False)
 
 
+@app.command()
+def features(
+    pictures: Annotated[Path, typer.Argument(help="folder of a judged run's pictures (--keep)")],
+    weights: Annotated[Path | None, typer.Option(help="YOLO11n with COCO classes")] = None,
+    out: Annotated[Path, typer.Option(help="folder for the figures")] = Path("runs/realism"),
+) -> None:
+    """Fréchet distances of our pictures to CARLA's, KITTI's and others' (recorded data needed)."""
+    from sim.realism.detector import Judge, data_folder
+    from sim.realism.feature_sets import compare_features, features_text
+    from sim.realism.report import pictures_by_weather
+
+    result = compare_features(pictures_by_weather(pictures), data_folder(), Judge(weights))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "features.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
+    Console().print(features_text(result), highlight=False, soft_wrap=True, markup=False)
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 
 from sim.realism.detector import INPUT_PX, Judge
-from sim.realism.judge import Picture, judge, keep_pictures
+from sim.realism.judge import U8, Picture, judge, keep_pictures
 from sim.realism.models import HEADINGS, Look
-from sim.realism.recorded import carla_pictures, kitti_pictures
+from sim.realism.recorded import carla_pictures, kitti_pictures, read_bgr
 from sim.realism.sheet import Crops, sheet
 from sim.realism.tables import judge_text
 from sim.realism.tally import Asked, Said, summary
@@ -71,3 +71,20 @@ def write_looks(looks: Sequence[Look], folder: Path) -> None:
             if look.name == name
         ]
         cv2.imwrite(str(folder / f"{name}.png"), sheet(tiles, HEADINGS))
+
+
+DAY = ("noon", "overcast", "sunset")
+
+
+def pictures_by_weather(folder: Path) -> dict[str, list[U8]]:
+    """Kept pictures of a run (MAP_WEATHER_NUMBER.png): those by day, and all others by weather.
+
+    Raises FileNotFoundError.
+    """
+    sets: dict[str, list[U8]] = {}
+    for path in sorted(folder.glob("*.png")):
+        weather = path.stem.split("_", 1)[1].rsplit("_", 1)[0]
+        sets.setdefault("ours, day" if weather in DAY else f"ours, {weather}", []).append(read_bgr(path))
+    if not sets:
+        raise FileNotFoundError(f"no pictures in {folder}; judge with --keep first")
+    return sets
