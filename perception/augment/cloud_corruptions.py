@@ -219,7 +219,8 @@ def _beams_missing(cloud: Cloud, lost_of_64: int, rng: np.random.Generator) -> C
 def _other_sensor(cloud: Cloud, lost_of_64: int, rng: np.random.Generator) -> Cloud:
     rings = rings_of(cloud)
     beams = int(rings.max(initial=0)) + 1
-    kept = np.unique(np.floor(np.arange(64 - lost_of_64) * beams / (64 - lost_of_64)).astype(np.int64))
+    count = max(1, round(beams * (64 - lost_of_64) / 64))
+    kept = np.floor(np.arange(count) * beams / count).astype(np.int64)
     return cloud[np.isin(rings, kept)][::2]
 
 

@@ -50,8 +50,8 @@ def floor_z_m(points_m: Float32Array) -> float:
     if len(z) < 20:
         return 0.0
     counts, edges = np.histogram(z, bins=np.arange(-4.0, 1.05, 0.1))
-    best = int(np.argmax(cv2.blur(counts.astype(np.float32)[None], (3, 1))[0]))
-    return float(edges[best] + 0.05)
+    peak = edges[int(np.argmax(counts))] + 0.05
+    return float(np.median(z[np.abs(z - peak) < 0.2]))
 
 
 def points_of_depth(sample: Sample, step_px: int = 4) -> Float32Array:

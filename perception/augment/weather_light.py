@@ -59,7 +59,7 @@ def wet(image: Picture, ground: Float32Array, wetness: float, rng: np.random.Gen
     blurred = cv2.GaussianBlur(reflected, (3, 31), 0)
     # Schlick's Fresnel term for water at the slope of each row's ray, over the horizon that the ground ends at
     horizon = int(np.argmax((ground > 0.5).any(axis=1))) if (ground > 0.5).any() else height // 2
-    slope = np.clip((rows - horizon) / width, 0.01, None)
+    slope = np.clip((rows - horizon) / (0.7 * width), 0.01, None)  # of a camera that sees 71°
     fresnel = 0.02 + 0.98 * (1.0 - slope / np.sqrt(1.0 + slope**2)) ** 5
     pools = soft_cloud(ground.shape, 1.7, rng)
     film = np.clip((pools - 1.0 + wetness) / 0.25 + 0.5, 0.0, 1.0) * 0.6 + 0.4 * wetness
