@@ -37,8 +37,8 @@ class Fog:
     ``2 ** u``, u uniform in ``-spread..spread``, since real fog is not even (0: always at the mean).
     reference_reflectivity: the paper takes the sender's power from each target's own intensity, so that only range
     decides which points move (None). With a number all targets share one sender, calibrated on a surface of that
-    reflectivity: dark targets drown in fog before bright ones, as they do. limit: returns weaker than this
-    reflectivity are lost (0: none, as in the paper).
+    reflectivity: dark targets drown in fog before bright ones, as they do. begins_m: no fog nearer than this. limit: the
+    sensor sees a target of this reflectivity at max_range_m and nothing weaker (0: everything, as in the paper).
     """
 
     extinction_pm: float
@@ -47,7 +47,9 @@ class Fog:
     half_pulse_s: float = 20e-9
     spread: float = 1.0
     reference_reflectivity: float | None = None
+    begins_m: float = 0.0
     limit: float = 0.0
+    max_range_m: float = 200.0
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.extinction_pm < math.inf:
@@ -76,11 +78,12 @@ class FogTable:
     @staticmethod
     def of(fog: Fog) -> FogTable:
         """Integrates over range; the pulse is half a period of sin^2 long c tau, in range."""
-        ranges = np.arange(0.0, SETTLED_M + TABLE_STEP_M / 2, TABLE_STEP_M)
+        settled = max(SETTLED_M, 2.0 * fog.begins_m)
+        ranges = np.arange(0.0, settled + TABLE_STEP_M / 2, TABLE_STEP_M)
         alpha, pulse_m = fog.extinction_pm, LIGHT_MPS * fog.half_pulse_s
-        r = np.arange(INTEGRAL_STEP_M / 2, SETTLED_M, INTEGRAL_STEP_M)
+        r = np.arange(INTEGRAL_STEP_M / 2, settled, INTEGRAL_STEP_M)
         overlap = np.clip((r - OVERLAP_BEGINS_M) / (OVERLAP_WHOLE_M - OVERLAP_BEGINS_M), 0.0, 1.0)
-        density = np.exp(-2.0 * alpha * r) * overlap / r**2
+        density = np.exp(-2.0 * alpha * (r - fog.begins_m)) * overlap / r**2 * (r >= fog.begins_m)
         lag = np.arange(INTEGRAL_STEP_M / 2, pulse_m, INTEGRAL_STEP_M)  # c t / 2
         pulse = np.sin(math.pi * lag / pulse_m) ** 2 * (2.0 / LIGHT_MPS * INTEGRAL_STEP_M)
         beta = fog.backscatter_visibility * alpha / math.log(20.0)
@@ -102,7 +105,7 @@ class FogTable:
     def strike(self, range_m: Float32, reflectivity: Float32, rng: np.random.Generator) -> Returns:
         """See ``WeatherModel``."""
         fog = self.fog
-        clear = np.exp(-2.0 * fog.extinction_pm * range_m).astype(np.float32)
+        clear = np.exp(-2.0 * fog.extinction_pm * np.maximum(range_m - fog.begins_m, 0.0)).astype(np.float32)
         answer = self.answer_at(range_m).astype(np.float32)
         source = reflectivity if fog.reference_reflectivity is None else np.float32(fog.reference_reflectivity)
         from_fog, from_target = answer * source, clear * reflectivity
@@ -111,5 +114,5 @@ class FogTable:
         moved = (from_fog > from_target) & (place < range_m)
         new_range = np.where(moved, place.astype(np.float32), range_m)
         strength = np.minimum(np.where(moved, from_fog, from_target), np.float32(1.0))
-        lost = strength < fog.limit
+        lost = strength < fog.limit * (range_m / fog.max_range_m) ** 2
         return Returns(new_range, np.where(lost, np.float32(0), strength), fates(range_m, new_range, clear, lost))

@@ -186,9 +186,9 @@ def create_sensor(type_id: str, attributes: Mapping[str, str], shared: SensorWor
     if type_id.startswith("sensor.camera."):
         return _create_camera(type_id, attributes, shared)
     if type_id == "sensor.lidar.ray_cast":
-        return LidarSensor(values, shared.caster, seed)
+        return LidarSensor(values, shared.caster, seed, actor_id)
     if type_id == "sensor.lidar.ray_cast_semantic":
-        return SemanticLidarSensor(values, shared.caster)
+        return SemanticLidarSensor(values, shared.caster, seed, actor_id)
     if type_id == "sensor.other.imu":
         return ImuSensor(values, seed)
     if type_id == "sensor.other.gnss":

@@ -54,6 +54,20 @@ class Fan:
     runs: npt.NDArray[np.int64]
     alive: npt.NDArray[np.bool_]
 
+    def columns(self, first: int, end: int) -> Fan:
+        """The columns first..end alone."""
+        begin = np.clip(self.runs[:, 0], first, end)
+        stop = np.clip(self.runs[:, 0] + self.runs[:, 1], first, end)
+        runs = np.stack([begin - first, stop - begin], axis=1)[stop > begin]
+        alive = np.ascontiguousarray(self.alive[:, first:end])
+        return Fan(self.elevation_rad, self.azimuth_rad[first:end], self.step_rad, runs, alive)
+
+    def aside(self, right_rad: float, up_rad: float) -> Fan:
+        """All rays turned a little, by as much in azimuth as in elevation where they are level."""
+        highest = 0.5 * np.pi
+        elevation = np.clip(self.elevation_rad + up_rad, -highest, highest)
+        return Fan(elevation, self.azimuth_rad + right_rad, self.step_rad, self.runs, self.alive)
+
 
 @dataclass(frozen=True)
 class Chunks:
@@ -253,7 +267,8 @@ def body_draws(shapes: BodyShapes, bodies: Bodies, position_m: Array, sensor_fro
     if own:
         radius = radius.copy()
         radius[list(own)] = -1e9  # never reached: drawn below
-    draws = [Draws(shapes.vertices_m, shapes.faces, spans, matrix, shift, owner, bodies.centre_m, radius, away > radius)]
+    far = away > radius
+    draws = [Draws(shapes.vertices_m, shapes.faces, spans, matrix, shift, owner, bodies.centre_m, radius, far)]
     for row, variant in own.items():
         draws.append(_own_draw(variant, row, matrix, shift, bodies))
     return draws

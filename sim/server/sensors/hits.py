@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,15 @@ class Hits:
     material: npt.NDArray[np.uint8]
     param: npt.NDArray[np.int32]
     cosine: npt.NDArray[np.float32]
+
+    @staticmethod
+    def joined(parts: list[Hits]) -> Hits:
+        """Hits of several casts, one after the other."""
+        return Hits(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Hits)))
+
+    def rows(self, chosen: npt.NDArray[Any]) -> Hits:
+        """Some of the hits, or all in another order."""
+        return Hits(*(getattr(self, f.name)[chosen] for f in fields(Hits)))
 
 
 @dataclass(frozen=True)

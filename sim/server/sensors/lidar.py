@@ -8,112 +8,84 @@ The body that carries the sensor is not seen (rays of CARLA 0.9.16 hit it; progr
 Intensity is exp(-atmosphere_attenuation_rate * range): as in the reference, surfaces have no reflectivity, and
 programs take the range back out of it. A tick has its own length's share of points and of the turn, whatever
 ``sensor_tick`` says (``scans_per_tick``).
+
+Beyond the reference, all by attribute and without effect in clear air by default (``docs/sensors.md``): weather and
+snowfall, reflectivity by material, beam divergence, two returns, a rolling shutter, noise of the intensity.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from perception.augment.lidar_weather import Fate
 from sim.server.protocol.payloads import lidar_body, semantic_lidar_body
+from sim.server.scene.mesh import Tag
 from sim.server.sensors.attributes import Attributes
+from sim.server.sensors.beams import Beam, Targets, targets
 from sim.server.sensors.fans import Fan
-from sim.server.sensors.hits import Hits
 from sim.server.sensors.instances import View
-from sim.server.sensors.ray_kernels import place_points
 from sim.server.sensors.rays import RayCaster
-from sim.server.world.pose import rotation_matrix
+from sim.server.sensors.spinning import Geometry, Rays, Spinning
+from sim.server.sensors.weathering import Air, Weathering
 
 Array = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
 
-MAX_CHANNELS = 512
-MAX_RAYS_PER_TICK = 4_000_000
-"""More than any real sensor in a second; a larger request is a mistake in the attributes and would exhaust memory."""
+REFLECTIVITIES = ("carla", "material")
+WEATHER_SEED = 7
+"""Sets the weather's random numbers apart from the sensor's own, which it must not shift."""
+HEAVIEST_SNOW_MMPH = 20.0
+
+
+class _Skies:
+    """The weather that a LiDAR feels: its models, remade when the weather changes."""
+
+    def __init__(self, attributes: Attributes, default: bool, range_m: float, seed: tuple[int, ...]) -> None:
+        self._felt = attributes.boolean("weather", default)
+        self._snowfall_mmph = attributes.number("snowfall", 0.0, 0.0, HEAVIEST_SNOW_MMPH)
+        self._range_m = range_m
+        self._seed = (*seed, WEATHER_SEED)
+        self._models: Weathering | None = None
+
+    def now(self, view: View) -> Weathering | None:
+        """None in clear air."""
+        air = Air.of(view.weather, self._snowfall_mmph) if self._felt else None
+        if air is None:
+            self._models = None
+        elif self._models is None or self._models.air != air:
+            self._models = Weathering(air, self._range_m)
+        return self._models
+
+    def seed(self, view: View) -> list[int]:
+        """Of one frame's drops and flakes."""
+        return [*self._seed, view.frame]
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """What both LiDARs are told: channels, metres, points per second, turns per second, radians."""
+class _Returns:
+    """Returns of a tick: number of the ray and range (n,); share (n,) of the light of clear air that comes back from a
+    target, with bright (n,) its reflectivity; from the air itself bright is 1 and share its own reflectivity."""
 
-    channels: int
-    range_m: float
-    points_per_second: int
-    rotation_hz: float
-    upper_rad: float
-    lower_rad: float
-    horizontal_rad: float
+    ray: Rays
+    range_m: Float32
+    share: Float32
+    bright: Float32
 
-    @staticmethod
-    def of(attributes: Attributes) -> Geometry:
-        """Checked attributes of a LiDAR blueprint. Raises ValueError."""
-        upper = attributes.number("upper_fov", 10.0, -90.0, 90.0)
-        lower = attributes.number("lower_fov", -30.0, -90.0, 90.0)
-        return Geometry(
-            channels=attributes.integer("channels", 32, 1, MAX_CHANNELS),
-            range_m=attributes.number("range", 10.0, 0.01, 10_000.0),
-            points_per_second=attributes.integer("points_per_second", 56000, 1),
-            rotation_hz=attributes.number("rotation_frequency", 10.0, 1e-3, 1e4),
-            upper_rad=math.radians(upper),
-            lower_rad=math.radians(lower),
-            horizontal_rad=math.radians(attributes.number("horizontal_fov", 360.0, 0.1, 360.0)),
+    def rows(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> _Returns:
+        return _Returns(self.ray[chosen], self.range_m[chosen], self.share[chosen], self.bright[chosen])
+
+    def with_more(self, more: _Returns) -> _Returns:
+        """Both, by ray, these first."""
+        order = np.argsort(np.concatenate([self.ray, more.ray]), kind="stable")
+        return _Returns(
+            np.concatenate([self.ray, more.ray])[order],
+            np.concatenate([self.range_m, more.range_m])[order],
+            np.concatenate([self.share, more.share])[order],
+            np.concatenate([self.bright, more.bright])[order],
         )
-
-    def elevations_rad(self) -> Array:
-        """Of the channels ``(m,)``, from the upper limit to the lower."""
-        return np.linspace(self.upper_rad, self.lower_rad, self.channels)
-
-
-class _Spinning:
-    """The part both LiDARs share: where the head stands, and one tick's rays."""
-
-    def __init__(self, geometry: Geometry, caster: RayCaster) -> None:
-        self.geometry = geometry
-        self.angle_rad = 0.0  # of the head, 0..horizontal field of view
-        self._caster = caster
-
-    def fan(self, dt_s: float) -> Fan:
-        """Rays of the next ``dt_s`` seconds, all alive; turns the head. Raises ValueError where there are too many."""
-        g = self.geometry
-        columns = math.floor(g.points_per_second * dt_s / g.channels + 0.5)
-        if columns * g.channels > MAX_RAYS_PER_TICK:
-            raise ValueError(
-                f"lidar: {columns * g.channels} rays in one tick of {dt_s:g} s, at most {MAX_RAYS_PER_TICK} are shot; "
-                "lower points_per_second or the tick"
-            )
-        sweep = g.rotation_hz * g.horizontal_rad * dt_s
-        turned = self.angle_rad + sweep / max(columns, 1) * np.arange(columns)
-        azimuth = np.mod(turned, g.horizontal_rad)
-        starts = np.flatnonzero(np.diff(azimuth, prepend=np.inf) < 0) if columns else np.zeros(0, np.int64)
-        runs = np.stack([starts, np.diff(starts, append=columns)], axis=1).astype(np.int64)
-        self.angle_rad = math.fmod(self.angle_rad + sweep, g.horizontal_rad)
-        return Fan(
-            elevation_rad=g.elevations_rad(),
-            azimuth_rad=azimuth - 0.5 * g.horizontal_rad,
-            step_rad=sweep / max(columns, 1),
-            runs=runs,
-            alive=np.ones((g.channels, columns), bool),
-        )
-
-    def shoot(
-        self, position_m: Array, rotation_rad: Array, fan: Fan, view: View, parent_id: int, surfaces: bool = True
-    ) -> tuple[npt.NDArray[np.int64], Hits]:
-        """Number of each ray shot (channel * columns + column), and the hits; without surfaces only their ranges."""
-        bodies = self._caster.bodies(view.instances, without=parent_id)
-        world_from_sensor = rotation_matrix(*(float(a) for a in rotation_rad))
-        position = np.asarray(position_m, dtype=np.float64)
-        return self._caster.cast_fan(position, world_from_sensor, fan, self.geometry.range_m, bodies, surfaces)
-
-    def points(
-        self, fan: Fan, ray: npt.NDArray[np.int64], range_m: npt.NDArray[np.float32], value: npt.NDArray[np.float32]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Points of each channel (m,) and the points (n, 4) of rays (n,) that came home, in the sensor frame."""
-        out = np.empty((len(ray), 4), np.float32)
-        place_points(ray, fan.elevation_rad, fan.azimuth_rad, range_m, value, out)
-        counts = np.bincount(ray // max(1, len(fan.azimuth_rad)), minlength=self.geometry.channels)
-        return counts, out
 
 
 class LidarSensor:
@@ -122,30 +94,65 @@ class LidarSensor:
     stream_index = 11
     scans_per_tick = True
 
-    def __init__(self, attributes: Attributes, caster: RayCaster, seed: int) -> None:
-        self._head = _Spinning(Geometry.of(attributes), caster)
+    def __init__(self, attributes: Attributes, caster: RayCaster, seed: int, actor_id: int = 0) -> None:
+        geometry = Geometry.of(attributes)
+        self._head = Spinning(geometry, caster, attributes.boolean("rolling_shutter", False))
         self._attenuation_pm = attributes.number("atmosphere_attenuation_rate", 0.004, 0.0)
         self._dropoff_rate = attributes.number("dropoff_general_rate", 0.45, 0.0, 1.0)
         self._dropoff_limit = attributes.number("dropoff_intensity_limit", 0.8, 0.0)
         self._dropoff_zero = attributes.number("dropoff_zero_intensity", 0.4, 0.0, 1.0)
         self._noise_m = attributes.number("noise_stddev", 0.0, 0.0)
+        self._intensity_noise = attributes.number("noise_intensity_stddev", 0.0, 0.0, 1.0)
+        self._by_material = _choice(attributes, "reflectivity", REFLECTIVITIES) == "material"
+        self._beam = Beam(attributes.number("beam_divergence", 0.0, 0.0, 0.1), attributes.boolean("dual_return", False))
         self._rng = np.random.default_rng([attributes.seed(), seed])
+        self._skies = _Skies(attributes, True, geometry.range_m, (attributes.seed(), seed, actor_id))
 
     def measure(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> bytes | None:
         fan = self._head.fan(dt_s)
         if self._dropoff_rate > 0.0:
             fan.alive[:] = self._rng.random(fan.alive.shape, dtype=np.float32) >= self._dropoff_rate
-        ray, hits = self._head.shoot(position_m, rotation_rad, fan, view, parent_id, surfaces=False)
-        row = np.flatnonzero(np.isfinite(hits.range_m))
-        ray, range_m = ray[row], hits.range_m[row]
-        clear = np.exp(-np.float32(self._attenuation_pm) * range_m)  # share that the air lets through
+        returns = self._returns((position_m, rotation_rad), fan, view, parent_id)
+        clear = np.exp(-np.float32(self._attenuation_pm) * returns.range_m)  # share that CARLA's air lets through
         kept = self._kept(clear)
-        ray, range_m, clear = ray[kept], range_m[kept], clear[kept]
+        returns, intensity = returns.rows(kept), (clear * returns.share)[kept]
+        if self._by_material:
+            intensity = intensity * returns.bright
+        range_m = returns.range_m
         if self._noise_m > 0.0:
             range_m = range_m + self._rng.normal(0.0, self._noise_m, len(range_m)).astype(np.float32)
-        return lidar_body(self._head.angle_rad, *self._head.points(fan, ray, range_m, clear))
+        if self._intensity_noise > 0.0:
+            spread = self._rng.normal(0.0, self._intensity_noise, len(range_m)).astype(np.float32)
+            intensity = np.clip(intensity + spread, 0.0, 1.0)
+        return lidar_body(self._head.angle_rad, *self._head.points(fan, returns.ray, range_m, intensity))
 
-    def _kept(self, clear: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    def _returns(self, pose: tuple[Array, Array], fan: Fan, view: View, parent_id: int) -> _Returns:
+        weather = self._skies.now(view)
+        plain = weather is None and not self._by_material and self._beam == Beam()
+        ray, sampled = self._head.shoot(pose, self._beam.fans(fan), view, parent_id, surfaces=not plain)
+        if plain:
+            row = np.flatnonzero(np.isfinite(sampled[0].range_m))
+            whole = np.ones(len(row), np.float32)
+            return _Returns(ray[row], sampled[0].range_m[row], whole, whole)
+        strongest, last = targets(sampled, self._head.geometry.range_m)
+        if weather is None:
+            first = _clear(ray, strongest)
+        else:
+            got = weather.strike(strongest.hits, strongest.bright, self._skies.seed(view), self._head.caster.pool)
+            air = got.fate == Fate.SCATTERED
+            bright = np.where(air, np.float32(1.0), strongest.bright)
+            first = _Returns(ray, got.range_m, got.strength, bright).rows(got.fate != Fate.LOST)
+        return first.with_more(self._second(ray, last, first, weather)) if self._beam.dual else first
+
+    def _second(self, ray: Rays, last: Targets, first: _Returns, weather: Weathering | None) -> _Returns:
+        """The last targets that are not the first return already, as far as the weather lets them through."""
+        share = np.ones(len(ray), np.float32) if weather is None else weather.through(last.hits, last.bright)
+        second = _Returns(ray, last.hits.range_m, share, last.bright)
+        before = np.full(int(ray.max(initial=0)) + 1, -np.inf, np.float32)
+        before[first.ray] = first.range_m
+        return second.rows(np.isfinite(second.range_m) & (share > 0.0) & (second.range_m > before[ray] + 0.1))
+
+    def _kept(self, clear: Float32) -> npt.NDArray[np.bool_]:
         """Drop-off by intensity: certain to stay above the limit, linear down to ``1 - dropoff_zero`` at zero."""
         if self._dropoff_zero <= 0.0 or self._dropoff_limit <= 0.0:
             return np.ones(len(clear), bool)
@@ -154,23 +161,48 @@ class LidarSensor:
 
 
 class SemanticLidarSensor:
-    """``sensor.lidar.ray_cast_semantic``: every hit, with incidence cosine, actor id and semantic tag."""
+    """``sensor.lidar.ray_cast_semantic``: every hit, with incidence cosine, actor id and semantic tag.
+
+    It is truth, so weather acts only where ``weather`` asks for it; returns from the air then have tag 0.
+    """
 
     stream_index = 10
     scans_per_tick = True
 
-    def __init__(self, attributes: Attributes, caster: RayCaster) -> None:
-        self._head = _Spinning(Geometry.of(attributes), caster)
+    def __init__(self, attributes: Attributes, caster: RayCaster, seed: int = 0, actor_id: int = 0) -> None:
+        geometry = Geometry.of(attributes)
+        self._head = Spinning(geometry, caster, attributes.boolean("rolling_shutter", False))
+        self._skies = _Skies(attributes, False, geometry.range_m, (seed, actor_id))
 
     def measure(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> bytes | None:
         fan = self._head.fan(dt_s)
-        ray, hits = self._head.shoot(position_m, rotation_rad, fan, view, parent_id)
-        hit = np.flatnonzero(np.isfinite(hits.range_m))
-        counts, points = self._head.points(fan, ray[hit], hits.range_m[hit], hits.cosine[hit])
+        ray, (hits,) = self._head.shoot((position_m, rotation_rad), [fan], view, parent_id)
+        range_m, air, seen = hits.range_m, np.zeros(len(ray), bool), np.isfinite(hits.range_m)
+        weather = self._skies.now(view)
+        if weather is not None:
+            target = targets([hits], self._head.geometry.range_m)[0]
+            got = weather.strike(hits, target.bright, self._skies.seed(view), self._head.caster.pool)
+            range_m, air, seen = got.range_m, got.fate == Fate.SCATTERED, got.fate != Fate.LOST
+        row = np.flatnonzero(seen)
+        cosine = np.where(air, np.float32(1.0), hits.cosine)
+        counts, points = self._head.points(fan, ray[row], range_m[row], cosine[row])
         return semantic_lidar_body(
             self._head.angle_rad,
             counts,
             points,
-            hits.actor_id[hit].astype(np.uint32),
-            hits.tag[hit].astype(np.uint32),
+            np.where(air, 0, hits.actor_id)[row].astype(np.uint32),
+            np.where(air, int(Tag.NONE), hits.tag)[row].astype(np.uint32),
         )
+
+
+def _clear(ray: Rays, target: Targets) -> _Returns:
+    whole = np.ones(len(ray), np.float32)
+    return _Returns(ray, target.hits.range_m, whole, target.bright).rows(np.isfinite(target.hits.range_m))
+
+
+def _choice(attributes: Attributes, name: str, known: tuple[str, ...]) -> str:
+    """One of some words, the first where the attribute is absent. Raises ValueError."""
+    value = attributes.values.get(name, known[0])
+    if value not in known:
+        raise ValueError(f"{attributes.type_id}: attribute {name!r} must be {' or '.join(known)}, got {value!r}")
+    return value

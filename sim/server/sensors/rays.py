@@ -60,7 +60,7 @@ class RayCaster:
             tags[material] = tag
         self._static_tag = tags[scene.mesh.material]
         self._lock = threading.Lock()
-        self._pool = WorkerPool()
+        self.pool = WorkerPool()
         self._shapes = BodyShapes(library)
         self._chunks: tuple[Chunks, npt.NDArray[np.int64]] | None = None
         self._own_shapes = OwnShapes(embree, cast)
@@ -190,7 +190,7 @@ class RayCaster:
         chunks = self._chunks_built()
         turn = np.ascontiguousarray(world_from_sensor.T)
         draws = body_draws(self._shapes, bodies, position_m, turn) if len(bodies.actor_id) else []
-        grid = draw(fan, [*draws, static_draws(chunks, position_m, turn)], position_m, turn, max_range_m, self._pool)
+        grid = draw(fan, [*draws, static_draws(chunks, position_m, turn)], position_m, turn, max_range_m, self.pool)
         return ray, hits_of(grid, fan, ray, surfaces, (chunks, turn), bodies, self._shapes, draws)
 
     def _chunks_built(self) -> Chunks:

@@ -282,8 +282,15 @@ SENSORS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("atmosphere_attenuation_rate", "F", "0.004"), ("dropoff_general_rate", "F", "0.45"),
         ("dropoff_intensity_limit", "F", "0.8"), ("dropoff_zero_intensity", "F", "0.4"),
         ("noise_stddev", "F", "0.0"), ("noise_seed", "I", "0"),
+        # ours: without effect in clear air as they stand
+        ("weather", "B", "true"), ("snowfall", "F", "0.0"), ("reflectivity", "S", "carla|material"),
+        ("beam_divergence", "F", "0.0"), ("dual_return", "B", "false"), ("rolling_shutter", "B", "false"),
+        ("noise_intensity_stddev", "F", "0.0"),
     ),
-    "sensor.lidar.ray_cast_semantic": _RAYS,
+    "sensor.lidar.ray_cast_semantic": (
+        *_RAYS,
+        ("weather", "B", "false"), ("snowfall", "F", "0.0"), ("rolling_shutter", "B", "false"),
+    ),
     "sensor.other.radar": (
         ("horizontal_fov", "F", "30.0"), ("vertical_fov", "F", "30.0"), ("range", "F", "100.0"),
         ("points_per_second", "I", "1500"), ("noise_seed", "I", "0"),

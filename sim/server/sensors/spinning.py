@@ -1,0 +1,180 @@
+"""The turning head that both LiDARs share: one tick's rays, and what they meet.
+
+With a rolling shutter each column is shot from where the head was at its own time: between the last measurement and
+this one the head goes evenly, and bodies go with their velocity. The columns are taken in groups short enough that
+nothing moves by more than ``STILL_M`` within one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.server.sensors.attributes import Attributes
+from sim.server.sensors.fans import Fan
+from sim.server.sensors.hits import Hits
+from sim.server.sensors.instances import Instances, View
+from sim.server.sensors.ray_kernels import place_points
+from sim.server.sensors.rays import RayCaster
+from sim.server.world.pose import rotation_matrix
+
+Array = npt.NDArray[np.float64]
+Rays = npt.NDArray[np.int64]
+
+MAX_CHANNELS = 512
+MAX_RAYS_PER_TICK = 4_000_000
+"""More than any real sensor in a second; a larger request is a mistake in the attributes and would exhaust memory."""
+STILL_M = 0.02
+"""The range noise of such sensors."""
+STILL_RAD = 1e-3
+FASTEST_MPS = 150.0
+"""What has gone farther since the last measurement has been put there by a client."""
+MAX_GROUPS = 128
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What both LiDARs are told: channels, metres, points per second, turns per second, radians."""
+
+    channels: int
+    range_m: float
+    points_per_second: int
+    rotation_hz: float
+    upper_rad: float
+    lower_rad: float
+    horizontal_rad: float
+
+    @staticmethod
+    def of(attributes: Attributes) -> Geometry:
+        """Checked attributes of a LiDAR blueprint. Raises ValueError."""
+        upper = attributes.number("upper_fov", 10.0, -90.0, 90.0)
+        lower = attributes.number("lower_fov", -30.0, -90.0, 90.0)
+        return Geometry(
+            channels=attributes.integer("channels", 32, 1, MAX_CHANNELS),
+            range_m=attributes.number("range", 10.0, 0.01, 10_000.0),
+            points_per_second=attributes.integer("points_per_second", 56000, 1),
+            rotation_hz=attributes.number("rotation_frequency", 10.0, 1e-3, 1e4),
+            upper_rad=math.radians(upper),
+            lower_rad=math.radians(lower),
+            horizontal_rad=math.radians(attributes.number("horizontal_fov", 360.0, 0.1, 360.0)),
+        )
+
+    def elevations_rad(self) -> Array:
+        """Of the channels ``(m,)``, from the upper limit to the lower."""
+        return np.linspace(self.upper_rad, self.lower_rad, self.channels)
+
+
+class Spinning:
+    """Where the head stands, and what it meets. ``rolling``: with the shutter of a real one."""
+
+    def __init__(self, geometry: Geometry, caster: RayCaster, rolling: bool = False) -> None:
+        self.geometry = geometry
+        self.caster = caster
+        self.angle_rad = 0.0  # of the head, 0..horizontal field of view
+        self._rolling = rolling
+        self._last: tuple[Array, Array, float] | None = None  # position, rotation and time of the last measurement
+
+    def fan(self, dt_s: float) -> Fan:
+        """Rays of the next ``dt_s`` seconds, all alive; turns the head. Raises ValueError where there are too many."""
+        g = self.geometry
+        columns = math.floor(g.points_per_second * dt_s / g.channels + 0.5)
+        if columns * g.channels > MAX_RAYS_PER_TICK:
+            raise ValueError(
+                f"lidar: {columns * g.channels} rays in one tick of {dt_s:g} s, at most {MAX_RAYS_PER_TICK} are shot; "
+                "lower points_per_second or the tick"
+            )
+        sweep = g.rotation_hz * g.horizontal_rad * dt_s
+        turned = self.angle_rad + sweep / max(columns, 1) * np.arange(columns)
+        azimuth = np.mod(turned, g.horizontal_rad)
+        starts = np.flatnonzero(np.diff(azimuth, prepend=np.inf) < 0) if columns else np.zeros(0, np.int64)
+        runs = np.stack([starts, np.diff(starts, append=columns)], axis=1).astype(np.int64)
+        self.angle_rad = math.fmod(self.angle_rad + sweep, g.horizontal_rad)
+        return Fan(
+            elevation_rad=g.elevations_rad(),
+            azimuth_rad=azimuth - 0.5 * g.horizontal_rad,
+            step_rad=sweep / max(columns, 1),
+            runs=runs,
+            alive=np.ones((g.channels, columns), bool),
+        )
+
+    def shoot(
+        self, pose: tuple[Array, Array], fans: list[Fan], view: View, parent_id: int, surfaces: bool = True
+    ) -> tuple[Rays, list[Hits]]:
+        """Number of each ray shot (channel * columns + column), and the hits of each fan; the fans differ in nothing
+        but where they look. Without surfaces only ranges are filled in.
+
+        pose: position (3,) and rotation (3,) of the sensor, world.
+        """
+        position, rotation = (np.asarray(part, np.float64) for part in pose)
+        since, self._last = self._last, (position, rotation, view.elapsed_s)
+        if self._rolling and since is not None:
+            moved, turned = position - since[0], _wrapped(rotation - since[1])
+            passed_s = view.elapsed_s - since[2]
+            fastest = float(np.abs(view.instances.velocity_mps).max(initial=0.0)) * passed_s
+            away = float(np.linalg.norm(moved))
+            groups = max((away + fastest) / STILL_M, float(np.abs(turned).max()) / STILL_RAD)
+            if groups > 1.0 and passed_s > 0.0 and away < FASTEST_MPS * passed_s:
+                count = min(math.ceil(groups), MAX_GROUPS, len(fans[0].azimuth_rad))
+                return self._rolled((position, rotation), (moved, turned, passed_s), fans, view, parent_id, count)
+        return self._still(position, rotation, fans, view.instances, parent_id, surfaces)
+
+    def _still(
+        self,
+        position: Array,
+        rotation: Array,
+        fans: list[Fan],
+        instances: Instances,
+        parent_id: int,
+        surfaces: bool = True,
+    ) -> tuple[Rays, list[Hits]]:
+        bodies = self.caster.bodies(instances, without=parent_id)
+        frame = rotation_matrix(*(float(a) for a in rotation))
+        reach = self.geometry.range_m
+        hits = [self.caster.cast_fan(position, frame, fan, reach, bodies, surfaces) for fan in fans]
+        return hits[0][0], [one for _, one in hits]
+
+    def _rolled(
+        self,
+        pose: tuple[Array, Array],
+        way: tuple[Array, Array, float],
+        fans: list[Fan],
+        view: View,
+        parent_id: int,
+        groups: int,
+    ) -> tuple[Rays, list[Hits]]:
+        """``shoot`` in groups of columns, each from the pose and with the bodies of its own time."""
+        (position, rotation), (moved, turned, passed_s) = pose, way
+        columns = len(fans[0].azimuth_rad)
+        ends = np.linspace(0, columns, groups + 1).astype(np.int64)
+        rays: list[Rays] = []
+        parts: list[list[Hits]] = [[] for _ in fans]
+        for first, end in pairwise(ends.tolist()):
+            before = 1.0 - (first + end) / (2.0 * columns)  # share of the tick still to come
+            instances = view.instances
+            then = replace(instances, position_m=instances.position_m - instances.velocity_mps * (before * passed_s))
+            some = [fan.columns(first, end) for fan in fans]
+            ray, hits = self._still(position - moved * before, rotation - turned * before, some, then, parent_id)
+            width = end - first
+            rays.append(ray // width * columns + first + ray % width)
+            for part, one in zip(parts, hits, strict=True):
+                part.append(one)
+        ray = np.concatenate(rays)
+        order = np.argsort(ray, kind="stable")
+        return ray[order], [Hits.joined(part).rows(order) for part in parts]
+
+    def points(
+        self, fan: Fan, ray: Rays, range_m: npt.NDArray[np.float32], value: npt.NDArray[np.float32]
+    ) -> tuple[Rays, npt.NDArray[np.float32]]:
+        """Points of each channel (m,) and the points (n, 4) of rays (n,) that came home, in the sensor frame."""
+        out = np.empty((len(ray), 4), np.float32)
+        place_points(ray, fan.elevation_rad, fan.azimuth_rad, range_m, value, out)
+        counts = np.bincount(ray // max(1, len(fan.azimuth_rad)), minlength=self.geometry.channels)
+        return counts, out
+
+
+def _wrapped(angle_rad: Array) -> Array:
+    return (angle_rad + math.pi) % (2.0 * math.pi) - math.pi
