@@ -168,6 +168,28 @@ def bench(
         raise typer.Exit(1)
 
 
+@app.command()
+@expected_errors
+def dataset(
+    config: Annotated[str | None, typer.Argument(help="a YAML file, or a name from configs/datasets")] = None,
+    overrides: Overrides = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="KEY.PATH=VALUE, as after the config")] = None,
+    out: Annotated[Path, typer.Option(help="folder of the data set; call again to go on")] = Path("datasets/new"),
+    workers: Annotated[int, typer.Option(min=1, max=256, help="rendering processes, a server each")] = 1,
+    carla: Annotated[str | None, typer.Option(help="HOST:PORT of a CARLA 0.9.16 server; default: embedded")] = None,
+    log: Annotated[Path | None, typer.Option("--from", help="a recorded run instead: log.mcap or its folder")] = None,
+) -> None:
+    """Render a labelled data set, or take a recorded run for one; export it for COCO, YOLO, KITTI, nuScenes."""
+    from sim.dataset.command import make_dataset
+
+    words = [*(overrides or []), *(settings or [])]
+    if config is not None and "=" in config:
+        words, config = [config, *words], None
+    result = make_dataset(config, words, out, workers, carla, log, Console())
+    counts = ", ".join(f"{n} {split}" for split, n in result.frames.items())
+    Console().print(f"{result.folder}: {counts} frames; see {result.folder / 'datasheet.html'}", highlight=False)
+
+
 def _end_with_stdin() -> None:
     while os.read(sys.stdin.fileno(), 4096):  # not stdin.read: that holds a lock which Python's end waits for
         pass

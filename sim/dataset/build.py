@@ -1,0 +1,169 @@
+"""``roadlab dataset``: render what is missing with as many processes as asked, then manifest, exports, data sheet."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any, cast
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sim.dataset.config import DatasetConfig, dump_dataset_config, load_dataset_config
+from sim.dataset.export import exporters
+from sim.dataset.plan import SPLITS, Scene, scenes_of
+from sim.dataset.sheet import write_sheet
+from sim.dataset.store import (
+    CONFIG,
+    EXPORTS,
+    SCENES,
+    DataSet,
+    DataSetError,
+    begin_folder,
+    finish_folder,
+    sweep_up,
+    write_bytes,
+    write_manifest,
+)
+from sim.dataset.worker import LOST, Said, work
+
+STOP_S = 10.0
+"""For a worker to end after it was told that nothing is left: it stops its server."""
+
+
+class RenderError(RuntimeError):
+    """Rendering cannot go on; what is whole is kept."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What there is now: the data set's folder and its number of frames by split."""
+
+    folder: Path
+    frames: Mapping[str, int]
+
+
+def build(config: DatasetConfig, folder: Path, workers: int, carla: str | None, console: Console) -> Result:
+    """Make the data set in ``folder``, going on from what is there.
+
+    Raises DataSetError where the folder holds another data set, RenderError where a server or the disk gives up.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    claim(folder, config)
+    sweep_up(folder)
+    scenes = scenes_of(config)
+    left = [scene for scene in scenes if not (folder / SCENES / scene.name / "scene.json").is_file()]
+    if left:
+        with _progress(console) as bar:
+            total = sum(scene.frames for scene in scenes)
+            task = bar.add_task("rendering", total=total, completed=total - sum(scene.frames for scene in left))
+
+            def report(said: Said) -> None:
+                if said.kind == "frame":
+                    bar.advance(task)
+                elif said.kind == "say":
+                    bar.update(task, description=said.text[:60])
+                elif said.kind == "done":
+                    bar.update(task, description="rendering")
+
+            render_scenes(config, folder, left, 1 if carla else workers, carla, report)
+    return finish(config, folder, console)
+
+
+def finish(config: DatasetConfig, folder: Path, console: Console) -> Result:
+    """Manifest, exports and data sheet of the scenes that are there."""
+    data = DataSet.open(folder)
+    facts: dict[str, Any] = {
+        "name": config.name, "seed": config.seed, "mode": config.mode, "licence": config.licence,
+        "amodal_boxes": sorted({info.amodal for info in data.scenes}),
+    }  # fmt: skip
+    write_manifest(data, facts)
+    for name in config.exports:
+        with console.status(f"exporting {name}"):
+            final = folder / EXPORTS / name
+            filling = begin_folder(final)
+            exporters()[name](data, filling, config)
+            finish_folder(filling, final)
+    write_sheet(data, config)
+    counts = {split: sum(info.frames for info in data.scenes if info.split == split) for split in SPLITS}
+    return Result(folder, {split: n for split, n in counts.items() if n})
+
+
+def claim(folder: Path, config: DatasetConfig) -> None:
+    """Write the configuration, or see that the one that is there is the same but for ``exports``.
+
+    Raises DataSetError where it is another.
+    """
+    file = folder / CONFIG
+    if file.is_file():
+        there = load_dataset_config(str(file))
+        if replace(there, exports=()) != replace(config, exports=()):
+            keys = [key for key, value in vars(config).items() if key != "exports" and value != getattr(there, key)]
+            raise DataSetError(
+                f"{folder}: holds a data set of another configuration ({', '.join(keys)} differ); give another --out, "
+                "or delete that folder"
+            )
+    write_bytes(file, dump_dataset_config(config).encode())
+
+
+def render_scenes(
+    config: DatasetConfig,
+    folder: Path,
+    scenes: Sequence[Scene],
+    workers: int,
+    carla: str | None,
+    report: Callable[[Said], None],
+) -> None:
+    """Render scenes with that many processes. Raises RenderError when one of them cannot go on."""
+    left = list(scenes)
+    context = multiprocessing.get_context("spawn")
+    crew: dict[Connection, tuple[SpawnProcess, str]] = {}
+    try:
+        for number in range(min(workers, len(left))):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=work, args=(theirs, config, folder, number, carla), daemon=True)
+            process.start()
+            theirs.close()
+            crew[ours] = process, _hand_out(ours, left, "")
+        while crew:
+            for pipe in cast(list[Connection], wait(list(crew))):
+                said = _hear(pipe, crew[pipe][0])
+                report(said)
+                if said.kind == "done":
+                    crew[pipe] = crew[pipe][0], _hand_out(pipe, left, crew[pipe][1])
+                elif said.kind == "over":
+                    crew.pop(pipe)[0].join(STOP_S)
+                elif said.kind in ("fault", "full"):
+                    raise RenderError(said.text)
+    finally:
+        for process, _ in crew.values():
+            process.terminate()
+        for process, _ in crew.values():
+            process.join(STOP_S)
+
+
+def _hand_out(pipe: Connection, left: list[Scene], map_name: str) -> str:
+    """Send the next scene, one on the map that the worker has if there is one; None when all are given. Its map."""
+    same = (k for k, scene in enumerate(left) if scene.map == map_name)
+    scene = left.pop(next(same, 0)) if left else None
+    pipe.send(scene)
+    return scene.map if scene is not None else ""
+
+
+def _hear(pipe: Connection, process: SpawnProcess) -> Said:
+    try:
+        said = pipe.recv()
+    except (EOFError, OSError):
+        process.join(STOP_S)
+        return Said("fault", f"a rendering process ended with {process.exitcode}: {LOST}")
+    assert isinstance(said, Said)
+    return said
+
+
+def _progress(console: Console) -> Progress:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=console)

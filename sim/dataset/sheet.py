@@ -1,0 +1,8 @@
+"""Sheet."""
+
+from sim.dataset.config import DatasetConfig
+from sim.dataset.store import DataSet
+
+
+def write_sheet(data: DataSet, config: DatasetConfig) -> None:
+    """Sheet."""

@@ -1,0 +1,116 @@
+"""One process that renders scenes: with an embedded server of its own, or on a server that is there.
+
+A process for each, also where there is but one: the client ends its process when a server with a running traffic
+manager goes away, and it holds Python's lock while it waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from sim.dataset.config import DatasetConfig
+from sim.dataset.plan import Scene
+from sim.dataset.records import to_json
+from sim.dataset.store import SCENES, DiskFull, begin_folder, finish_folder, write_bytes, write_frame
+
+WATCH_S = 2.0
+"""How often it is seen whether the server still listens."""
+LOST = "the server is gone; whole scenes are kept: run the same command again"
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message to the parent: ``kind`` is say, frame, done, full (disk), or fault."""
+
+    kind: str
+    text: str = ""
+    scene: int = -1
+
+
+def work(pipe: Connection, config: DatasetConfig, folder: Path, number: int, carla: str | None) -> None:
+    """Render the scenes that come through the pipe until None comes; says how it goes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and that ends us
+    try:
+        first: Scene | None = pipe.recv()
+        if first is not None:
+            with _server(config, folder, number, carla, first.map, pipe) as (host, port):
+                _watch(host, port, pipe)
+                _render_all(pipe, config, folder, host, port, first)
+        pipe.send(Said("over"))
+    except DiskFull as error:
+        pipe.send(Said("full", error.strerror or str(error)))
+    except EOFError:
+        pass  # the parent is gone
+    except (ValueError, OSError, RuntimeError) as error:
+        pipe.send(Said("fault", str(error)))
+    pipe.close()
+    os._exit(0)  # not by way of the client's destructors, which wait for servers
+
+
+def _render_all(pipe: Connection, config: DatasetConfig, folder: Path, host: str, port: int, first: Scene) -> None:
+    from sim.source.studio import Studio
+
+    studio = Studio(host, port, config)
+    scene: Scene | None = first
+    try:
+        while scene is not None:
+            render_scene(studio, config, folder, scene, pipe)
+            pipe.send(Said("done", scene=scene.number))
+            scene = pipe.recv()
+    finally:
+        studio.close()
+
+
+def render_scene(studio: object, config: DatasetConfig, folder: Path, scene: Scene, pipe: Connection) -> None:
+    """Render one scene into its folder, which appears when it is whole."""
+    from sim.source.scenes import render
+    from sim.source.studio import Studio
+
+    assert isinstance(studio, Studio)
+    final = folder / SCENES / scene.name
+    filling = begin_folder(final)
+    info, frames = render(studio, scene)
+    with contextlib.closing(frames):
+        for capture, made in frames:
+            write_frame(filling, capture, made, info, config.images.quality)
+            pipe.send(Said("frame", scene=scene.number))
+    write_bytes(filling / "scene.json", to_json(info))
+    finish_folder(filling, final)
+
+
+@contextlib.contextmanager
+def _server(
+    config: DatasetConfig, folder: Path, number: int, carla: str | None, map_name: str, pipe: Connection
+) -> Iterator[tuple[str, int]]:
+    if carla is not None:
+        host, _, port = carla.rpartition(":")
+        yield host or "127.0.0.1", int(port)
+        return
+    from sim.embedded import embedded_server
+
+    log_file = folder / f"server_{number}.log"
+    with embedded_server(map_name, config.seed, log_file, say=lambda line: pipe.send(Said("say", line))) as own:
+        yield "127.0.0.1", own
+    log_file.unlink(missing_ok=True)  # kept where it ended badly
+
+
+def _watch(host: str, port: int, pipe: Connection) -> None:
+    """End the process when the server is gone: its calls would wait for minutes, and some for ever."""
+    from sim.source.studio import alive
+
+    def look() -> None:
+        while alive(host, port) or alive(host, port):
+            time.sleep(WATCH_S)
+        with contextlib.suppress(OSError):
+            pipe.send(Said("fault", f"{host}:{port}: {LOST}"))
+        os._exit(1)
+
+    threading.Thread(target=look, name="server-watch", daemon=True).start()
