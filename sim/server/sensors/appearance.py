@@ -126,13 +126,13 @@ def paint_objects(count: int, name: I32, fragment: F32, static_faces: int, objec
     """Give the fragments of painted objects the colour of their texture, matt."""
     owner, looks, texels, linear = objects
     for i in range(count):
-        f = name[i, FACE]
+        f = name[FACE, i]
         if f >= static_faces:
             continue
         look = looks[owner[f] + 1]
         if look[LOOK_PAINT] < 0.0:
             continue
-        q = fragment[i]
+        q = fragment[:, i]
         u, v, per_m = _over_box(q, look)
         side, first, spread = SIDE, 0, q[FOOT] * per_m
         while spread > 1.5 and side > 1:

@@ -5,14 +5,23 @@ Kernels index plain float arrays by these names; numba compiles them in as const
 
 from __future__ import annotations
 
-# Fragment: one shaded group of samples, (n, FRAGMENT_COLUMNS) float32.
+# A tile of the picture is shaded at a time; columns of its fragments lie STRIDE apart in one flat array.
+TILE_WIDTH, TILE_HEIGHT = 64, 8  # pixels
+FRAGMENTS = 4 * TILE_WIDTH * TILE_HEIGHT  # each of four samples of a pixel may show a surface of its own
+STRIDE = FRAGMENTS + 16  # a power of two would put one fragment's columns into one set of the cache
+
+# Fragment: one shaded group of samples, (FRAGMENT_COLUMNS, STRIDE) float32.
 PX, PY, WEIGHT, DEPTH, FOOT = 0, 1, 2, 3, 4  # sample position; share of the pixel; m along the axis; m per pixel
 POS, NORMAL, UVW, TO_EYE = 5, 8, 11, 14  # three columns each; world metres, unit, surface, unit
 ALBEDO, EMISSION = 17, 20  # linear RGB each
 F0, MIRROR, SPECULAR = 23, 24, 25  # reflectance at normal incidence; share of sharp reflection; lobe of the lamps
 OCCLUSION, TRANSLUCENT, GROUND = 26, 27, 28  # ambient 0..1; wraps light round; 1 = takes contact shadows
 EXTRA = 29  # three columns: model-frame position of a body; filter widths along u and v of a static surface
-FRAGMENT_COLUMNS = 32
+MATERIAL_COLUMNS = 32  # up to here materials read and write
+FACING, LIT, MIRRORED = 32, 33, 34  # cosine to the eye; share of the sun that arrives; share that is a reflection
+LIGHT, GLINT = 35, 38  # RGB each: light on the surface, then what leaves it; highlights of lamps
+MAP_U, MAP_V, MAP_H = 41, 42, 43  # place in the sun's shadow map, texels and m
+FRAGMENT_COLUMNS = 44
 
 # Atmosphere: one block of constants per weather, (ATMOSPHERE_COLUMNS,) float32.
 SUN_DIR, SUN_RGB = 0, 3
@@ -38,6 +47,5 @@ INSTANCE_COLUMNS = 30
 LAMP_POS, LAMP_DIR, LAMP_RGB = 0, 3, 6
 LAMP_COS_OUTER, LAMP_PER_RIM = 9, 10  # cosine at the rim of the cone; one over its soft width in cosines
 LAMP_POWER, LAMP_RANGE, LAMP_SOFT = 11, 12, 13  # SOFT m2: keeps the inverse square finite near the lamp
-LAMP_CONE = 14  # 1 = cone whose grid cells can be culled by direction
-LAMP_FADE = 15  # 1/m2: one over the range squared
-LAMP_COLUMNS = 16
+LAMP_FADE = 14  # 1/m2: one over the range squared
+LAMP_COLUMNS = 16  # a line of the cache

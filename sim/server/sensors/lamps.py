@@ -1,15 +1,12 @@
-"""Lamps that light the night: street lamps, head lamps, tail lamps, sorted into a grid of cells."""
+"""Lamps that light the night: street lamps, head lamps, tail lamps."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
 from sim.server.scene.models import ModelLibrary
 from sim.server.sensors.columns import (
     LAMP_COLUMNS,
-    LAMP_CONE,
     LAMP_COS_OUTER,
     LAMP_DIR,
     LAMP_FADE,
@@ -24,13 +21,10 @@ from sim.server.sensors.columns import (
     LIT_TAIL,
 )
 from sim.server.sensors.instances import Instances
-from sim.server.sensors.kernel import F32, F64, I32, I64, kernel
-from sim.server.sensors.lighting import LAMP_CELLS_PER_M
+from sim.server.sensors.kernel import F32, F64, I64
 from sim.server.world.pose import rotation_matrices
 
-GRID = 40  # cells of 8 m: 160 m to each side of the camera
 REACH_M = 150.0  # lamps further away do not light anything that is seen
-MEMBERS = 200_000  # room for lamps in cells; lamps beyond it are left out of the last cells
 HEAD, TAIL = 1, 2  # kinds in ModelLibrary.lamps_m
 PAIR_APART_M = 30.0  # head lamps of a vehicle further away are one lamp of double power
 # power, range m, softening m2, RGB, cosine outer, cosine inner
@@ -41,64 +35,23 @@ BRAKE_GAIN = 1.2
 HEADLAMP_DIP = 0.07  # dipped beam: slope below the vehicle's forward axis
 
 
-@kernel
-def fill_cells(lamps: F32, origin: F32, first: I32, members: I32) -> None:
-    """Lamps that reach each cell: ``members[first[y, x]:first[y, x + 1]]``."""
-    rows, columns = first.shape[0], first.shape[1] - 1
-    cell = 1.0 / LAMP_CELLS_PER_M
-    filled = 0
-    for y in range(rows):
-        for x in range(columns):
-            first[y, x] = filled
-            mx, my = origin[0] + (x + 0.5) * cell, origin[1] + (y + 0.5) * cell
-            for k in range(len(lamps)):
-                dx, dy = mx - lamps[k, LAMP_POS], my - lamps[k, LAMP_POS + 1]
-                reach = lamps[k, LAMP_RANGE]
-                ex, ey = max(abs(dx) - cell * 0.5, 0.0), max(abs(dy) - cell * 0.5, 0.0)
-                if ex * ex + ey * ey > reach * reach:
-                    continue
-                d = math.sqrt(dx * dx + dy * dy)
-                if lamps[k, LAMP_CONE] > 0.0 and d > 9.0:
-                    cosine = (dx * lamps[k, LAMP_DIR] + dy * lamps[k, LAMP_DIR + 1]) / d
-                    spread = math.acos(lamps[k, LAMP_COS_OUTER]) + math.asin(min(1.0, 0.71 * cell / d)) + 0.02
-                    if cosine < math.cos(min(spread, 3.1)):
-                        continue
-                if filled < len(members):
-                    members[filled] = k
-                    filled += 1
-        first[y, columns] = filled
+def lamp_table(
+    eye_m: F64,
+    street_m: F32,
+    street_rgb: F32,
+    bodies: Instances,
+    attributes: F32,
+    library: ModelLibrary,
+) -> F32:
+    """Lamps (n, LAMP_COLUMNS) that may light what a camera at ``eye_m`` sees.
 
-
-class LampGrid:
-    """Lamp table and cells round one place."""
-
-    def __init__(self) -> None:
-        self._first = np.zeros((GRID, GRID + 1), np.int32)
-        self._members = np.zeros(MEMBERS, np.int32)
-
-    def tables(
-        self,
-        eye_m: F64,
-        street_m: F32,
-        street_rgb: F32,
-        bodies: Instances,
-        attributes: F32,
-        library: ModelLibrary,
-    ) -> tuple[F32, I32, I32, F32]:
-        """Lamp table (n, LAMP_COLUMNS), cells, members and grid origin for a camera at ``eye_m``.
-
-        street_m (k, 6): place and direction; street_rgb (k, 3): light relative to an ordinary street lamp's.
-        """
-        near = np.linalg.norm(street_m[:, :3] - eye_m, axis=1) < REACH_M
-        street = _lamps(street_m[near, :3], street_m[near, 3:6], STREET, np.ones(np.count_nonzero(near)))
-        street[:, LAMP_RGB : LAMP_RGB + 3] *= street_rgb[near]
-        rows = [street]
-        rows += _vehicle_lamps(eye_m, bodies, attributes, library)
-        table = np.ascontiguousarray(np.concatenate(rows)).astype(np.float32)
-        cell = 1.0 / LAMP_CELLS_PER_M
-        origin = (np.floor(eye_m[:2] / cell) * cell - GRID / 2 * cell).astype(np.float32)
-        fill_cells(table, origin, self._first, self._members)
-        return table, self._first, self._members, origin
+    street_m (k, 6): place and direction; street_rgb (k, 3): light relative to an ordinary street lamp's.
+    """
+    near = np.linalg.norm(street_m[:, :3] - eye_m, axis=1) < REACH_M
+    street = _lamps(street_m[near, :3], street_m[near, 3:6], STREET, np.ones(np.count_nonzero(near)))
+    street[:, LAMP_RGB : LAMP_RGB + 3] *= street_rgb[near]
+    rows = [street, *_vehicle_lamps(eye_m, bodies, attributes, library)]
+    return np.ascontiguousarray(np.concatenate(rows), np.float32)
 
 
 def _lamps(
@@ -116,7 +69,6 @@ def _lamps(
     table[:, LAMP_COS_OUTER], table[:, LAMP_PER_RIM] = outer, 1.0 / (inner - outer)
     table[:, LAMP_POWER], table[:, LAMP_RANGE], table[:, LAMP_SOFT] = power * gain, reach, soft
     table[:, LAMP_FADE] = 1.0 / reach**2
-    table[:, LAMP_CONE] = 1.0 if kind is HEADLAMP else 0.0
     return table
 
 

@@ -1,4 +1,8 @@
-"""Light on fragments: sky and sun with shadows, lamps, reflections, fog; and the sky behind them."""
+"""Light on the fragments of a tile: sky and sun with shadows, reflections, fog; and the sky behind them.
+
+Every step is one loop over columns (``columns``: STRIDE apart in one flat array) that becomes vector code, so no step
+branches: what does not apply is computed and left out. Lamps are in ``lamplight``.
+"""
 
 from __future__ import annotations
 
@@ -14,71 +18,76 @@ from sim.server.sensors.columns import (
     DEPTH,
     EMISSION,
     F0,
+    FACING,
     FOG_BETA,
     FOG_FALLOFF,
     FOG_RGB,
     FOG_START,
     FOOT,
+    GLINT,
     GROUND,
-    LAMP_COS_OUTER,
-    LAMP_DIR,
-    LAMP_FADE,
-    LAMP_PER_RIM,
-    LAMP_POS,
-    LAMP_POWER,
-    LAMP_RGB,
-    LAMP_SOFT,
+    LIGHT,
+    LIT,
+    MAP_H,
+    MAP_U,
+    MAP_V,
     MIRROR,
+    MIRRORED,
     NORMAL,
     OCCLUSION,
     POS,
-    SHADOW_ON,
     SHADOW_PER_TEXEL,
     SHADOW_U,
     SHADOW_U0,
     SHADOW_V,
     SHADOW_V0,
     SPECULAR,
+    STRIDE,
     SUN_DIR,
     SUN_RGB,
     TO_EYE,
     TRANSLUCENT,
     WEIGHT,
-    WET,
 )
-from sim.server.sensors.kernel import F32, I32, Tables, kernel
-from sim.server.sensors.resolve import PIXEL
-from sim.server.sensors.textures import clamp01, mix, octahedral
+from sim.server.sensors.kernel import F32, I32, U8, kernel, lanes
 
+MAP_SIZE = 2048  # texels along each side of the sun's shadow map
 SHADOW_BIAS_M = 0.18  # above the map's height by less is lit: two texels, and a kerb does not shade the gutter in teeth
 SHADOW_BLOCK_SHIFT = 6  # blocks of 64 x 64 texels, marked where a moving body may cast
 CONTACT_CELLS_PER_M = 4.0
-LAMP_CELLS_PER_M = 0.125
+CONTACT_SIZE = 640  # cells: 160 m square round the camera
 SUN_DISC_COS = 0.99995  # half a degree across, a little wider for the glare
-ROUGH_GROUND = 0.10  # stones stand up to flat beams: without it head lamps would hardly light a road
+GLARE = 0.0002  # cosines over which the disc fades
 BRIGHTEST = 24.0  # a single fragment contributes no more: one sparkle does not wash out its pixel
+LEAFY = 0.3  # what lets more light through than this is lit from both sides
 
 
-@kernel
-def fog_left(base: float, falloff: float, start_m: float, rise: float, distance: float) -> Any:
+@lanes
+def exp_of_negative(x: Any) -> Any:
+    """exp(-x) of x >= 0 within 1e-4: a Taylor polynomial of x / 16, to the power of -16."""
+    t = min(x, 40.0) * 0.0625
+    e = 1.0 / (1.0 + t * (1.0 + t * (0.5 + t * (0.16666667 + t * (0.041666668 + t * 0.008333334)))))
+    e *= e
+    e *= e
+    e *= e
+    return e * e
+
+
+@lanes
+def fog_left(base: Any, falloff: Any, start_m: Any, rise: Any, distance: Any) -> Any:
     """Share 0..1 of light that exponential height fog lets through, from the eye over ``distance`` m.
 
     base: extinction at the eye's height, 1/m; falloff: 1/m of height; rise: metres up per metre; the fog begins
     ``start_m`` from the eye. The integral of ``base exp(-falloff z)`` along the ray.
     """
-    length = distance - start_m
-    if length <= 0.0:
-        return 1.0
-    depth = base * length
-    climb = falloff * rise * length
-    if abs(climb) < 0.5:
-        depth *= 1.0 - climb * (0.5 - climb * (1.0 / 6.0 - climb * (1.0 / 24.0)))
-    else:
-        climb = min(max(climb, -12.0), 60.0)
-        depth *= (1.0 - math.exp(-climb)) / climb
-    if depth < 0.04:
-        return 1.0 - depth * (1.0 - depth * (0.5 - depth * (1.0 / 6.0)))
-    return math.exp(-depth)
+    length = max(distance - start_m, 0.0)
+    climb = min(max(falloff * rise * length, -60.0), 60.0)
+    flat = abs(climb) < 0.5
+    level = 1.0 - climb * (0.5 - climb * (0.16666667 - climb * 0.041666668))
+    steep = 1.0 if flat else climb
+    fallen = exp_of_negative(abs(steep))
+    fallen = 1.0 / fallen if steep < 0.0 else fallen
+    return exp_of_negative(base * length * (level if flat else (1.0 - fallen) / steep))
 
 
 @kernel
@@ -87,238 +96,255 @@ def fog_at(air: F32, height: float) -> Any:
     return air[FOG_BETA] * math.exp(-air[FOG_FALLOFF] * max(height, -50.0))
 
 
-@kernel
-def _shadow_sample(map_m: F32, u: float, v: float, height: float) -> Any:
-    """Lit share 0..1 at map position (u, v), four texels compared and then blended."""
-    size = map_m.shape[0]
-    x, y = u - 0.5, v - 0.5
-    fx, fy = math.floor(x), math.floor(y)
-    ix, iy = int(fx), int(fy)
-    if ix < 1 or iy < 1 or ix >= size - 2 or iy >= size - 2:
-        return 1.0
-    tx, ty = x - fx, y - fy
-    h = height + SHADOW_BIAS_M
-    jx, jy = np.uint64(ix), np.uint64(iy)  # unsigned: no test for indices from the end
-    kx, ky = np.uint64(ix + 1), np.uint64(iy + 1)
-    a = 1.0 if map_m[jy, jx] < h else 0.0
-    b = 1.0 if map_m[jy, kx] < h else 0.0
-    c = 1.0 if map_m[ky, jx] < h else 0.0
-    d = 1.0 if map_m[ky, kx] < h else 0.0
-    return (a + (b - a) * tx) * (1.0 - ty) + (c + (d - c) * tx) * ty
+@lanes
+def octahedral_of(table: F32, size: int, dx: Any, dy: Any, dz: Any) -> tuple[Any, Any, Any]:
+    """Colour of direction (dx, dy, dz) in a flat octahedral map of ``size`` squared texels of four channels."""
+    k = 1.0 / (abs(dx) + abs(dy) + abs(dz))
+    x, y = dx * k, dy * k
+    below_x = (1.0 - abs(y)) * (1.0 if x >= 0.0 else -1.0)
+    below_y = (1.0 - abs(x)) * (1.0 if y >= 0.0 else -1.0)
+    top = np.float32(size - 1)
+    u = ((x if dz >= 0.0 else below_x) * 0.5 + 0.5) * top
+    v = ((y if dz >= 0.0 else below_y) * 0.5 + 0.5) * top
+    u, v = min(max(u, 0.0), top - 0.001), min(max(v, 0.0), top - 0.001)
+    column, row = np.int32(u), np.int32(v)
+    tx, ty = u - np.float32(column), v - np.float32(row)
+    wide = np.uint32(4 * size)
+    at = np.uint32(row) * wide + np.uint32(column) * np.uint32(4)
+    low = np.uint32(at + wide)
+    a, b, c, d = (1.0 - tx) * (1.0 - ty), tx * (1.0 - ty), (1.0 - tx) * ty, tx * ty
+    one, two, four, five, six = np.uint32(1), np.uint32(2), np.uint32(4), np.uint32(5), np.uint32(6)
+    red = table[at] * a + table[np.uint32(at + four)] * b + table[low] * c + table[np.uint32(low + four)] * d
+    green = (
+        table[np.uint32(at + one)] * a + table[np.uint32(at + five)] * b
+        + table[np.uint32(low + one)] * c + table[np.uint32(low + five)] * d
+    )  # fmt: skip
+    blue = (
+        table[np.uint32(at + two)] * a + table[np.uint32(at + six)] * b
+        + table[np.uint32(low + two)] * c + table[np.uint32(low + six)] * d
+    )  # fmt: skip
+    return red, green, blue
 
 
-@kernel
-def _sunlight(q: F32, air: F32, shadow: Tables) -> Any:
-    """Share 0..1 of the sun that reaches the fragment."""
-    place, static_map, moving_map, blocks = shadow
-    if place[SHADOW_ON] <= 0.0:
-        return 1.0
-    lift = 0.06 + 0.5 * q[FOOT]
-    x, y, z = q[POS] + lift * q[NORMAL], q[POS + 1] + lift * q[NORMAL + 1], q[POS + 2] + lift * q[NORMAL + 2]
-    per = place[SHADOW_PER_TEXEL]
-    u = (x * place[SHADOW_U] + y * place[SHADOW_U + 1] + z * place[SHADOW_U + 2] - place[SHADOW_U0]) * per
-    v = (x * place[SHADOW_V] + y * place[SHADOW_V + 1] + z * place[SHADOW_V + 2] - place[SHADOW_V0]) * per
-    h = x * air[SUN_DIR] + y * air[SUN_DIR + 1] + z * air[SUN_DIR + 2]
-    lit = (
-        _shadow_sample(static_map, u - 0.45, v + 0.3, h) * 0.5 + _shadow_sample(static_map, u + 0.45, v - 0.3, h) * 0.5
-    )
-    if lit > 0.0:
-        bx, by = int(u) >> SHADOW_BLOCK_SHIFT, int(v) >> SHADOW_BLOCK_SHIFT
-        if 0 <= bx < blocks.shape[1] and 0 <= by < blocks.shape[0] and blocks[by, bx] != 0:
-            lit = min(lit, _shadow_sample(moving_map, u, v, h))
-    return lit
-
-
-@kernel
-def _contact(q: F32, contact: Tables) -> Any:
-    """Ambient share 0..1 left by bodies standing on the ground near by."""
-    grid, origin = contact
-    x = (q[POS] - origin[0]) * CONTACT_CELLS_PER_M
-    y = (q[POS + 1] - origin[1]) * CONTACT_CELLS_PER_M
-    ix, iy = math.floor(x), math.floor(y)
-    if ix < 0 or iy < 0 or ix >= grid.shape[1] - 1 or iy >= grid.shape[0] - 1:
-        return 1.0
-    tx, ty = x - ix, y - iy
-    top = grid[iy, ix] * (1.0 - tx) + grid[iy, ix + 1] * tx
-    low = grid[iy + 1, ix] * (1.0 - tx) + grid[iy + 1, ix + 1] * tx
-    return 1.0 - (top * (1.0 - ty) + low * ty)
-
-
-@kernel
-def _lamplight(q: F32, air: F32, lamps: Tables, out: F32) -> None:
-    """Add street, head and tail lamps to ``out`` = diffuse RGB, glossy RGB."""
-    table, first, members, origin = lamps
-    ix = math.floor((q[POS] - origin[0]) * LAMP_CELLS_PER_M)
-    iy = math.floor((q[POS + 1] - origin[1]) * LAMP_CELLS_PER_M)
-    if ix < 0 or iy < 0 or ix >= first.shape[1] - 1 or iy >= first.shape[0]:
-        return
-    x, y, z = q[POS], q[POS + 1], q[POS + 2]
-    nx, ny, nz = q[NORMAL], q[NORMAL + 1], q[NORMAL + 2]
-    red, green, blue = 0.0, 0.0, 0.0  # sums in registers: a store into ``out`` might change ``lamp`` for all LLVM knows
-    glint_red, glint_green, glint_blue = 0.0, 0.0, 0.0
-    wrap, rough = q[TRANSLUCENT], ROUGH_GROUND * q[GROUND]
-    per_wrap = 1.0 / (1.0 + wrap)
-    shine = 0.6 * q[SPECULAR] + 0.16 * air[WET] * q[GROUND]
-    for j in range(first[iy, ix], first[iy, ix + 1]):
-        lamp = table[members[j]]
-        dx, dy, dz = lamp[LAMP_POS] - x, lamp[LAMP_POS + 1] - y, lamp[LAMP_POS + 2] - z
-        d2 = dx * dx + dy * dy + dz * dz + 0.05
-        fade = 1.0 - d2 * lamp[LAMP_FADE]
-        if fade <= 0.0:
-            continue
-        per = 1.0 / math.sqrt(d2)
-        cosine = -(dx * lamp[LAMP_DIR] + dy * lamp[LAMP_DIR + 1] + dz * lamp[LAMP_DIR + 2]) * per
-        rim = (cosine - lamp[LAMP_COS_OUTER]) * lamp[LAMP_PER_RIM]
-        if rim <= 0.0:
-            continue
-        facing = (nx * dx + ny * dy + nz * dz) * per
-        if facing <= 0.0 and wrap <= 0.0:
-            continue
-        rim = min(rim, 1.0)
-        strength = rim * rim * (3.0 - 2.0 * rim) * fade * lamp[LAMP_POWER] / (d2 + lamp[LAMP_SOFT])
-        if facing > 0.0:
-            facing += rough
-        spread = strength * ((max(facing, 0.0) + wrap * abs(facing)) * per_wrap + 0.2 * wrap)
-        red += lamp[LAMP_RGB] * spread
-        green += lamp[LAMP_RGB + 1] * spread
-        blue += lamp[LAMP_RGB + 2] * spread
-        if shine > 0.0:
-            hx, hy, hz = dx * per + q[TO_EYE], dy * per + q[TO_EYE + 1], dz * per + q[TO_EYE + 2]
-            half = (nx * hx + ny * hy + nz * hz) / math.sqrt(hx * hx + hy * hy + hz * hz + 1e-9)
-            if half > 0.9:
-                glint = half**48 * shine * strength
-                glint_red += lamp[LAMP_RGB] * glint
-                glint_green += lamp[LAMP_RGB + 1] * glint
-                glint_blue += lamp[LAMP_RGB + 2] * glint
-    out[0] += red
-    out[1] += green
-    out[2] += blue
-    out[3] += glint_red
-    out[4] += glint_green
-    out[5] += glint_blue
-
-
-@kernel
-def light_fragments(
-    count: int, fragment: F32, name: I32, cam: Tables, air: F32, sky: Tables, shadow: Tables, contact: Tables,
-    lamps: Tables, night: bool, colour: F32, image: F32, surface: F32,
-) -> None:  # fmt: skip
-    """Light every fragment and add its share to its pixel of ``image (h * w, 3)``.
-
-    surface (h * w, 3) keeps what wet ground mirrors, see ``reflections``.
-    """
-    mirror_map = sky[1]
-    fog_here, falloff, start_m = fog_at(air, cam[2]), air[FOG_FALLOFF], air[FOG_START]
+@lanes
+def face_the_eye(q: F32, count: int) -> None:
+    """FACING; normals that look away (a leaf's back, the rounding of a smooth edge) are turned to the eye's side."""
     for i in range(count):
-        q = fragment[i]
-        nx, ny, nz = q[NORMAL], q[NORMAL + 1], q[NORMAL + 2]
-        vx, vy, vz = q[TO_EYE], q[TO_EYE + 1], q[TO_EYE + 2]
+        nx, ny, nz = q[NORMAL * STRIDE + i], q[(NORMAL + 1) * STRIDE + i], q[(NORMAL + 2) * STRIDE + i]
+        vx, vy, vz = q[TO_EYE * STRIDE + i], q[(TO_EYE + 1) * STRIDE + i], q[(TO_EYE + 2) * STRIDE + i]
         facing = nx * vx + ny * vy + nz * vz
-        leafy = q[TRANSLUCENT] > 0.3
-        if facing < 0.0:  # a normal that looks away: a leaf's back, or the rounding of a smooth edge
-            if leafy:
-                facing = -facing
-            else:
-                push = -1.02 * facing
-                nx, ny, nz = nx + push * vx, ny + push * vy, nz + push * vz
-                per = 1.0 / math.sqrt(nx * nx + ny * ny + nz * nz + 1e-12)
-                nx, ny, nz = nx * per, ny * per, nz * per
-                q[NORMAL], q[NORMAL + 1], q[NORMAL + 2] = nx, ny, nz
-                facing = 0.02
-        open_sky = q[OCCLUSION]
-        if q[GROUND] > 0.0:
-            open_sky *= _contact(q, contact)
+        turned = facing < 0.0 and q[TRANSLUCENT * STRIDE + i] <= LEAFY
+        push = -1.02 * facing if turned else 0.0
+        nx, ny, nz = nx + push * vx, ny + push * vy, nz + push * vz
+        per = 1.0 / math.sqrt(nx * nx + ny * ny + nz * nz + 1e-12)
+        q[NORMAL * STRIDE + i], q[(NORMAL + 1) * STRIDE + i], q[(NORMAL + 2) * STRIDE + i] = (
+            nx * per,
+            ny * per,
+            nz * per,
+        )
+        q[FACING * STRIDE + i] = 0.02 if turned else abs(facing)
+
+
+@lanes
+def _taps(height_map: F32, u: Any, v: Any, height: Any) -> Any:
+    """Lit share 0..1 at place (u, v) of the flat shadow map, four texels compared and then blended."""
+    x, y = u - 0.5, v - 0.5
+    fx, fy = np.floor(x), np.floor(y)
+    inside = (fx >= 1.0) & (fy >= 1.0) & (fx < MAP_SIZE - 2.0) & (fy < MAP_SIZE - 2.0)
+    tx, ty = x - fx, y - fy
+    column, row = np.int32(fx if inside else 0.0), np.int32(fy if inside else 0.0)
+    at = np.uint32(row) * np.uint32(MAP_SIZE) + np.uint32(column)
+    a = 1.0 if height_map[at] < height else 0.0
+    b = 1.0 if height_map[np.uint32(at + np.uint32(1))] < height else 0.0
+    c = 1.0 if height_map[np.uint32(at + np.uint32(MAP_SIZE))] < height else 0.0
+    d = 1.0 if height_map[np.uint32(at + np.uint32(MAP_SIZE + 1))] < height else 0.0
+    lit = (a + (b - a) * tx) * (1.0 - ty) + (c + (d - c) * tx) * ty
+    return lit if inside else 1.0
+
+
+@lanes
+def shadows_of_the_world(q: F32, count: int, air: F32, place: F32, static_map: F32, blocks: U8) -> Any:
+    """LIT by the static world; whether any fragment lies where a moving body may cast."""
+    per, side = place[SHADOW_PER_TEXEL], MAP_SIZE >> SHADOW_BLOCK_SHIFT
+    per_block, top = 1.0 / np.float32(1 << SHADOW_BLOCK_SHIFT), np.float32(side) - 0.5
+    marked = np.uint32(0)
+    for i in range(count):
+        lift = 0.06 + 0.5 * q[FOOT * STRIDE + i]
+        x = q[POS * STRIDE + i] + lift * q[NORMAL * STRIDE + i]
+        y = q[(POS + 1) * STRIDE + i] + lift * q[(NORMAL + 1) * STRIDE + i]
+        z = q[(POS + 2) * STRIDE + i] + lift * q[(NORMAL + 2) * STRIDE + i]
+        u = (x * place[SHADOW_U] + y * place[SHADOW_U + 1] + z * place[SHADOW_U + 2] - place[SHADOW_U0]) * per
+        v = (x * place[SHADOW_V] + y * place[SHADOW_V + 1] + z * place[SHADOW_V + 2] - place[SHADOW_V0]) * per
+        h = x * air[SUN_DIR] + y * air[SUN_DIR + 1] + z * air[SUN_DIR + 2] + SHADOW_BIAS_M
+        q[MAP_U * STRIDE + i], q[MAP_V * STRIDE + i], q[MAP_H * STRIDE + i] = u, v, h
+        q[LIT * STRIDE + i] = 0.5 * (_taps(static_map, u - 0.45, v + 0.3, h) + _taps(static_map, u + 0.45, v - 0.3, h))
+        column = np.int32(min(max(u * per_block, 0.0), top))
+        row = np.int32(min(max(v * per_block, 0.0), top))
+        marked |= np.uint32(blocks[np.uint32(row) * np.uint32(side) + np.uint32(column)])
+    return marked
+
+
+@lanes
+def shadows_of_bodies(q: F32, count: int, moving_map: F32) -> None:
+    """Take from LIT what moving bodies shade."""
+    for i in range(count):
+        lit = _taps(moving_map, q[MAP_U * STRIDE + i], q[MAP_V * STRIDE + i], q[MAP_H * STRIDE + i])
+        q[LIT * STRIDE + i] = min(q[LIT * STRIDE + i], lit)
+
+
+@lanes
+def contact_shade(q: F32, count: int, grid: F32, origin: F32) -> None:
+    """Take from the open sky over ground what bodies standing near by hide (flat grid of darkness)."""
+    last = CONTACT_SIZE - 1.0
+    for i in range(count):
+        x = (q[POS * STRIDE + i] - origin[0]) * CONTACT_CELLS_PER_M
+        y = (q[(POS + 1) * STRIDE + i] - origin[1]) * CONTACT_CELLS_PER_M
+        inside = (x >= 0.0) & (y >= 0.0) & (x < last) & (y < last)
+        x, y = (x if inside else 0.0), (y if inside else 0.0)
+        column, row = np.int32(x), np.int32(y)
+        tx, ty = x - np.float32(column), y - np.float32(row)
+        at = np.uint32(row) * np.uint32(CONTACT_SIZE) + np.uint32(column)
+        low = np.uint32(at + np.uint32(CONTACT_SIZE))
+        a, b = grid[at], grid[np.uint32(at + np.uint32(1))]
+        c, d = grid[low], grid[np.uint32(low + np.uint32(1))]
+        dark = (a + (b - a) * tx) * (1.0 - ty) + (c + (d - c) * tx) * ty
+        q[OCCLUSION * STRIDE + i] *= 1.0 - (dark if inside else 0.0)
+
+
+@lanes
+def daylight(q: F32, count: int, air: F32, shining: float) -> None:
+    """LIGHT of sky and sun; LIT becomes 0 where the sun does not reach. shining: 1 where there is a sun, else 0."""
+    for i in range(count):
+        wrap, open_sky = q[TRANSLUCENT * STRIDE + i], q[OCCLUSION * STRIDE + i]
+        nx, ny, nz = q[NORMAL * STRIDE + i], q[(NORMAL + 1) * STRIDE + i], q[(NORMAL + 2) * STRIDE + i]
         sun = nx * air[SUN_DIR] + ny * air[SUN_DIR + 1] + nz * air[SUN_DIR + 2]
-        wrap = q[TRANSLUCENT]
-        if leafy:
-            sun = max(sun, 0.0) * 0.75 + 0.25 * abs(sun) + 0.12
-        else:
-            sun = (sun + wrap) / (1.0 + wrap)
-        lit = 0.0
-        if sun > 0.0 and air[SUN_RGB] > 0.001:
-            lit = _sunlight(q, air, shadow)
-            if leafy:
-                lit = 0.35 + 0.65 * lit
-        else:
-            sun = 0.0
+        leafy = wrap > LEAFY
+        lit = q[LIT * STRIDE + i]
+        through = max(sun, 0.0) * 0.75 + 0.25 * abs(sun) + 0.12
+        sun = max(through if leafy else (sun + wrap) / (1.0 + wrap), 0.0)
+        lit = (0.35 + 0.65 * lit if leafy else lit) * (shining if sun > 0.0 else 0.0)
+        q[LIT * STRIDE + i] = lit
+        sun *= lit
         up = nz * 0.5 + 0.5
-        for c in range(3):
-            colour[c] = mix(air[AMBIENT_DOWN + c], air[AMBIENT_UP + c], up) * open_sky + air[SUN_RGB + c] * sun * lit
-            colour[3 + c] = 0.0
-        if night:
-            _lamplight(q, air, lamps, colour)
-        for c in range(3):
-            colour[c] = q[ALBEDO + c] * colour[c] + q[EMISSION + c] + colour[3 + c]
-        mirrored = 0.0
-        if q[MIRROR] > 0.01:
-            mirrored = _reflect(q, air, mirror_map, nx, ny, nz, facing, open_sky, lit, colour)
-        distance = q[DEPTH] / max(-(vx * cam[9] + vy * cam[10] + vz * cam[11]), 1e-3)
-        thin = fog_left(fog_here, falloff, start_m, -vz, distance)
-        p = name[i, PIXEL]
-        if q[WEIGHT] >= 0.5:
-            surface[p, 0] = q[DEPTH]
-            surface[p, 1] = mirrored * thin * q[GROUND]
-            surface[p, 2] = q[MIRROR]
-        for c in range(3):
-            image[p, c] += q[WEIGHT] * min(BRIGHTEST, air[FOG_RGB + c] + (colour[c] - air[FOG_RGB + c]) * thin)
+        low_red, low_green, low_blue = air[AMBIENT_DOWN], air[AMBIENT_DOWN + 1], air[AMBIENT_DOWN + 2]
+        red = low_red + (air[AMBIENT_UP] - low_red) * up
+        green = low_green + (air[AMBIENT_UP + 1] - low_green) * up
+        blue = low_blue + (air[AMBIENT_UP + 2] - low_blue) * up
+        q[LIGHT * STRIDE + i] = red * open_sky + air[SUN_RGB] * sun
+        q[(LIGHT + 1) * STRIDE + i] = green * open_sky + air[SUN_RGB + 1] * sun
+        q[(LIGHT + 2) * STRIDE + i] = blue * open_sky + air[SUN_RGB + 2] * sun
+
+
+@lanes
+def leave_surface(q: F32, count: int, night: bool) -> Any:
+    """LIGHT becomes what leaves the matt surface towards the eye, with the lamps' highlights by night; MIRRORED 0.
+
+    Returns the greatest MIRROR.
+    """
+    mirror = np.float32(0.0)
+    for i in range(count):
+        red = q[ALBEDO * STRIDE + i] * q[LIGHT * STRIDE + i] + q[EMISSION * STRIDE + i]
+        green = q[(ALBEDO + 1) * STRIDE + i] * q[(LIGHT + 1) * STRIDE + i] + q[(EMISSION + 1) * STRIDE + i]
+        blue = q[(ALBEDO + 2) * STRIDE + i] * q[(LIGHT + 2) * STRIDE + i] + q[(EMISSION + 2) * STRIDE + i]
+        q[LIGHT * STRIDE + i], q[(LIGHT + 1) * STRIDE + i], q[(LIGHT + 2) * STRIDE + i] = red, green, blue
+        q[MIRRORED * STRIDE + i] = 0.0
+        mirror = max(mirror, q[MIRROR * STRIDE + i])
+    if night:
+        for i in range(count):
+            q[LIGHT * STRIDE + i] += q[GLINT * STRIDE + i]
+            q[(LIGHT + 1) * STRIDE + i] += q[(GLINT + 1) * STRIDE + i]
+            q[(LIGHT + 2) * STRIDE + i] += q[(GLINT + 2) * STRIDE + i]
+    return mirror
+
+
+@lanes
+def reflect(q: F32, count: int, air: F32, mirror_map: F32, size: int) -> None:
+    """Blend the mirrored surroundings over LIGHT by Schlick's Fresnel, add the sun's glint; MIRRORED is their share."""
+    for i in range(count):
+        nx, ny, nz = q[NORMAL * STRIDE + i], q[(NORMAL + 1) * STRIDE + i], q[(NORMAL + 2) * STRIDE + i]
+        facing, f0, lit = q[FACING * STRIDE + i], q[F0 * STRIDE + i], q[LIT * STRIDE + i]
+        ground = q[GROUND * STRIDE + i] > 0.0
+        grazing = 1.0 - max(facing, 0.0)
+        square = grazing * grazing
+        share = (f0 + (1.0 - f0) * square * square * grazing) * q[MIRROR * STRIDE + i] * q[OCCLUSION * STRIDE + i]
+        rx = 2.0 * facing * nx - q[TO_EYE * STRIDE + i]
+        ry = 2.0 * facing * ny - q[(TO_EYE + 1) * STRIDE + i]
+        rz = 2.0 * facing * nz - q[(TO_EYE + 2) * STRIDE + i]
+        share *= 0.8 if (rz < 0.05) & (not ground) else 1.0
+        rz = abs(rz) + 0.02 if ground else rz
+        red, green, blue = octahedral_of(mirror_map, size, rx, ry, rz)
+        toward = min(max(rx * air[SUN_DIR] + ry * air[SUN_DIR + 1] + rz * air[SUN_DIR + 2], 0.0), 1.0)
+        glint = toward**512 * 6.0 * q[SPECULAR * STRIDE + i] * lit
+        q[MIRRORED * STRIDE + i] = share
+        kept = q[LIGHT * STRIDE + i]
+        q[LIGHT * STRIDE + i] = kept + (red - kept) * share + air[SUN_RGB] * glint
+        kept = q[(LIGHT + 1) * STRIDE + i]
+        q[(LIGHT + 1) * STRIDE + i] = kept + (green - kept) * share + air[SUN_RGB + 1] * glint
+        kept = q[(LIGHT + 2) * STRIDE + i]
+        q[(LIGHT + 2) * STRIDE + i] = kept + (blue - kept) * share + air[SUN_RGB + 2] * glint
+
+
+@lanes
+def veil(q: F32, count: int, air: F32, eye: F32, fog_here: float) -> None:
+    """LIGHT becomes what arrives through the air, weighted; MIRRORED the share of reflections in it."""
+    base, falloff, start_m = np.float32(fog_here), air[FOG_FALLOFF], air[FOG_START]
+    for i in range(count):
+        vx, vy, vz = q[TO_EYE * STRIDE + i], q[(TO_EYE + 1) * STRIDE + i], q[(TO_EYE + 2) * STRIDE + i]
+        distance = q[DEPTH * STRIDE + i] / max(-(vx * eye[9] + vy * eye[10] + vz * eye[11]), 1e-3)
+        thin = fog_left(base, falloff, start_m, -vz, distance)
+        weight = q[WEIGHT * STRIDE + i]
+        q[MIRRORED * STRIDE + i] *= thin * q[GROUND * STRIDE + i]
+        red, green, blue = air[FOG_RGB], air[FOG_RGB + 1], air[FOG_RGB + 2]
+        red += (q[LIGHT * STRIDE + i] - red) * thin
+        green += (q[(LIGHT + 1) * STRIDE + i] - green) * thin
+        blue += (q[(LIGHT + 2) * STRIDE + i] - blue) * thin
+        q[LIGHT * STRIDE + i] = weight * min(BRIGHTEST, red)
+        q[(LIGHT + 1) * STRIDE + i] = weight * min(BRIGHTEST, green)
+        q[(LIGHT + 2) * STRIDE + i] = weight * min(BRIGHTEST, blue)
 
 
 @kernel
-def _reflect(
-    q: F32, air: F32, mirror_map: F32, nx: float, ny: float, nz: float, facing: float, open_sky: float, lit: float,
-    colour: F32,
-) -> Any:  # fmt: skip
-    """Blend the mirrored surroundings over ``colour`` by Schlick's Fresnel, add the sun's glint; the mirrored share."""
-    grazing = 1.0 - max(facing, 0.0)
-    square = grazing * grazing
-    share = (q[F0] + (1.0 - q[F0]) * square * square * grazing) * q[MIRROR] * open_sky
-    rx = 2.0 * facing * nx - q[TO_EYE]
-    ry = 2.0 * facing * ny - q[TO_EYE + 1]
-    rz = 2.0 * facing * nz - q[TO_EYE + 2]
-    if q[GROUND] > 0.0:
-        rz = abs(rz) + 0.02
-    elif rz < 0.05:
-        share *= 0.8
-    red, green, blue = octahedral(mirror_map, rx, ry, rz)
-    colour[0] = mix(colour[0], red, share)
-    colour[1] = mix(colour[1], green, share)
-    colour[2] = mix(colour[2], blue, share)
-    if q[SPECULAR] > 0.0 and lit > 0.0:
-        toward = rx * air[SUN_DIR] + ry * air[SUN_DIR + 1] + rz * air[SUN_DIR + 2]
-        if toward > 0.9:
-            glint = min(toward, 1.0) ** 512 * q[SPECULAR] * lit * 6.0
-            for c in range(3):
-                colour[c] += air[SUN_RGB + c] * glint
-    return share
+def add_to_picture(q: F32, count: int, pixel: I32, image: F32, surface: F32) -> None:
+    """Add LIGHT to pixels ``pixel (n,)`` of the flat picture ``image (h * w * 3,)``.
+
+    surface (h * w, 3) keeps what wet ground mirrors, see ``reflections``; (0, 3) where nothing asks for it.
+    """
+    for i in range(count):
+        p = 3 * np.uint32(pixel[i])
+        image[p] += q[LIGHT * STRIDE + i]
+        image[p + 1] += q[(LIGHT + 1) * STRIDE + i]
+        image[p + 2] += q[(LIGHT + 2) * STRIDE + i]
+    if len(surface) > 0:
+        for i in range(count):
+            if q[WEIGHT * STRIDE + i] >= 0.5:
+                p = pixel[i]
+                surface[p, 0] = q[DEPTH * STRIDE + i]
+                surface[p, 1] = q[MIRRORED * STRIDE + i]
+                surface[p, 2] = q[MIRROR * STRIDE + i]
 
 
-@kernel
-def add_sky(
-    row0: int, row1: int, share: F32, cam: Tables, focal: float, air: F32, sky: Tables, image: F32, width: int,
-    height: int,
+@lanes
+def sky_row(
+    y: int, column0: int, count: int, share: F32, eye: F32, width: int, height: int, focal: float, air: F32,
+    sky_map: F32, size: int, sun_disc: F32, image: F32,
 ) -> None:  # fmt: skip
-    """Add the sky and its sun to the pixels that see them. focal in pixels."""
-    sky_map, sun_disc = sky[0], sky[2]
-    per_focal = 1.0 / focal
-    glare_cos = SUN_DISC_COS - 0.0002
-    for y in range(row0, row1):
-        dy = (y + 0.5 - height * 0.5) * per_focal
-        for x in range(width):
-            k = share[y - row0, x]
-            if k <= 0.0:
-                continue
-            dx = (x + 0.5 - width * 0.5) * per_focal
-            rx = cam[9] + cam[3] * dx + cam[6] * dy
-            ry = cam[10] + cam[4] * dx + cam[7] * dy
-            rz = cam[11] + cam[5] * dx + cam[8] * dy
-            red, green, blue = octahedral(sky_map, rx, ry, max(rz, 0.0))
-            toward = rx * air[SUN_DIR] + ry * air[SUN_DIR + 1] + rz * air[SUN_DIR + 2]
-            if toward > 0.0:
-                square = rx * rx + ry * ry + rz * rz
-                if toward * toward > glare_cos * glare_cos * square:
-                    disc = clamp01((toward / math.sqrt(square) - glare_cos) / 0.0002)
-                    red, green, blue = red + sun_disc[0] * disc, green + sun_disc[1] * disc, blue + sun_disc[2] * disc
-            p = y * width + x
-            image[p, 0] += k * red
-            image[p, 1] += k * green
-            image[p, 2] += k * blue
+    """Sky and sun of ``count`` pixels of row y from ``column0`` on: their first light, in flat ``image``.
+
+    share (count,) of each pixel that sees the sky; focal in pixels.
+    """
+    per_focal = 1.0 / np.float32(focal)
+    glare_cos = SUN_DISC_COS - GLARE
+    dy = (np.float32(y) + 0.5 - np.float32(height) * 0.5) * per_focal
+    ax, ay, az = eye[9] + eye[6] * dy, eye[10] + eye[7] * dy, eye[11] + eye[8] * dy
+    start = np.float32(column0) + 0.5 - np.float32(width) * 0.5
+    for x in range(count):
+        k = share[x]
+        dx = (np.float32(x) + start) * per_focal
+        rx, ry, rz = ax + eye[3] * dx, ay + eye[4] * dx, az + eye[5] * dx
+        red, green, blue = octahedral_of(sky_map, size, rx, ry, max(rz, 0.0))
+        toward = rx * air[SUN_DIR] + ry * air[SUN_DIR + 1] + rz * air[SUN_DIR + 2]
+        toward /= math.sqrt(rx * rx + ry * ry + rz * rz)
+        disc = min(max((toward - glare_cos) / GLARE, 0.0), 1.0)
+        image[3 * x] = k * (red + sun_disc[0] * disc)
+        image[3 * x + 1] = k * (green + sun_disc[1] * disc)
+        image[3 * x + 2] = k * (blue + sun_disc[2] * disc)

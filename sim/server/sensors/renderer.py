@@ -22,15 +22,15 @@ from sim.server.sensors.appearance import (
     texel_table,
 )
 from sim.server.sensors.atmosphere import Atmosphere, airlight
-from sim.server.sensors.columns import WET
+from sim.server.sensors.columns import LAMP_COLUMNS, WET
 from sim.server.sensors.conditions import ORDINARY, Conditions
 from sim.server.sensors.falling import FallingWeather
 from sim.server.sensors.geometry import Geometry
 from sim.server.sensors.instances import Instances, View, Weather
 from sim.server.sensors.kernel import F32, F64, I32, I64, U8, U32
 from sim.server.sensors.labels import label_pixels, tag_of_material
-from sim.server.sensors.lamps import LampGrid
-from sim.server.sensors.lighting import CONTACT_CELLS_PER_M
+from sim.server.sensors.lamps import lamp_table
+from sim.server.sensors.lighting import CONTACT_CELLS_PER_M, CONTACT_SIZE
 from sim.server.sensors.photo import Photo
 from sim.server.sensors.pool import WorkerPool
 from sim.server.sensors.post import (
@@ -43,9 +43,9 @@ from sim.server.sensors.post import (
 )
 from sim.server.sensors.raster import bin_slots, bins_of, camera_block, rasterise, setup_triangles
 from sim.server.sensors.reflections import mirror_ground
-from sim.server.sensors.shade import Scratch, class_of_material, shade_frame
+from sim.server.sensors.shade import class_of_material, scratch_tables, shade_frame
 from sim.server.sensors.shade_ground import STRIP_COLUMNS
-from sim.server.sensors.shadows import CONTACT_SIZE, SunShadows, splat_contact
+from sim.server.sensors.shadows import SunShadows, splat_contact
 from sim.server.sensors.silhouettes import Silhouettes, trace
 from sim.server.sensors.sky import SkyPainter
 from sim.server.sensors.surface import Motion, flow_pixels, surface_pixels
@@ -60,6 +60,7 @@ TREE_LOD_PIXELS = (85.0, 28.0)  # radius of the crown
 SAMPLES = 2  # along each axis of a pixel, for pictures
 WET_FROM = 0.15  # drier ground mirrors too little to march rays for
 PATTERN_SEED = 3
+NO_LAMPS = (np.zeros((0, LAMP_COLUMNS), np.float32), np.zeros(0, np.int32))
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,6 @@ class SceneRenderer:
         self._lock = threading.Lock()
         self._geometry = Geometry(scene, library, self._pool)
         self._shadows = SunShadows(self._geometry, self._pool)
-        self._lamps = LampGrid()
         self._painter = SkyPainter()
         self._class_of = class_of_material()
         self._tag_of = tag_of_material()
@@ -126,7 +126,7 @@ class SceneRenderer:
         self._curve = tone_curve()
         self._falling = FallingWeather(self._pool)
         self._targets: dict[tuple[int, int], _Target] = {}
-        self._scratch: dict[int, Scratch] = {}
+        self._scratch = scratch_tables(self._pool.threads)
         self._edges: F32 = np.zeros((0, 9), np.float32)
         self._face_of_slot: I32 = np.zeros(0, np.int32)
         self._box: I32 = np.zeros((0, 4), np.int32)
@@ -338,26 +338,24 @@ class SceneRenderer:
         shadow = self._shadows.tables(eye, air.light_dir, view, rows, centre, radius)
         contact = self._contact_grid(eye, view.instances)
         night = air.night > 0.0
-        lamps, lamp_rgb = (part if night else part[:0] for part in self._lamp_places)
-        attributes = self._table * (1.0 if night else 0.0)
-        lights = self._lamps.tables(eye, lamps, lamp_rgb, view.instances, attributes, self._library)
+        lamps = self._lamp_tables(eye, view.instances) if night else NO_LAMPS
         objects = (self._geometry.owner, self._looks, self._texels, self._linear)
         painted = bool(self._look.textures)
-        scratch = self._scratch.get(intrinsics.width)
-        if scratch is None:
-            scratch = self._scratch[intrinsics.width] = Scratch(self._pool.threads, intrinsics.width)
+        mirrors = bool(air.constants[WET] > WET_FROM)
         radiance = np.empty((intrinsics.height, intrinsics.width, 3), np.float32)
-        surface = np.empty_like(radiance)
+        kept = mirrors or air.rain > 0.0 or self._conditions.snowfall_mmph > 0.0
+        surface = np.empty_like(radiance) if kept else np.empty((0, 0, 3), np.float32)
         static_counts = np.array([self._geometry.static_faces, self._geometry.static_vertices], np.int64)
         signals = np.ascontiguousarray(view.signal_state, np.uint8)
+        sky_map, mirror_map, disc = self._sky
+        sky = (sky_map.reshape(-1), mirror_map.reshape(-1), disc, len(sky_map), len(mirror_map))
         self._pool.run(
-            shade_frame, target.inverse_depth, target.slot, self._edges, self._face_of_slot, self._arrays(),
-            static_counts, self._class_of, self._strips, self._patterns, self._charts, self._table, signals, objects,
-            painted, cam,
-            intrinsics.focal_px * SAMPLES, air.constants, self._sky, shadow, contact, lights, night, scratch.tables,
-            radiance.reshape(-1, 3), surface.reshape(-1, 3),
+            shade_frame, np.zeros(1, np.int64), target.inverse_depth, target.slot, self._edges, self._face_of_slot,
+            self._arrays(), static_counts, self._class_of, self._strips, self._patterns, self._charts, self._table,
+            signals, objects, painted, cam, cam.astype(np.float32), intrinsics.focal_px * SAMPLES, air.constants, sky,
+            shadow, contact, lamps, night, self._scratch, radiance.reshape(-1), surface.reshape(-1, 3),
         )  # fmt: skip
-        if air.constants[WET] > WET_FROM:
+        if mirrors:
             mirror_ground(
                 self._pool, surface, cam, intrinsics.focal_px, self._sky[1], self._patterns[0], view.elapsed_s,
                 air.rain, radiance,
@@ -367,6 +365,11 @@ class SceneRenderer:
         if view.drawing is not None:
             debug_overlay.draw(bgr, target.inverse_depth, cam, intrinsics.focal_px, view.drawing, self._pool)
         return bgr
+
+    def _lamp_tables(self, eye: F64, bodies: Instances) -> tuple[F32, I32]:
+        """Lamps that shine, and their numbers."""
+        table = lamp_table(eye, *self._lamp_places, bodies, self._table, self._library)
+        return table, np.arange(len(table), dtype=np.int32)
 
     def _develop(self, radiance: F32, view: View, seed: int, photo: Photo | None) -> U8:
         air, curve = self._air, self._curve
@@ -427,7 +430,7 @@ class SceneRenderer:
             grid = np.empty((CONTACT_SIZE, CONTACT_SIZE), np.float32)
             placed = origin.astype(np.float32)
             self._pool.run(splat_contact, grid, placed, moving.contact_bodies(bodies, self._library, rows))
-            self._contact[key] = (grid, placed)
+            self._contact[key] = (grid.reshape(-1), placed)
         return self._contact[key]
 
     def close(self) -> None:

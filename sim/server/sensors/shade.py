@@ -1,4 +1,10 @@
-"""Shades a frame band by band: fragments of a few rows at a time stay in the cache from resolve to light."""
+"""Shades a frame tile by tile: a tile's fragments stay in the cache from resolve to light.
+
+Materials (``shade_ground``, ``shade_built``, ``shade_model``) get a range of fragments of their class. Of fragment i
+they read ``fragment[:, i]`` and ``name[:, i]`` (``columns``, ``resolve``) and write what the surface is like: ALBEDO,
+EMISSION, F0, MIRROR, SPECULAR, OCCLUSION, TRANSLUCENT, GROUND, where it is not neutral, and NORMAL, where it is not
+smooth.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +12,49 @@ import numpy as np
 
 from sim.server.scene.mesh import Material
 from sim.server.sensors.appearance import paint_objects
-from sim.server.sensors.columns import FRAGMENT_COLUMNS, SNOW
-from sim.server.sensors.kernel import F32, F64, I32, I64, U8, Tables, kernel
-from sim.server.sensors.lighting import add_sky, light_fragments
-from sim.server.sensors.resolve import NAME_COLUMNS, gather_fragments, interpolate, sort_fragments
+from sim.server.sensors.columns import (
+    FRAGMENT_COLUMNS,
+    FRAGMENTS,
+    LIT,
+    SHADOW_ON,
+    SNOW,
+    STRIDE,
+    SUN_RGB,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+)
+from sim.server.sensors.kernel import F32, F64, I32, I64, U8, Tables, claim, kernel
+from sim.server.sensors.lamplight import LAMPS, lamplight
+from sim.server.sensors.lighting import (
+    add_to_picture,
+    contact_shade,
+    daylight,
+    face_the_eye,
+    fog_at,
+    leave_surface,
+    reflect,
+    shadows_of_bodies,
+    shadows_of_the_world,
+    sky_row,
+    veil,
+)
+from sim.server.sensors.resolve import (
+    FOUND_COLUMNS,
+    NAME_COLUMNS,
+    PIXEL,
+    gather_fragments,
+    interpolate,
+    locate,
+    sort_fragments,
+)
 from sim.server.sensors.shade_built import shade_built, shade_facade, shade_leaves
 from sim.server.sensors.shade_ground import shade_ground, shade_road
 from sim.server.sensors.shade_model import shade_model, shade_paint
 from sim.server.sensors.snow import lay_snow
 
-BAND_ROWS = 4
 FAR_M = 1e6  # depth of the sky in ``surface``
+MIRRORS_FROM = 0.01  # a smaller share of mirror is not seen
+NO_SUN = 0.001  # radiance of a sun that is not worth a shadow
 ROAD_CLASS, GROUND_CLASS, FACADE_CLASS, LEAF_CLASS, BUILT_CLASS, PAINT_CLASS, MODEL_CLASS = range(7)
 CLASSES = 7
 MATERIALS = 64
@@ -35,25 +73,57 @@ def class_of_material() -> U8:
     return table
 
 
-class Scratch:
-    """What each worker needs for one band of an image of ``width`` pixels."""
+def scratch_tables(workers: int) -> Tables:
+    """What each worker needs for one tile."""
+    fragment = np.zeros((workers, FRAGMENT_COLUMNS, STRIDE), np.float32)
+    return (
+        fragment,
+        fragment.reshape(workers, -1),  # the same columns, flat
+        np.zeros((workers, NAME_COLUMNS, STRIDE), np.int32),
+        np.zeros((workers, FRAGMENTS, FOUND_COLUMNS), np.int32),
+        np.zeros((workers, TILE_HEIGHT, TILE_WIDTH), np.float32),
+        np.zeros((workers, CLASSES + 1), np.int64),
+        np.zeros((workers, 2, LAMPS), np.int32),
+        np.zeros((workers, 4), np.float32),
+    )
 
-    def __init__(self, workers: int, width: int) -> None:
-        room = BAND_ROWS * width * 4
-        self.tables = (
-            np.zeros((workers, room, FRAGMENT_COLUMNS), np.float32),
-            np.zeros((workers, room, NAME_COLUMNS), np.int32),
-            np.zeros((workers, room), np.int32),
-            np.zeros((workers, BAND_ROWS, width), np.float32),
-            np.zeros((workers, CLASSES + 1), np.int64),
-            np.zeros((workers, 8), np.float32),
-        )
+
+@kernel
+def _light(
+    q: F32, count: int, start: I64, air: F32, eye: F32, sky: Tables, shadow: Tables, contact: Tables, lamps: Tables,
+    fog_here: float, night: bool, near: I32, box: F32,
+) -> None:  # fmt: skip
+    """From what surfaces are like to the light that arrives from them."""
+    place, static_map, moving_map, blocks = shadow
+    table, everywhere = lamps
+    face_the_eye(q, count)
+    if start[FACADE_CLASS] > 0:
+        contact_shade(q, start[FACADE_CLASS], contact[0], contact[1])
+    shining = air[SUN_RGB] > NO_SUN
+    if shining and place[SHADOW_ON] > 0.0:
+        if shadows_of_the_world(q, count, air, place, static_map, blocks) != 0:
+            shadows_of_bodies(q, count, moving_map)
+    else:
+        for i in range(count):
+            q[LIT * STRIDE + i] = 1.0
+    daylight(q, count, air, np.float32(1.0 if shining else 0.0))
+    if night:
+        lamplight(q, count, air, table, everywhere, near[0], near[1], box)
+    for first, last in (
+        (0, start[FACADE_CLASS]),
+        (start[FACADE_CLASS], start[PAINT_CLASS]),
+        (start[PAINT_CLASS], count),
+    ):
+        if first < last and leave_surface(q[first:], last - first, night) > MIRRORS_FROM:
+            reflect(q[first:], last - first, air, sky[1], sky[4])
+    veil(q, count, air, eye, fog_here)
 
 
 @kernel
 def shade_frame(
     worker: int,
     workers: int,
+    pieces: I64,
     inverse_depth: F32,
     slot: I32,
     edges: F32,
@@ -69,6 +139,7 @@ def shade_frame(
     objects: Tables,
     painted: bool,
     cam: F64,
+    eye: F32,
     focal: float,
     air: F32,
     sky: Tables,
@@ -80,38 +151,59 @@ def shade_frame(
     image: F32,
     surface: F32,
 ) -> None:
-    """Radiance of every pixel into ``image (h * w, 3)`` and what mirrors into ``surface (h * w, 3)``.
+    """Radiance of every pixel into flat ``image (h * w * 3,)`` and what mirrors into ``surface (h * w, 3)``.
 
-    focal in samples, two a pixel. objects: see ``appearance.paint_objects``; painted: whether any has a texture.
+    pieces (1,) 0: tiles are claimed from it. focal in samples, two a pixel. objects: see
+    ``appearance.paint_objects``; painted: whether any has a texture. sky: flat maps and the sun's disc, then sizes of
+    the maps. An empty surface keeps nothing.
     """
     height, width = slot.shape[0] // 2, slot.shape[1] // 2
-    fragment, name, order = scratch[0][worker], scratch[1][worker], scratch[2][worker]
-    sky_share, start, colour = scratch[3][worker], scratch[4][worker], scratch[5][worker]
-    bands = (height + BAND_ROWS - 1) // BAND_ROWS
-    for band in range(worker, bands, workers):
-        row0 = band * BAND_ROWS
-        row1 = min(height, row0 + BAND_ROWS)
-        count = gather_fragments(row0, row1, inverse_depth, slot, face_of_slot, geometry, fragment, name, sky_share)
-        sort_fragments(count, name, geometry[4], class_of, start, order)
-        interpolate(
-            count, inverse_depth, edges, geometry, static_counts[0], static_counts[1], cam, focal, fragment, name
+    fragment, q, name, found = scratch[0][worker], scratch[1][worker], scratch[2][worker], scratch[3][worker]
+    share, start, near, box = scratch[4][worker], scratch[5][worker], scratch[6][worker], scratch[7][worker]
+    across = (width + TILE_WIDTH - 1) // TILE_WIDTH
+    tiles = across * ((height + TILE_HEIGHT - 1) // TILE_HEIGHT)
+    fog_here = fog_at(air, cam[2])
+    while True:
+        tile = claim(pieces)
+        if tile >= tiles:
+            break
+        row0, column0 = tile // across * TILE_HEIGHT, tile % across * TILE_WIDTH
+        row1, column1 = min(height, row0 + TILE_HEIGHT), min(width, column0 + TILE_WIDTH)
+        count = gather_fragments(
+            row0, row1, column0, column1, inverse_depth, slot, face_of_slot, geometry, found, share
         )
-        shade_road(start[0], start[1], order, name, fragment, edges, geometry, strips, tables, air)
-        shade_ground(start[1], start[2], order, name, fragment, edges, geometry, tables, air)
-        shade_facade(start[2], start[3], order, name, fragment, geometry, tables, air, objects)
-        shade_leaves(start[3], start[4], order, name, fragment, geometry)
-        shade_built(start[4], start[5], order, name, fragment, geometry, tables, air, signals, objects)
-        shade_paint(start[5], start[6], order, name, fragment, geometry, bodies, charts)
-        shade_model(start[6], start[7], order, name, fragment, geometry, bodies, tables)
+        for y in range(row0, row1):
+            first = y * width + column0
+            row = image[3 * first : 3 * (first + column1 - column0)]
+            sees_sky = False
+            for x in range(column1 - column0):
+                sees_sky |= share[y - row0, x] > 0.0
+            if sees_sky:
+                sky_row(
+                    y, column0, column1 - column0, share[y - row0], eye, width, height, focal * 0.5, air, sky[0],
+                    sky[3], sky[2], row,
+                )  # fmt: skip
+            else:
+                row[:] = 0.0
+            if len(surface) > 0:
+                for p in range(first, first + column1 - column0):
+                    surface[p, 0] = FAR_M
+                    surface[p, 1] = 0.0
+        if count == 0:
+            continue
+        sort_fragments(count, found, geometry[4], class_of, start, name, fragment)
+        interpolate(count, inverse_depth, edges, geometry, static_counts[0], static_counts[1], fragment, name)
+        locate(q, count, eye, 2 * width, 2 * height, focal)
+        shade_road(start[0], start[1], name, fragment, edges, geometry, strips, tables, air)
+        shade_ground(start[1], start[2], name, fragment, edges, geometry, tables, air)
+        shade_facade(start[2], start[3], name, fragment, geometry, tables, air, objects)
+        shade_leaves(start[3], start[4], name, fragment, geometry)
+        shade_built(start[4], start[5], name, fragment, geometry, tables, air, signals, objects)
+        shade_paint(start[5], start[6], name, fragment, geometry, bodies, charts)
+        shade_model(start[6], start[7], name, fragment, geometry, bodies, tables)
         if painted:
             paint_objects(count, name, fragment, static_counts[0], objects)
         if air[SNOW] > 0.0:
             lay_snow(count, fragment, name, geometry, static_counts[0], strips, tables, air)
-        for p in range(row0 * width, row1 * width):
-            image[p, 0] = 0.0
-            image[p, 1] = 0.0
-            image[p, 2] = 0.0
-            surface[p, 0] = FAR_M
-            surface[p, 1] = 0.0
-        light_fragments(count, fragment, name, cam, air, sky, shadow, contact, lamps, night, colour, image, surface)
-        add_sky(row0, row1, sky_share, cam, focal * 0.5, air, sky, image, width, height)
+        _light(q, count, start, air, eye, sky, shadow, contact, lamps, fog_here, night, near, box)
+        add_to_picture(q, count, name[PIXEL], image, surface)

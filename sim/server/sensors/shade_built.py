@@ -71,17 +71,16 @@ def _windows(u: float, v: float, seed: int, f: float) -> tuple[Any, Any, Any, An
 
 @kernel
 def shade_facade(
-    first: int, last: int, order: I32, name: I32, fragment: F32, geometry: Tables, tables: Tables, air: F32,
+    first: int, last: int, name: I32, fragment: F32, geometry: Tables, tables: Tables, air: F32,
     objects: Tables,
 ) -> None:  # fmt: skip
     """Walls with windows, doors and shops; some windows are lit at night."""
     param = geometry[5]
     grain_noise = tables[0]
     owner, looks = objects[0], objects[1]
-    for o in range(first, last):
-        i = order[o]
-        q = fragment[i]
-        seed = param[name[i, FACE]]
+    for i in range(first, last):
+        q = fragment[:, i]
+        seed = param[name[FACE, i]]
         u, v, foot = q[UVW], q[UVW + 1], q[FOOT]
         kind = int(hash01(seed) * len(WALLS))
         weather = noise(grain_noise, u * 0.3 + seed, v * 0.5) - 0.5
@@ -106,7 +105,7 @@ def shade_facade(
         if air[NIGHT] > 0.0 and window < LIT_WINDOWS:
             glow = glass * air[NIGHT] * (0.09 + 0.12 * hash01(seed + int(window * 9999.0)))
             warm = hash01(int(window * 7777.0))
-            face = name[i, FACE]
+            face = name[FACE, i]
             light = looks[owner[face] + 1 if face < len(owner) else 0]
             q[EMISSION] = glow * light[LOOK_GLOW]
             q[EMISSION + 1] = glow * (0.72 + 0.2 * warm) * light[LOOK_GLOW + 1]
@@ -164,13 +163,12 @@ def _shade_lamp(q: F32, m: int, state: int, night: float, light: F32) -> None:
 
 
 @kernel
-def shade_leaves(first: int, last: int, order: I32, name: I32, fragment: F32, geometry: Tables) -> None:
+def shade_leaves(first: int, last: int, name: I32, fragment: F32, geometry: Tables) -> None:
     """Crowns of trees: (occlusion, leaf random) in the surface coordinates."""
     param = geometry[5]
-    for o in range(first, last):
-        i = order[o]
-        q = fragment[i]
-        tree, leaf = hash01(param[name[i, FACE]]), q[UVW + 1]
+    for i in range(first, last):
+        q = fragment[:, i]
+        tree, leaf = hash01(param[name[FACE, i]]), q[UVW + 1]
         _set(
             q,
             mix(0.060, 0.115, tree) * (0.75 + 0.5 * leaf),
@@ -183,17 +181,16 @@ def shade_leaves(first: int, last: int, order: I32, name: I32, fragment: F32, ge
 
 @kernel
 def shade_built(
-    first: int, last: int, order: I32, name: I32, fragment: F32, geometry: Tables, tables: Tables, air: F32,
+    first: int, last: int, name: I32, fragment: F32, geometry: Tables, tables: Tables, air: F32,
     signals: U8, objects: Tables,
 ) -> None:  # fmt: skip
     """Roofs, trunks, poles, signal heads, lamps, signs, concrete, walls, guard rails, bridges."""
     material, param = geometry[4], geometry[5]
     grain_noise, asphalt = tables[0], tables[1]
     owner, looks = objects[0], objects[1]
-    for o in range(first, last):
-        i = order[o]
-        q = fragment[i]
-        f = name[i, FACE]
+    for i in range(first, last):
+        q = fragment[:, i]
+        f = name[FACE, i]
         m = material[f]
         x, y, z, foot = q[POS], q[POS + 1], q[POS + 2], q[FOOT]
         if m == ROOF:

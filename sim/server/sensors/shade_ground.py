@@ -87,16 +87,15 @@ def _wet(q: F32, air: F32, tables: Tables, soak: float) -> None:
 
 @kernel
 def shade_road(
-    first: int, last: int, order: I32, name: I32, fragment: F32, edges: F32, geometry: Tables, strips: F32,
+    first: int, last: int, name: I32, fragment: F32, edges: F32, geometry: Tables, strips: F32,
     tables: Tables, air: F32,
 ) -> None:  # fmt: skip
     """Asphalt with wheel tracks and repairs, and the markings of its lane."""
     param = geometry[5]
     grain_noise, asphalt = tables[0], tables[1]
-    for o in range(first, last):
-        i = order[o]
-        q = fragment[i]
-        strip = strips[param[name[i, FACE]]]
+    for i in range(first, last):
+        q = fragment[:, i]
+        strip = strips[param[name[FACE, i]]]
         x, y, foot = q[POS], q[POS + 1], q[FOOT]
         left_m, right_m = q[UVW + 1], q[UVW + 2]
         coarse = tile(asphalt, x * 7.3 + 3.0, y * 7.3) - 0.5
@@ -114,7 +113,7 @@ def shade_road(
         red, green, blue = base, base * 0.99, base * 0.965
         reach = MARKING_REACH_M + foot * 3.0
         if (left_m < reach and strip[STRIP_TYPE] > 0.0) or (right_m < reach and strip[STRIP_TYPE + 3] > 0.0):
-            s, f = name[i, SLOT], name[i, FACE]
+            s, f = name[SLOT, i], name[FACE, i]
             f_along, f_left = footprint(q, s, f, edges, geometry, 0)
             cover, yellow = marking(
                 strip, q[UVW], left_m, right_m, 2.0 * SIDE_FILTER * f_along + 0.002, 2.0 * SIDE_FILTER * f_left + 0.002
@@ -131,15 +130,14 @@ def shade_road(
 
 @kernel
 def shade_ground(
-    first: int, last: int, order: I32, name: I32, fragment: F32, edges: F32, geometry: Tables, tables: Tables, air: F32
+    first: int, last: int, name: I32, fragment: F32, edges: F32, geometry: Tables, tables: Tables, air: F32
 ) -> None:
     """Pavements, kerbs, grass, dirt, crossings and stop lines."""
     material = geometry[4]
     grain_noise, asphalt = tables[0], tables[1]
-    for o in range(first, last):
-        i = order[o]
-        q = fragment[i]
-        m = material[name[i, FACE]]
+    for i in range(first, last):
+        q = fragment[:, i]
+        m = material[name[FACE, i]]
         x, y, z, foot = q[POS], q[POS + 1], q[POS + 2], q[FOOT]
         near = min(1.0, 0.02 / (foot + 1e-4))
         q[GROUND] = 1.0
@@ -176,7 +174,7 @@ def shade_ground(
         fine = 0.07 * (tile(asphalt, x * 61.0, y * 61.0) - 0.5) * near
         cover = worn
         if m == CROSSWALK:
-            f_across, _ = footprint(q, name[i, SLOT], name[i, FACE], edges, geometry, 0)
+            f_across, _ = footprint(q, name[SLOT, i], name[FACE, i], edges, geometry, 0)
             cover = worn * pulse(q[UVW], 1.0, 0.5, 2.0 * SIDE_FILTER * f_across + 0.002)
         for j in range(3):
             q[ALBEDO + j] = mix(0.105 + fine, 0.68 + fine, cover)

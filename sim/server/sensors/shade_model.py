@@ -84,16 +84,13 @@ def _lamp(q: F32, body: F32, weight: float) -> None:
 
 
 @kernel
-def shade_paint(
-    first: int, last: int, order: I32, name: I32, fragment: F32, geometry: Tables, bodies: F32, charts: Tables
-) -> None:
+def shade_paint(first: int, last: int, name: I32, fragment: F32, geometry: Tables, bodies: F32, charts: Tables) -> None:
     """Car bodies: weights of paint, glass, lamp and dark trim from the model's charts."""
     param = geometry[5]
     atlas, mip_offset, mip_shape, texels_per_m = charts
-    for o in range(first, last):
-        i = order[o]
-        q = fragment[i]
-        p = param[name[i, FACE]]
+    for i in range(first, last):
+        q = fragment[:, i]
+        p = param[name[FACE, i]]
         body, chart = bodies[p >> BODY_SHIFT], p & CHART_MASK
         model = int(body[MODEL_ROW])
         span = q[FOOT] * texels_per_m[model, chart]  # texels of the finest mip under the pixel
@@ -122,15 +119,12 @@ def shade_paint(
 
 
 @kernel
-def shade_model(
-    first: int, last: int, order: I32, name: I32, fragment: F32, geometry: Tables, bodies: F32, tables: Tables
-) -> None:
+def shade_model(first: int, last: int, name: I32, fragment: F32, geometry: Tables, bodies: F32, tables: Tables) -> None:
     """Wheels, trim, glass, skin, clothes, hair, bags, box bodies and props."""
     material, param = geometry[4], geometry[5]
-    for o in range(first, last):
-        i = order[o]
-        q = fragment[i]
-        f = name[i, FACE]
+    for i in range(first, last):
+        q = fragment[:, i]
+        f = name[FACE, i]
         m = material[f]
         row = param[f] >> BODY_SHIFT
         body = bodies[row]

@@ -18,15 +18,13 @@ from sim.server.sensors.columns import (
 )
 from sim.server.sensors.geometry import Geometry
 from sim.server.sensors.kernel import F32, F64, I64, U8, U32, kernel
-from sim.server.sensors.lighting import CONTACT_CELLS_PER_M, SHADOW_BLOCK_SHIFT
+from sim.server.sensors.lighting import CONTACT_CELLS_PER_M, MAP_SIZE, SHADOW_BLOCK_SHIFT
 from sim.server.sensors.pool import WorkerPool
 
-MAP_SIZE = 2048
 TEXEL_M = 0.085  # 174 m of ground: shadows further than 87 m from the camera are a few pixels and left out
 SNAP_M = 16.0  # the map moves in steps, so that the static part is redrawn seldom and shadows do not crawl
 NOTHING = -1e9
 BLOCKS = MAP_SIZE >> SHADOW_BLOCK_SHIFT
-CONTACT_SIZE = 640  # cells: 160 m square round the camera
 MIN_SUN_HEIGHT = 0.03  # sine of the altitude below which the sun casts no sharp shadow: 1.7 degrees
 
 
@@ -158,7 +156,7 @@ class SunShadows:
         self._maps: dict[tuple[float, ...], _Map] = {}
         self._clock = 0
         dark = np.zeros(SHADOW_COLUMNS, np.float32)
-        self._off = (dark, np.zeros((4, 4), np.float32), np.zeros((4, 4), np.float32), np.zeros((1, 1), np.uint8))
+        self._off = (dark, np.zeros(1, np.float32), np.zeros(1, np.float32), np.zeros(1, np.uint8))
 
     def forget(self) -> None:
         """Draw everything anew: the static world has changed."""
@@ -167,7 +165,7 @@ class SunShadows:
     def tables(
         self, eye_m: F64, sun: F64, view: object, rows: I64, centres_m: F64, radii_m: F64
     ) -> tuple[F32, F32, F32, U8]:
-        """Placement, static heights, moving heights, marked blocks for a camera at ``eye_m``.
+        """Placement; static heights, moving heights and marked blocks, flat, for a camera at ``eye_m``.
 
         sun (3,) unit vector towards it; rows, centres, radii of all moving bodies of the view.
         """
@@ -191,7 +189,7 @@ class SunShadows:
         if placed.moving_of is not view:
             self._draw_moving(placed, axes, u0, v0, rows, centres_m, radii_m)
             placed.moving_of = view
-        return placed.place, placed.static, placed.moving, placed.blocks
+        return placed.place, placed.static.reshape(-1), placed.moving.reshape(-1), placed.blocks.reshape(-1)
 
     def _draw_static(self, axes: F64, u0: float, v0: float) -> _Map:
         if len(self._maps) >= self.KEPT:

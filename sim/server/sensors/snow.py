@@ -48,8 +48,8 @@ def lay_snow(
     grain_noise, asphalt = tables[0], tables[1]
     cover = air[SNOW]
     for i in range(count):
-        q = fragment[i]
-        f = name[i, FACE]
+        q = fragment[:, i]
+        f = name[FACE, i]
         m = material[f]
         up = abs(q[NORMAL + 2]) if m == LEAF else q[NORMAL + 2]
         if up < 0.25:

@@ -12,7 +12,7 @@ from sim.server.scene.mesh import Material
 from sim.server.sensors.camera import CameraSensor, encode_depth, encode_labels, intrinsics_of
 from sim.server.sensors.instances import View, Weather
 from sim.server.sensors.kernel import source_digest
-from sim.server.sensors.lamps import fill_cells
+from sim.server.sensors.lamplight import lamplight
 from sim.server.sensors.pool import WorkerPool, threads_from_environment
 from sim.server.sensors.raster import rasterise
 from sim.server.sensors.renderer import SceneRenderer
@@ -115,5 +115,5 @@ def test_the_pool_raises_what_a_worker_raised():
 
 def test_compiled_kernels_are_cached_under_the_digest_of_all_their_sources():
     # numba alone looks at the caller's file and would go on running a helper's old code
-    for function in (shade_frame, rasterise, fill_cells):
+    for function in (shade_frame, rasterise, lamplight):
         assert function._cache._cache_file._source_stamp == source_digest()

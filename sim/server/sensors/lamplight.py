@@ -1,0 +1,167 @@
+"""Lamps by night: street, head and tail lamps on the fragments of a tile.
+
+A tile first looks which of the view's lamps reach the box that its fragments lie in, then every ``GROUP`` of its
+fragments, which are neighbours of one kind of surface, which of those reach its own box. What is left is light.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sim.server.sensors.columns import (
+    GLINT,
+    GROUND,
+    LAMP_COS_OUTER,
+    LAMP_DIR,
+    LAMP_FADE,
+    LAMP_PER_RIM,
+    LAMP_POS,
+    LAMP_POWER,
+    LAMP_RANGE,
+    LAMP_RGB,
+    LAMP_SOFT,
+    LIGHT,
+    NORMAL,
+    POS,
+    SPECULAR,
+    STRIDE,
+    TO_EYE,
+    TRANSLUCENT,
+    WET,
+)
+from sim.server.sensors.kernel import F32, I32, kernel, lanes
+
+GROUP = 64  # fragments: a few vectors, and yet a small box
+LAMPS = 1024  # that one tile may list; lamps beyond it are left out
+ROUGH_GROUND = 0.10  # stones stand up to flat beams: without it head lamps would hardly light a road
+FAR_AWAY = 1e9
+
+
+@lanes
+def _bounds(q: F32, count: int, box: F32) -> None:
+    """Centre (3,) and radius of a sphere round the fragments, into ``box``."""
+    low_x, low_y, low_z = FAR_AWAY, FAR_AWAY, FAR_AWAY
+    high_x, high_y, high_z = -FAR_AWAY, -FAR_AWAY, -FAR_AWAY
+    for i in range(count):
+        x, y, z = q[POS * STRIDE + i], q[(POS + 1) * STRIDE + i], q[(POS + 2) * STRIDE + i]
+        low_x, low_y, low_z = min(low_x, x), min(low_y, y), min(low_z, z)
+        high_x, high_y, high_z = max(high_x, x), max(high_y, y), max(high_z, z)
+    box[0], box[1], box[2] = 0.5 * (low_x + high_x), 0.5 * (low_y + high_y), 0.5 * (low_z + high_z)
+    x, y, z = high_x - low_x, high_y - low_y, high_z - low_z
+    box[3] = 0.5 * math.sqrt(x * x + y * y + z * z)
+
+
+@kernel
+def _reaching(table: F32, members: I32, count: int, box: F32, out: I32) -> int:
+    """Of lamps ``members[:count]`` those whose cone reaches the sphere ``box``; returns how many.
+
+    The distance of the sphere's centre from the cone is at most that from its nearest flank (Wronski, "Cull that
+    cone", 2017).
+    """
+    kept = 0
+    radius = box[3]
+    for j in range(count):
+        lamp = table[members[j]]
+        x, y, z = box[0] - lamp[LAMP_POS], box[1] - lamp[LAMP_POS + 1], box[2] - lamp[LAMP_POS + 2]
+        square = x * x + y * y + z * z
+        reach = lamp[LAMP_RANGE] + radius
+        if square > reach * reach:
+            continue
+        along = x * lamp[LAMP_DIR] + y * lamp[LAMP_DIR + 1] + z * lamp[LAMP_DIR + 2]
+        cosine = lamp[LAMP_COS_OUTER]
+        flank = cosine * math.sqrt(max(square - along * along, 0.0)) - along * math.sqrt(
+            max(1.0 - cosine * cosine, 0.0)
+        )
+        if flank > radius:
+            continue
+        if kept < len(out):
+            out[kept] = members[j]
+            kept += 1
+    return kept
+
+
+@lanes
+def _shine_of(q: F32, count: int, wet: float) -> Any:
+    """The strongest highlight that these surfaces make."""
+    most = 0.0
+    for i in range(count):
+        most = max(most, 0.6 * q[SPECULAR * STRIDE + i] + 0.16 * wet * q[GROUND * STRIDE + i])
+    return most
+
+
+@lanes
+def _spread(q: F32, count: int, lamp: F32) -> None:
+    """Add one lamp to LIGHT."""
+    lx, ly, lz = lamp[LAMP_POS], lamp[LAMP_POS + 1], lamp[LAMP_POS + 2]
+    ax, ay, az = lamp[LAMP_DIR], lamp[LAMP_DIR + 1], lamp[LAMP_DIR + 2]
+    red, green, blue = lamp[LAMP_RGB], lamp[LAMP_RGB + 1], lamp[LAMP_RGB + 2]
+    outer, per_rim, per_range = lamp[LAMP_COS_OUTER], lamp[LAMP_PER_RIM], lamp[LAMP_FADE]
+    power, soft = lamp[LAMP_POWER], lamp[LAMP_SOFT]
+    for i in range(count):
+        dx, dy, dz = lx - q[POS * STRIDE + i], ly - q[(POS + 1) * STRIDE + i], lz - q[(POS + 2) * STRIDE + i]
+        wrap = q[TRANSLUCENT * STRIDE + i]
+        d2 = dx * dx + dy * dy + dz * dz + 0.05
+        per = 1.0 / math.sqrt(d2)
+        rim = min(max((-(dx * ax + dy * ay + dz * az) * per - outer) * per_rim, 0.0), 1.0)
+        nx, ny, nz = q[NORMAL * STRIDE + i], q[(NORMAL + 1) * STRIDE + i], q[(NORMAL + 2) * STRIDE + i]
+        facing = (nx * dx + ny * dy + nz * dz) * per
+        facing += ROUGH_GROUND * q[GROUND * STRIDE + i] if facing > 0.0 else 0.0
+        strength = rim * rim * (3.0 - 2.0 * rim) * max(1.0 - d2 * per_range, 0.0) * power / (d2 + soft)
+        strength *= (max(facing, 0.0) + wrap * abs(facing)) / (1.0 + wrap) + 0.2 * wrap
+        q[LIGHT * STRIDE + i] += red * strength
+        q[(LIGHT + 1) * STRIDE + i] += green * strength
+        q[(LIGHT + 2) * STRIDE + i] += blue * strength
+
+
+@lanes
+def _gloss(q: F32, count: int, lamp: F32, wet: float) -> None:
+    """Add one lamp's highlights to GLINT: Blinn and Phong's, 48 narrow."""
+    lx, ly, lz = lamp[LAMP_POS], lamp[LAMP_POS + 1], lamp[LAMP_POS + 2]
+    ax, ay, az = lamp[LAMP_DIR], lamp[LAMP_DIR + 1], lamp[LAMP_DIR + 2]
+    red, green, blue = lamp[LAMP_RGB], lamp[LAMP_RGB + 1], lamp[LAMP_RGB + 2]
+    outer, per_rim, per_range = lamp[LAMP_COS_OUTER], lamp[LAMP_PER_RIM], lamp[LAMP_FADE]
+    power, soft = lamp[LAMP_POWER], lamp[LAMP_SOFT]
+    for i in range(count):
+        dx, dy, dz = lx - q[POS * STRIDE + i], ly - q[(POS + 1) * STRIDE + i], lz - q[(POS + 2) * STRIDE + i]
+        d2 = dx * dx + dy * dy + dz * dz + 0.05
+        per = 1.0 / math.sqrt(d2)
+        rim = min(max((-(dx * ax + dy * ay + dz * az) * per - outer) * per_rim, 0.0), 1.0)
+        strength = rim * rim * (3.0 - 2.0 * rim) * max(1.0 - d2 * per_range, 0.0) * power / (d2 + soft)
+        nx, ny, nz = q[NORMAL * STRIDE + i], q[(NORMAL + 1) * STRIDE + i], q[(NORMAL + 2) * STRIDE + i]
+        hx = dx * per + q[TO_EYE * STRIDE + i]
+        hy = dy * per + q[(TO_EYE + 1) * STRIDE + i]
+        hz = dz * per + q[(TO_EYE + 2) * STRIDE + i]
+        half = (nx * hx + ny * hy + nz * hz) / math.sqrt(hx * hx + hy * hy + hz * hz + 1e-9)
+        half = half if (half > 0.9) & (nx * dx + ny * dy + nz * dz > 0.0) else 0.0
+        strength *= half**48 * (0.6 * q[SPECULAR * STRIDE + i] + 0.16 * wet * q[GROUND * STRIDE + i])
+        q[GLINT * STRIDE + i] += red * strength
+        q[(GLINT + 1) * STRIDE + i] += green * strength
+        q[(GLINT + 2) * STRIDE + i] += blue * strength
+
+
+@kernel
+def lamplight(q: F32, count: int, air: F32, table: F32, everywhere: I32, near: I32, here: I32, box: F32) -> None:
+    """Add lamps ``table (n, LAMP_COLUMNS)`` to LIGHT and set GLINT.
+
+    everywhere (n,): 0 to n - 1; near, here (LAMPS,) and box (4,): room for this worker.
+    """
+    for i in range(count):
+        q[GLINT * STRIDE + i] = 0.0
+        q[(GLINT + 1) * STRIDE + i] = 0.0
+        q[(GLINT + 2) * STRIDE + i] = 0.0
+    _bounds(q, count, box)
+    nearby = _reaching(table, everywhere, len(table), box, near)
+    if nearby == 0:
+        return
+    for first in range(0, count, GROUP):
+        group, size = q[first:], min(GROUP, count - first)
+        _bounds(group, size, box)
+        reaching = _reaching(table, near, nearby, box, here)
+        if reaching == 0:
+            continue
+        shiny = _shine_of(group, size, air[WET]) > 0.0
+        for j in range(reaching):
+            _spread(group, size, table[here[j]])
+            if shiny:
+                _gloss(group, size, table[here[j]], air[WET])
