@@ -15,6 +15,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from perception.augment.pipeline import Pipeline
+from perception.augment.sample import Boxes2D, Sample
+from perception.augment.step import Sources
+
 FloatArray = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
 LABEL_COLUMNS = 6
@@ -123,6 +127,29 @@ def augmented(
         canvas = canvas[:, ::-1]
         joined[:, [1, 3]] = width - joined[:, [3, 1]]
     return _shift_colours(canvas, how, rng), joined
+
+
+def further(
+    picture: Picture, boxes: FloatArray, pipeline: Pipeline, split: Split, rule: LabelRule, rng: np.random.Generator
+) -> tuple[Picture, FloatArray]:
+    """A training picture and its boxes, as ``augmented`` gives them, after the steps of a pipeline.
+
+    Steps that need another picture get one of the split, scaled to the same size. Raises ValueError where the steps
+    leave a picture of another size.
+    """
+    size = picture.shape[:2]
+
+    def another(draw: np.random.Generator) -> Sample:
+        index = int(draw.integers(len(split)))
+        scaled = cv2.resize(split.images[index], size[::-1], interpolation=cv2.INTER_LINEAR)
+        rows = targets(split.labels[index], rule, (size[0], size[1]))
+        return Sample(image=np.asarray(scaled, np.uint8), boxes=Boxes2D.of(rows[:, 1:], rows[:, 0]))
+
+    sample = Sample(image=np.ascontiguousarray(picture), boxes=Boxes2D.of(boxes[:, 1:], boxes[:, 0]))
+    made = pipeline(sample, rng, Sources(sample=another))
+    if made.image is None or made.image.shape[:2] != size:
+        raise ValueError(f"augment: the steps must leave pictures of {size}; end them with a letterbox of that size")
+    return made.image, np.column_stack([made.boxes.classes, made.boxes.px]).astype(np.float32)
 
 
 def _paste(

@@ -20,8 +20,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perception.augment.pipeline import build_pipeline
 from perception.camera.network import CLASS_NAMES, IMAGE_SIZE, WIDTH, build_network, network_table, save_detector
-from perception.training.boxes import Augmentation, FloatArray, LabelRule, Picture, Split, augmented, read_split
+from perception.training.boxes import (
+    Augmentation,
+    FloatArray,
+    LabelRule,
+    Picture,
+    Split,
+    augmented,
+    further,
+    read_split,
+)
 from perception.training.score import ClassScore, ScoreRule, average_precision
 
 if TYPE_CHECKING:
@@ -55,11 +65,13 @@ class TrainingConfig:
     seed: int = 0
     label_rule: LabelRule = field(default_factory=LabelRule)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    augment: tuple[dict[str, Any], ...] = ()  # further steps of ``perception.augment.pipeline``, after those above
 
     def __post_init__(self) -> None:
         for size in (self.image_size, self.small_size):
             if any(side % STRIDE for side in size):
                 raise ValueError(f"picture size {size}: both sides must be multiples of {STRIDE}")
+        build_pipeline(self.augment)
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,7 @@ class _Run:
 
         self.config = config
         self.pictures = pictures
+        self.pipeline = build_pipeline(config.augment)
         made: Any = build_network(table)
         self.network: Any = made.to(memory_format=torch.channels_last)
         self.network.args = IterableSimpleNamespace(box=7.5, cls=0.5, dfl=1.5)  # Ultralytics' gains
@@ -206,7 +219,10 @@ class _Run:
 
     def _key(self) -> dict[str, Any]:
         """What a checkpoint must share with the run that goes on from it."""
-        return {**_plain(asdict(self.config)), "pictures": self.pictures}
+        key = {**_plain(asdict(self.config)), "pictures": self.pictures}
+        if not self.config.augment:  # checkpoints older than this entry had none
+            del key["augment"]
+        return key
 
     def save(self, checkpoint: Path) -> None:
         """Write the state to go on from."""
@@ -230,7 +246,8 @@ class _Run:
 
         state = torch.load(checkpoint, weights_only=True)
         here = self._key()
-        differing = sorted(k for k in here if k != "threads" and state["key"].get(k) != here[k])
+        there = state["key"]
+        differing = sorted(k for k in here.keys() | there.keys() if k != "threads" and there.get(k) != here.get(k))
         if differing:
             raise ValueError(
                 f"checkpoint {checkpoint} was written with another {', '.join(differing)}; "
@@ -277,6 +294,9 @@ def _batch(split: Split, step: int, run: _Run) -> tuple[torch.Tensor, FloatArray
     for i, index in enumerate(indices):
         rng = np.random.default_rng([config.seed, 2, step, i])
         picture, rows = augmented(split, int(index), size, config.label_rule, how, rng)
+        if run.pipeline.steps:
+            own = np.random.default_rng([config.seed, 3, step, i])
+            picture, rows = further(picture, rows, run.pipeline, split, config.label_rule, own)
         pictures.append(picture)
         boxes.append(np.insert(rows, 0, i, axis=1))
     return _tensor(pictures), np.concatenate(boxes).astype(np.float32)
