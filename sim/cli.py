@@ -139,14 +139,46 @@ def train_detector(
     data: Annotated[Path, typer.Option(help="folder of the data set")] = Path("datasets/detector"),
     out: Annotated[Path, typer.Option(help="weights file to write")] = Path("configs/weights/detector.pt"),
     seed: Annotated[int, typer.Option(help="seed of pictures and training")] = 0,
+    augment: Annotated[Path | None, typer.Option(help="YAML list of further augmentation steps")] = None,
 ) -> None:
     """Photograph streets on the embedded server and train the camera detector on them, from scratch; resumable."""
+    from perception.augment.pipeline import read_pipeline
     from perception.training.detector import TrainingConfig
     from sim.train_detector import HELD_OUT_MAPS, DetectorPlan
     from sim.train_detector import train_detector as train
 
     plan = DetectorPlan(images=images, data=data, out=out, seed=seed, held_out_maps=(*HELD_OUT_MAPS, *(held_out or ())))
-    train(plan, TrainingConfig(epochs=epochs), Console())
+    steps = () if augment is None else read_pipeline(augment)
+    train(plan, TrainingConfig(epochs=epochs, augment=steps), Console())
+
+
+@app.command()
+@expected_errors
+def robustness(
+    sensor: Annotated[str, typer.Argument(help="camera; or lidar-dong (KITTI-C), lidar-robo3d")] = "camera",
+    data: Annotated[Path | None, typer.Option(help="labelled pictures; lidar: a folder of KITTI objects")] = None,
+    weights: Annotated[Path, typer.Option(help="camera: weights to judge")] = Path("configs/weights/detector.pt"),
+    pictures: Annotated[int, typer.Option(min=1, help="how many pictures or sweeps")] = 40,
+    out: Annotated[Path, typer.Option(help="folder for numbers, table and picture")] = Path("runs/robustness"),
+    baseline: Annotated[Path | None, typer.Option(help="robustness.json of another detector, for mCE")] = None,
+    seed: Annotated[int, typer.Option(help="seed of the noise")] = 0,
+) -> None:
+    """Measure what corrupted pictures or sweeps leave of a detector: mPC, rPC, mRR, mCE."""
+    from dataclasses import replace
+
+    from sim.robustness import RobustnessPlan, measure_camera, measure_lidar
+
+    plan = RobustnessPlan(weights=weights, pictures=pictures, out=out, seed=seed, baseline=baseline)
+    if data is not None:
+        plan = replace(plan, data=data)
+    if sensor == "camera":
+        measure_camera(plan, Console())
+    elif sensor in ("lidar-dong", "lidar-robo3d"):
+        if data is None:
+            raise ValueError(f"robustness {sensor}: --data is needed, a folder in KITTI's object format")
+        measure_lidar(plan, sensor.removeprefix("lidar-"), Console())
+    else:
+        raise ValueError(f"robustness: no sensor {sensor!r}; there are camera, lidar-dong, lidar-robo3d")
 
 
 @app.command()

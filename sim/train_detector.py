@@ -59,6 +59,8 @@ def train_detector(plan: DetectorPlan, config: TrainingConfig, console: Console 
     photograph_data_set(plan, console)
     config = replace(config, seed=plan.seed)
     command = f"roadlab train detector --images {plan.images} --epochs {config.epochs} --seed {plan.seed}"
+    if config.augment:
+        command += f" --augment FILE with {len(config.augment)} steps"
     with _progress(console) as bar:
         task = bar.add_task("training", total=None)
 
