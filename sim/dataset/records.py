@@ -151,6 +151,16 @@ class CameraInfo:
 
 
 @dataclass(frozen=True)
+class LidarInfo:
+    """Of one LiDAR: pose on the car, and its channels, evenly from the lower to the upper elevation."""
+
+    ego_from_lidar: Pose
+    channels: int
+    lower_deg: float
+    upper_deg: float
+
+
+@dataclass(frozen=True)
 class SceneInfo:
     """What holds for all frames of a scene. amodal: how whole outlines were found: ``silhouettes`` (rendered alone)
     or ``projected boxes``."""
@@ -167,7 +177,7 @@ class SceneInfo:
     ego_type: str
     ego_size_m: Vec
     cameras: dict[str, CameraInfo]
-    lidars: dict[str, Pose]
+    lidars: dict[str, LidarInfo]
     has_masks: bool
     has_depth: bool
     has_flow: bool

@@ -195,9 +195,7 @@ def write_bytes(file: Path, data: bytes) -> None:
         file.write_bytes(data)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            message = (
-                f"{file.parent}: the disk is full; whole scenes are kept: free space and run the same command again"
-            )
+            message = f"{file.parent}: disk full; whole scenes are kept: free some space and run the same command again"
             raise DiskFull(error.errno, message) from error
         raise
 

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from sim.dataset.config import DatasetConfig
+from sim.dataset.drivable import write_mask
 from sim.dataset.plan import Scene
 from sim.dataset.records import to_json
 from sim.dataset.store import SCENES, DiskFull, begin_folder, finish_folder, write_bytes, write_frame
@@ -78,6 +79,7 @@ def render_scene(studio: object, config: DatasetConfig, folder: Path, scene: Sce
     final = folder / SCENES / scene.name
     filling = begin_folder(final)
     info, frames = render(studio, scene)
+    write_mask(folder, scene.map, studio.facts.graph)
     with contextlib.closing(frames):
         for capture, made in frames:
             write_frame(filling, capture, made, info, config.images.quality)

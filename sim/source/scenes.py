@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import carla
@@ -13,7 +13,7 @@ import numpy as np
 from sim.dataset.capture import Capture
 from sim.dataset.label import Labelled, Surroundings, label
 from sim.dataset.plan import Scene
-from sim.dataset.records import CameraInfo, SceneInfo, pose_rows, vec
+from sim.dataset.records import CameraInfo, LidarInfo, SceneInfo, pose_rows, vec
 from sim.scenario import TrafficSpec
 from sim.source import conversion
 from sim.source.staging import (
@@ -41,7 +41,7 @@ DARK_DEG = 20.0
 LIFT_M = 0.3
 """The car of a sequence is spawned this far above the road, so that it touches nothing."""
 
-Frames = Iterator[tuple[Capture, Labelled]]
+Frames = Generator[tuple[Capture, Labelled], None, None]
 
 
 def render(studio: Studio, scene: Scene) -> tuple[SceneInfo, Frames]:
@@ -63,11 +63,11 @@ def render(studio: Studio, scene: Scene) -> tuple[SceneInfo, Frames]:
             wait_s *= 2.0
             continue
         assert isinstance(info, SceneInfo)
-        return info, frames  # type: ignore[return-value]
+        return info, frames
     raise AssertionError
 
 
-def _shots(studio: Studio, scene: Scene, wait_s: float) -> Iterator[SceneInfo | tuple[Capture, Labelled]]:
+def _shots(studio: Studio, scene: Scene, wait_s: float) -> Generator[Any, None, None]:
     """First the info, then the frames."""
     studio.begin(scene)
     config, world, facts = studio.config, studio.world, studio.facts
@@ -123,7 +123,7 @@ def _arrange(
     studio.client.apply_batch_sync(batch, False)
 
 
-def _sequence(studio: Studio, scene: Scene, wait_s: float) -> Iterator[SceneInfo | tuple[Capture, Labelled]]:
+def _sequence(studio: Studio, scene: Scene, wait_s: float) -> Generator[Any, None, None]:
     """First the info, then the frames."""
     studio.begin(scene)
     config, world, facts = studio.config, studio.world, studio.facts
@@ -218,7 +218,12 @@ def _info(studio: Studio, scene: Scene, ego: Any) -> SceneInfo:
             for name, c in cameras.items()
             if c is not None
         },
-        lidars={name: pose_rows(mounts[name].ego_from_sensor) for name in config.sensors.lidars},
+        lidars={
+            name: LidarInfo(
+                pose_rows(mounts[name].ego_from_sensor), spec.channels, spec.lower_fov_deg, spec.upper_fov_deg
+            )
+            for name, spec in config.sensors.lidars.items()
+        },
         has_masks=True,
         has_depth=config.sensors.depth,
         has_flow=config.sensors.flow,

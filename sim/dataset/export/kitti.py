@@ -32,7 +32,7 @@ def export(data: DataSet, folder: Path, config: DatasetConfig) -> None:
     for part in ("image_2", "label_2", "calib", "velodyne"):
         (base / part).mkdir(parents=True)
     sets: dict[str, list[str]] = {split: [] for split in data.splits}
-    names = []
+    names: list[str] = []
     for frame in data.frames():
         for camera in frame.info.cameras:
             number = f"{len(names):06d}"
@@ -59,7 +59,7 @@ def _calibration(frame: Frame, camera: str) -> str:
     """The calibration file: all four cameras of KITTI are this one; the IMU is the car's own frame."""
     info = frame.info
     ego_from_camera = matrix_of(info.cameras[camera].ego_from_camera)
-    ego_from_lidar = matrix_of(next(iter(info.lidars.values()))) if info.lidars else np.eye(4)
+    ego_from_lidar = matrix_of(next(iter(info.lidars.values())).ego_from_lidar) if info.lidars else np.eye(4)
     projection = np.zeros((3, 4))
     projection[:, :3] = matrix_of(info.cameras[camera].intrinsics)
     rows = {f"P{k}": projection for k in range(4)}

@@ -8,7 +8,7 @@ number of the object for things, the id alone for the rest), ``_color.png``; and
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -85,7 +85,7 @@ def export(data: DataSet, folder: Path, config: DatasetConfig) -> None:
                 write_bytes(folder / "gtFine" / place / f"{stem}_gtFine_{name}.png", encoded.tobytes())
 
 
-def masks_of(semantic: U8, instance: npt.NDArray[np.uint16]) -> dict[str, npt.NDArray[np.generic]]:
+def masks_of(semantic: U8, instance: npt.NDArray[np.uint16]) -> dict[str, npt.NDArray[np.integer[Any]]]:
     """Pictures by the ending of their name, from CARLA's tags and ids ``(h, w)``; colours are BGR."""
     labels, trains, colors = np.zeros(256, np.uint8), np.full(256, TRAIN_NONE, np.uint8), np.zeros((256, 3), np.uint8)
     for tag, row in TABLE.items():

@@ -1,4 +1,4 @@
-"""YOLO: ``images/SPLIT/*.jpg``, ``labels/SPLIT/*.txt`` (class, centre and size as shares of the picture), ``data.yaml``.
+"""YOLO: ``images/SPLIT/*.jpg``, ``labels/SPLIT/*.txt`` (class, centre and size as shares of a picture), ``data.yaml``.
 
 Classes in the order of the project's own detector. Boxes as COCO's: riders are persons, the machines below them apart.
 """
@@ -6,6 +6,7 @@ Classes in the order of the project's own detector. Boxes as COCO's: riders are 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -33,6 +34,10 @@ def export(data: DataSet, folder: Path, config: DatasetConfig) -> None:
                     lines.append(f"{NAMES.index(thing.name)} {numbers}\n")
                 file = folder / "labels" / split / f"{Path(name).stem}.txt"
                 write_bytes(file, "".join(lines).encode())
-    tree = {"path": ".", **{split: f"images/{split}" for split in data.splits}, "names": dict(enumerate(NAMES))}
+    tree: dict[str, Any] = {
+        "path": ".",
+        **{split: f"images/{split}" for split in data.splits},
+        "names": dict(enumerate(NAMES)),
+    }
     tree.setdefault("val", tree.get("test", tree.get("train")))
     write_bytes(folder / "data.yaml", yaml.safe_dump(tree, sort_keys=False).encode())
