@@ -62,8 +62,7 @@ def paste(
     ground = ground_of(sample)
     if not usable or ground is None or (pictured and sample.calibration is None):
         return sample, Pasted(np.zeros((0, 7)), ())
-    chosen: list[int] = []
-    boxes: list[FloatArray] = []
+    chosen: dict[int, int] = {}  # id in the sample -> which object
     for _ in range(count):
         number = usable[int(rng.integers(len(usable)))]
         for _ in range(rule.tries):
@@ -71,10 +70,10 @@ def paste(
             after = _pasted(sample, store.objects[number], box, ground, rule, rng)
             if after is not None:
                 sample = after
-                chosen.append(number)
-                boxes.append(sample.objects.m[-1])
+                chosen[int(sample.objects.ids[-1])] = number
                 break
-    return sample, Pasted(np.array(boxes).reshape(-1, 7), tuple(chosen))
+    left = np.isin(sample.objects.ids, list(chosen))  # one that a later one hides is gone again
+    return sample, Pasted(sample.objects.m[left], tuple(chosen[int(ident)] for ident in sample.objects.ids[left]))
 
 
 def _somewhere(sample: Sample, thing: CutObject, rule: PasteRule, rng: np.random.Generator) -> FloatArray:

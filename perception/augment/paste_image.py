@@ -135,7 +135,7 @@ def _shaded(sample: Sample, thing: CutObject, box_m: FloatArray) -> Picture:
     if not part.size:
         return image
     dark = np.zeros(part.shape[:2], np.float32)
-    cv2.fillConvexPoly(dark, np.rint(corners - low).astype(np.int32), 0.55)
+    cv2.fillConvexPoly(dark, np.rint(corners - low).astype(np.int32), 0.4)
     part[:] = (part * (1.0 - gaussian(dark, reach)[..., None])).astype(np.uint8)
     return image
 

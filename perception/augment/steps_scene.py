@@ -77,6 +77,8 @@ class Snow(Step):
         if sample.image is not None:
             depth, camera = depth_of(sample), intrinsics_of(sample, Street())
             ground = weather_light.ground_of(depth, camera)
+            if sample.depth_m is not None:
+                ground = np.maximum(ground, weather_light.level_of(depth, camera))
             sample = replace(sample, image=weather.snow(sample.image, depth, camera, rate, rng, lying, ground))
         if sample.cloud is not None:
             sample = replace(sample, cloud=weathered(sample.cloud, LidarSnow(rate_mm_per_h=rate), rng))

@@ -108,8 +108,8 @@ def rain(
     fall = 9.65 - 10.3 * math.exp(-0.6 * mean_mm)  # m/s (Atlas 1973)
     wind = rng.normal(0.0, 1.5)
     streaks = _fallen(depth_m, intrinsics, per_m3, mean_mm * 1e-3, (wind, fall), 1.0 / 60.0, rng)
-    # a drop gathers light from all around: as bright as the air behind it, a little more
-    return encoded(light + streaks[..., None] * (1.2 * colour - light).clip(0.0, None))
+    # a drop gathers light from all around, the sky above too: brighter than the air behind it
+    return encoded(light + streaks[..., None] * (1.5 * colour - light).clip(0.0, None))
 
 
 def snow(
@@ -135,7 +135,7 @@ def snow(
     light = veiled(light, range_of(depth_m, intrinsics), extinction, colour)
     per_m3 = 60.0 * rate_mm_h**0.7  # flakes above 2 mm (Gunn, Marshall, J. Meteor. 1958, integrated)
     drift = (rng.normal(0.0, 0.8), 1.2)
-    flakes = _fallen(depth_m, intrinsics, per_m3, 5.0e-3, drift, 1.0 / 60.0, rng)
+    flakes = _fallen(depth_m, intrinsics, per_m3, 8.0e-3, drift, 1.0 / 60.0, rng)
     return encoded(light + flakes[..., None] * (np.float32(1.15) * colour - light))
 
 
@@ -170,7 +170,7 @@ def _fallen(
         if count == 0:
             continue
         z = (near**3 + rng.random(count) * (far**3 - near**3)) ** (1.0 / 3.0)
-        sizes = size_m * rng.lognormal(0.0, 0.3, count)
+        sizes = size_m * rng.lognormal(0.0, 0.4, count)
         begin = rng.random((count, 2)) * (width * 1.2, height * 1.2) - (0.1 * width, 0.1 * height)
         speed = np.array(velocity_mps) * rng.normal(1.0, 0.1, (count, 1))
         end = begin + focal * speed * exposure_s / z[:, None]

@@ -39,6 +39,20 @@ def ground_of(depth_m: Float32Array, intrinsics: FloatArray, street: Street | No
     return gaussian(sure.astype(np.float32), 1.0)
 
 
+def level_of(depth_m: Float32Array, intrinsics: FloatArray) -> Float32Array:
+    """How much ``(h, w)`` 0..1 each pixel's surface looks up, by the slope of a true depth: roads, lawns, flat roofs."""
+    height, width = depth_m.shape
+    away = cv2.blur(depth_m, (3, 3))
+    x = (np.arange(width) + 0.5 - intrinsics[0, 2])[None] / intrinsics[0, 0] * away
+    y = (np.arange(height) + 0.5 - intrinsics[1, 2])[:, None] / intrinsics[1, 1] * away
+    across = np.stack([np.gradient(part, axis=1) for part in (x, y, away)], -1)
+    down = np.stack([np.gradient(part, axis=0) for part in (x, y, away)], -1)
+    normal = np.cross(across, down)
+    up = np.abs(normal[..., 1]) / np.maximum(np.linalg.norm(normal, axis=-1), 1e-12)
+    facing = np.clip((up - 0.75) / 0.15, 0.0, 1.0) * (depth_m < 0.2 * FAR_M)
+    return gaussian(facing.astype(np.float32), 1.0)
+
+
 def wet(image: Picture, ground: Float32Array, wetness: float, rng: np.random.Generator) -> Picture:
     """A wet road: darker, and a mirror of what stands on it, the more so the flatter one looks.
 

@@ -26,7 +26,7 @@ def marked() -> Sample:
 
 def centre_of_light(sample: Sample) -> tuple[float, float]:
     assert sample.image is not None
-    weight = (sample.image[..., 0].astype(float) - 20.0).clip(0.0) * (sample.image[..., 0] != warp.GREY[0])
+    weight = (sample.image[..., 0].astype(float) - 120.0).clip(0.0)  # brighter than what lies outside
     v, u = np.mgrid[: sample.size[0], : sample.size[1]] + 0.5
     return float((u * weight).sum() / weight.sum()), float((v * weight).sum() / weight.sum())
 
