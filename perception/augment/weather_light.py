@@ -40,7 +40,7 @@ def ground_of(depth_m: Float32Array, intrinsics: FloatArray, street: Street | No
 
 
 def level_of(depth_m: Float32Array, intrinsics: FloatArray) -> Float32Array:
-    """How much ``(h, w)`` 0..1 each pixel's surface looks up, by the slope of a true depth: roads, lawns, flat roofs."""
+    """How much ``(h, w)`` 0..1 each pixel's surface looks up, by the slope of a true depth: roads, lawns, roofs."""
     height, width = depth_m.shape
     away = cv2.blur(depth_m, (3, 3))
     x = (np.arange(width) + 0.5 - intrinsics[0, 2])[None] / intrinsics[0, 0] * away
