@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sim.server.scene.mesh import Material, Tag
 from sim.server.scene.objects import Layer, ObjectBook
+from sim.server.scene.relief import Wall, add_chimneys, relief_of
 from sim.server.scene.static import Box
 from sim.server.scene.triangles import Triangles
 
@@ -23,6 +24,10 @@ FOUNDATION_M = 1.0
 GABLE_UP_TO_M = 10.0
 """Higher buildings have flat roofs."""
 EAVES_M = 0.4
+CELL_M = (2.4, 3.5)
+"""Distance of the axes of neighbouring windows."""
+SHOP_BIT = 1 << 20
+"""Of the walls' param, beside the seed of 20 bits."""
 PARAPET_M = 0.5
 
 
@@ -41,6 +46,29 @@ class Building:
 def draw_height(rng: np.random.Generator) -> float:
     """Height of the walls: whole storeys."""
     return STOREY_M * float(rng.choice(STOREYS, p=STOREY_SHARE))
+
+
+def look(building: Building) -> int:
+    """Param of the walls: the building's seed and whether there are shops on the ground floor."""
+    return building.seed | (SHOP_BIT if has_shops(building) else 0)
+
+
+def has_shops(building: Building) -> bool:
+    """Whether shops take the ground floor: of blocks more often than of houses."""
+    return style(building, 0) < (0.2 if building.height_m < GABLE_UP_TO_M else 0.6)
+
+
+def style(building: Building, what: int) -> float:
+    """A number 0..1 for each thing to choose about a building."""
+    return float(np.random.default_rng([building.seed, 11, what]).random())
+
+
+def cell_m(building: Building, length_m: Array) -> Array:
+    """Width of the wall for each window: whole numbers of them on walls of these lengths."""
+    usual = CELL_M[0] + (CELL_M[1] - CELL_M[0]) * style(building, 1)
+    cells = np.maximum(np.round(length_m / usual), 1.0)
+    out: Array = length_m / cells
+    return out
 
 
 def open_buildings(book: ObjectBook, buildings: Sequence[Building]) -> npt.NDArray[np.int32]:
@@ -69,9 +97,29 @@ def add_building(triangles: Triangles, building: Building, owner: int, rng: np.r
             _add_slab(triangles, building, owner, shift, upper, top + STOREY_M)
         else:
             _add_roof_boxes(triangles, building, owner, top + PARAPET_M, rng)
+    _add_relief(triangles, building, owner, top)
     x, y = building.centre_m
     half_height = (top - bottom) / 2.0
     return Box((x, y, bottom + half_height), (wide, deep, half_height), building.yaw_rad, int(Tag.BUILDINGS), owner)
+
+
+def _add_relief(triangles: Triangles, building: Building, owner: int, top: float) -> None:
+    """Balconies, awnings and pipes on the side of the road; chimneys on pitched roofs."""
+    wide, deep = building.half_m
+    rng = np.random.default_rng([building.seed, 12])
+    cell = float(cell_m(building, np.array(2.0 * wide)))
+    wall = Wall(-wide, 2.0 * wide, -deep, cell, building.ground_m, top, has_shops(building))
+    relief = relief_of(wall, rng)
+    centres = _place(building, relief.boxes[:, :3])
+    yaw = building.yaw_rad
+    triangles.add_boxes(centres, relief.boxes[:, 3:], yaw, Material.COVER, relief.box_rgb, owner)
+    normals = _turn(building, relief.normals)
+    triangles.add_quads(
+        _place(building, relief.quads), normals, (0.0, 0.0, 0.0), Material.COVER, relief.quad_rgb, owner
+    )
+    if building.height_m < GABLE_UP_TO_M and rng.random() < 0.7:
+        spot = np.array([[float(rng.uniform(-0.5, 0.5)) * wide, 0.3 * deep, top + 1.6]])
+        add_chimneys(triangles, _place(building, spot), yaw, (0.32, 0.26, 1.2), owner)
 
 
 def _place(building: Building, local: Array) -> Array:
@@ -107,8 +155,9 @@ def _add_walls(
     uvw = np.zeros((4, 4, 3))
     uvw[:, [1, 2], 0] = np.linalg.norm(following - corner, axis=1)[:, None]
     uvw[:, :, 1] = quads[:, :, 2] - building.ground_m
+    uvw[:, :, 2] = cell_m(building, 2.0 * np.asarray(half))[[0, 1, 0, 1]][:, None]
     normals = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
-    triangles.add_quads(_place(building, quads), _turn(building, normals), uvw, Material.FACADE, building.seed, owner)
+    triangles.add_quads(_place(building, quads), _turn(building, normals), uvw, Material.FACADE, look(building), owner)
 
 
 def _add_slab(

@@ -77,7 +77,10 @@ class Material(IntEnum):
     WALL = 20
     BRIDGE = 21
     DIRT = 22
-
+    COVER = 23  # awnings, balconies, doorsteps; param = sRGB 0xRRGGBB
+    FURNITURE = 24  # benches, bins, cabinets, shelters; param = sRGB 0xRRGGBB
+    FENCE = 25  # param = sRGB 0xRRGGBB
+    SHELTER_GLASS = 26
     PAINT = 32  # chart texture: weights of paint / glass / lamp / dark trim
     TYRE = 33
     RIM = 34
@@ -93,6 +96,7 @@ class Material(IntEnum):
     CARGO = 44  # box bodies of trucks
     PROP = 45  # static.prop.*: colour of the instance
     HELMET = 46
+    BEACON = 47  # blue and red lights of emergency vehicles: flash with VehicleLightState Special1
 
 
 class SignFace(IntEnum):
@@ -127,6 +131,10 @@ TAG_OF_STATIC_MATERIAL: dict[Material, Tag] = {
     Material.WALL: Tag.WALLS,
     Material.BRIDGE: Tag.BRIDGE,
     Material.DIRT: Tag.TERRAIN,
+    Material.COVER: Tag.BUILDINGS,
+    Material.FURNITURE: Tag.STATIC,
+    Material.FENCE: Tag.FENCES,
+    Material.SHELTER_GLASS: Tag.STATIC,
 }
 """Road markings on ``ROAD`` are evaluated analytically; a pixel on one is labelled ``ROAD_LINES`` by the camera."""
 

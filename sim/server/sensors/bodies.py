@@ -12,8 +12,11 @@ from sim.server.sensors.columns import (
     HAIR_RGB,
     HALF_WIDTH,
     INSTANCE_COLUMNS,
+    LIT_BEACON_LEFT,
+    LIT_BEACON_RIGHT,
     LIT_BRAKE,
     LIT_HEAD,
+    LIT_INSIDE,
     LIT_LEFT,
     LIT_REVERSE,
     LIT_RIGHT,
@@ -28,6 +31,8 @@ from sim.server.sensors.kernel import F32, F64, I64, U8, U32
 
 # carla.VehicleLightState
 POSITION, LOW_BEAM, HIGH_BEAM, BRAKE, RIGHT_BLINKER, LEFT_BLINKER, REVERSE = 1, 2, 4, 8, 16, 32, 64
+SPECIAL_1, INTERIOR = 0x80, 0x200
+BEACON_HZ = 2.0  # the sides of a light bar take turns
 BLINK_HZ = 1.5
 AUTOMATIC_FROM_NIGHT = 0.5  # darkness from which vehicles drive with their lamps on, whatever was asked for
 SKINS = np.array([[0.55, 0.36, 0.27], [0.48, 0.30, 0.21], [0.30, 0.18, 0.12], [0.15, 0.09, 0.06], [0.60, 0.42, 0.33]])
@@ -96,6 +101,10 @@ def body_table(bodies: Instances, library: ModelLibrary, night: float, elapsed_s
     shining = (elapsed_s * BLINK_HZ) % 1.0 < 0.5
     t[:, LIT_LEFT] = np.where(((state & LEFT_BLINKER) != 0) & shining, 1.6 - 0.8 * night, 0.0)
     t[:, LIT_RIGHT] = np.where(((state & RIGHT_BLINKER) != 0) & shining, 1.6 - 0.8 * night, 0.0)
+    flash = (elapsed_s * BEACON_HZ) % 1.0
+    beacon = np.where((state & SPECIAL_1) != 0, 1.0 - 0.5 * night, 0.0)
+    t[:, LIT_BEACON_LEFT], t[:, LIT_BEACON_RIGHT] = beacon * (flash < 0.5), beacon * (flash >= 0.5)
+    t[:, LIT_INSIDE] = np.where((state & INTERIOR) != 0, 0.25, 0.0)
     t[:, HALF_WIDTH] = library.size_m[bodies.model, 1] * bodies.scale[:, 1] * 0.5
     t[:, MODEL_ROW] = bodies.model
     return table

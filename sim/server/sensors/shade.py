@@ -47,7 +47,8 @@ from sim.server.sensors.resolve import (
     locate,
     sort_fragments,
 )
-from sim.server.sensors.shade_built import shade_built, shade_facade, shade_leaves
+from sim.server.sensors.shade_built import shade_built, shade_leaves
+from sim.server.sensors.shade_facade import shade_facade
 from sim.server.sensors.shade_ground import shade_ground, shade_road
 from sim.server.sensors.shade_model import shade_model, shade_paint
 from sim.server.sensors.snow import lay_snow

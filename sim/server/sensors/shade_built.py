@@ -1,8 +1,10 @@
-"""What is built or grows beside the road: facades, roofs, trunks and leaves, poles, signals, signs, walls."""
+"""What is built or grows beside the road: roofs, trunks and leaves, poles, signals, signs, walls, furniture."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
 
 from sim.server.scene.mesh import Material, SignFace
 from sim.server.sensors.appearance import LOOK_GLOW
@@ -19,23 +21,41 @@ from sim.server.sensors.columns import (
     TRANSLUCENT,
     UVW,
 )
-from sim.server.sensors.kernel import F32, I32, U8, Tables, kernel
+from sim.server.sensors.kernel import F32, F64, I32, U8, Tables, kernel
 from sim.server.sensors.resolve import FACE
-from sim.server.sensors.textures import band, clamp01, hash01, mix, noise, pulse, smooth, tile
+from sim.server.sensors.textures import band, clamp01, hash01, mix, noise, pulse, tile
 
-FLOOR_M = 3.2
 LAMP_BY_DAY = 1.2  # glow of a street lamp that is on by day: a little brighter than white paper
-LIT_WINDOWS = 0.30  # share of windows that are lit at night
 ROOF, BARK, LEAF, POLE = int(Material.ROOF), int(Material.BARK), int(Material.LEAF), int(Material.POLE)
 HOUSING, RED, YELLOW = int(Material.SIGNAL_HOUSING), int(Material.SIGNAL_RED), int(Material.SIGNAL_YELLOW)
 GREEN, LAMP, SIGN = int(Material.SIGNAL_GREEN), int(Material.STREET_LAMP), int(Material.SIGN_FACE)
+COVER, FURNITURE, FENCE = int(Material.COVER), int(Material.FURNITURE), int(Material.FENCE)
+SHELTER_GLASS = int(Material.SHELTER_GLASS)
 SIGN_BACK, RAIL, WALL = int(Material.SIGN_BACK), int(Material.GUARD_RAIL), int(Material.WALL)
 STOP, YIELD, SPEED = int(SignFace.STOP), int(SignFace.YIELD), int(SignFace.SPEED)
-# Wall colours of buildings: brick, sand, grey, plaster, brown brick, ochre, pale green, white.
-WALLS = (
-    (0.40, 0.19, 0.13), (0.53, 0.48, 0.40), (0.34, 0.33, 0.32), (0.58, 0.54, 0.48),
-    (0.32, 0.22, 0.17), (0.48, 0.40, 0.28), (0.40, 0.44, 0.38), (0.64, 0.63, 0.60),
-)  # fmt: skip
+
+
+def _glyph_table() -> F64:
+    """Strokes (14, 6, 4) of the digits 0..9 and of S, T, O, P: x0 y0 x1 y1 in their box; x0 = -1 ends them."""
+    low, high, left, right = 0.08, 0.92, 0.22, 0.78
+    bars = {
+        "a": (left, high, right, high), "b": (right, 0.5, right, high), "c": (right, low, right, 0.5),
+        "d": (left, low, right, low), "e": (left, low, left, 0.5), "f": (left, 0.5, left, high),
+        "g": (left, 0.5, right, 0.5), "l": (left, low, left, high), "r": (right, low, right, high),
+        "n": (left, 0.35, 0.62, high), "m": (left, 0.35, right, 0.35), "o": (0.62, low, 0.62, high),
+        "s": (left, low, right, high), "t": (0.5, low, 0.5, high), "i": (0.3, 0.74, 0.5, high),
+    }  # fmt: skip
+    shapes = ("adlr", "ti", "abged", "abgcd", "nmo", "afgcd", "acdefg", "as", "adglr", "abcdfg", "afgcd", "at",
+              "adlr", "albg")  # fmt: skip
+    table = np.full((len(shapes), 6, 4), -1.0)
+    for k, shape in enumerate(shapes):
+        for n, bar in enumerate(shape):
+            table[k, n] = bars[bar]
+    return table
+
+
+GLYPHS = _glyph_table()
+GLYPH_STROKE, GLYPH_ASPECT = 0.085, 0.62  # half width of a stroke over the height; width over height of the box
 
 
 @kernel
@@ -44,73 +64,19 @@ def _set(q: F32, red: float, green: float, blue: float) -> None:
 
 
 @kernel
-def _windows(u: float, v: float, seed: int, f: float) -> tuple[Any, Any, Any, Any, Any]:
-    """Facade layout at (u, v): glass cover, frame cover, sill cover, height in the window 0..1, window hash."""
-    h2 = hash01(seed + 77)
-    cell_m = 2.3 + h2 * 1.4
-    glass_m = 1.1 + hash01(seed + 131) * 0.5
-    floor = int(v / FLOOR_M)
-    vv = v - floor * FLOOR_M
-    cell = int(u / cell_m + 1000.0) - 1000
-    uu = u - cell * cell_m
-    left = (cell_m - glass_m) * 0.5
-    bottom, top = 0.95, 2.55
-    if floor <= 0:
-        if h2 > 0.5:  # shop windows
-            left, glass_m, bottom, top = 0.2, cell_m - 0.4, 0.45, 2.65
-        elif hash01(seed + cell * 13) > 0.8:  # a door
-            bottom, top = 0.12, 2.3
-    mid_u, mid_v = left + glass_m * 0.5, (bottom + top) * 0.5
-    glass = band(uu, mid_u, glass_m, f) * band(vv, mid_v, top - bottom, f)
-    frame = band(uu, mid_u, glass_m + 0.18, f) * band(vv, mid_v, top - bottom + 0.18, f)
-    if floor > 0:
-        glass *= 1.0 - 0.9 * band(uu, mid_u, 0.06, f)
-    sill = band(uu, mid_u, glass_m + 0.2, f) * band(vv, bottom - 0.16, 0.10, f)
-    return glass, frame, sill, (vv - bottom) / (top - bottom), hash01(seed * 7 + cell * 31 + floor * 101)
-
-
-@kernel
-def shade_facade(
-    first: int, last: int, name: I32, fragment: F32, geometry: Tables, tables: Tables, air: F32,
-    objects: Tables,
-) -> None:  # fmt: skip
-    """Walls with windows, doors and shops; some windows are lit at night."""
-    param = geometry[5]
-    grain_noise = tables[0]
-    owner, looks = objects[0], objects[1]
-    for i in range(first, last):
-        q = fragment[:, i]
-        seed = param[name[FACE, i]]
-        u, v, foot = q[UVW], q[UVW + 1], q[FOOT]
-        kind = int(hash01(seed) * len(WALLS))
-        weather = noise(grain_noise, u * 0.3 + seed, v * 0.5) - 0.5
-        rough = noise(grain_noise, u * 7.0 + seed, v * 7.0) - 0.5
-        k = 0.85 + 0.25 * weather + 0.12 * rough
-        f = foot * 1.3 + 0.003
-        if (kind == 0 or kind == 4) and foot < 0.05:
-            course = pulse(v, 0.075, 0.012, f * 2.0)
-            joint = pulse(u + 0.11 * (int(v * 13.333) & 1), 0.22, 0.012, f * 2.0)
-            k *= 1.0 - 0.35 * min(1.0, course + 0.5 * joint) * (1.0 - foot * 20.0)
-        colour = WALLS[kind]
-        glass, frame, sill, height, window = _windows(u, v, seed, f)
-        ledge = 0.5 * band(v - int(v / FLOOR_M) * FLOOR_M, 0.06, 0.12, f)
-        trim = clamp01(frame - glass) * 0.8
-        curtain = 0.22 if window > 0.65 and (height < 0.9) and hash01(seed + int(u * 2.0)) > 0.5 else 0.0
-        inside = (0.05 + curtain) * (1.0 - 0.6 * smooth(0.78, 1.0, height))
-        for j in range(3):
-            wall = mix(mix(colour[j] * k, 0.6, trim), 0.48, ledge) * (1.0 - 0.4 * sill)
-            q[ALBEDO + j] = mix(wall, inside, glass)
-        q[F0] = 0.06 * glass
-        q[MIRROR] = 0.9 * glass
-        if air[NIGHT] > 0.0 and window < LIT_WINDOWS:
-            glow = glass * air[NIGHT] * (0.09 + 0.12 * hash01(seed + int(window * 9999.0)))
-            warm = hash01(int(window * 7777.0))
-            face = name[FACE, i]
-            light = looks[owner[face] + 1 if face < len(owner) else 0]
-            q[EMISSION] = glow * light[LOOK_GLOW]
-            q[EMISSION + 1] = glow * (0.72 + 0.2 * warm) * light[LOOK_GLOW + 1]
-            q[EMISSION + 2] = glow * (0.38 + 0.5 * warm) * light[LOOK_GLOW + 2]
-        q[OCCLUSION] = min(1.0, 0.75 + 0.12 * max(0.0, v))
+def _glyph(glyph: int, x: float, y: float, f: float) -> Any:
+    """Cover of a sign's character at (x, y), 0..1 over its box: seven-segment digits with bevelled strokes, S T O P."""
+    strokes = GLYPHS[glyph]
+    best = 1.0
+    for k in range(len(strokes)):
+        x0, y0, x1, y1 = strokes[k]
+        if x0 < 0.0:
+            break
+        dx, dy = x1 - x0, y1 - y0
+        t = clamp01(((x - x0) * dx + (y - y0) * dy) / max(dx * dx + dy * dy, 1e-6))
+        ex, ey = (x - x0 - t * dx) * GLYPH_ASPECT, y - y0 - t * dy
+        best = min(best, (ex * ex + ey * ey) ** 0.5)
+    return clamp01(0.5 + (GLYPH_STROKE - best) / f)
 
 
 @kernel
@@ -119,9 +85,12 @@ def _shade_sign(q: F32, what: int) -> None:
     u, v, f = q[UVW] - 0.5, q[UVW + 1] - 0.5, q[FOOT] * 1.5 + 0.004
     radius = (u * u + v * v) ** 0.5
     if what == STOP:
-        word = band(v, 0.0, 0.20, f) * band(u, 0.0, 0.70, f) * pulse(u + 0.35, 0.175, 0.12, f)
+        word = 0.0
+        if abs(v) < 0.17 and abs(u) < 0.36:
+            place = min(int((u + 0.36) / 0.18), 3)
+            word = _glyph(10 + place, (u + 0.36 - place * 0.18) / 0.18, v / 0.28 + 0.5, f / 0.28)
         octagon = max(max(abs(u), abs(v)), (abs(u) + abs(v)) * 0.7071)
-        white = max(word, band(octagon, 0.46, 0.04, f))
+        white = max(word, band(octagon, 0.44, 0.03, f))
         _set(q, mix(0.50, 0.7, white), mix(0.02, 0.7, white), mix(0.025, 0.7, white))
     elif what == YIELD:
         inner = min(0.36 - v, min(v * 0.5 + 0.30 - abs(u) * 0.9, 0.5))
@@ -129,9 +98,15 @@ def _shade_sign(q: F32, what: int) -> None:
         _set(q, mix(0.55, 0.7, white), mix(0.03, 0.7, white), mix(0.03, 0.7, white))
     else:
         ring = clamp01(0.5 + (radius - 0.37) / f)
-        digits = band(v, 0.0, 0.34, f) * pulse(u + 0.25, 0.25, 0.17, f) * band(u, -0.01, 0.46, f)
-        hollow = band(v, 0.0, 0.18, f) * pulse(u + 0.20, 0.25, 0.06, f) * band(u, 0.0, 0.46, f)
-        black = clamp01(digits - hollow)
+        value = min(max(what - SPEED, 0), 999)
+        digits = 1 if value < 10 else 2 if value < 100 else 3
+        wide = 0.20 if digits < 3 else 0.165
+        black = 0.0
+        left = -0.5 * wide * digits
+        if abs(v) < 0.2 and left < u < -left:
+            place = min(int((u - left) / wide), digits - 1)
+            digit = value // 10 ** (digits - 1 - place) % 10
+            black = _glyph(digit, (u - left - place * wide) / wide, v / 0.34 + 0.5, f / 0.34)
         inner = mix(0.7, 0.02, black)
         _set(q, mix(inner, 0.55, ring), mix(inner, 0.03, ring), mix(inner, 0.03, ring))
 
@@ -217,6 +192,15 @@ def shade_built(
             _shade_lamp(q, m, state, air[NIGHT], looks[row])
         elif m == SIGN:
             _shade_sign(q, param[f])
+        elif m in (COVER, FURNITURE, FENCE):
+            dirt = 0.86 + 0.28 * (noise(grain_noise, (x + y) * 1.7, z * 1.3 + x * 0.4) - 0.22)
+            for j in range(3):
+                byte = param[f] >> (16 - 8 * j) & 255
+                q[ALBEDO + j] = (byte / 255.0) ** 2.2 * dirt
+            q[F0], q[MIRROR] = 0.04, 0.15
+        elif m == SHELTER_GLASS:
+            _set(q, 0.10, 0.12, 0.12)
+            q[F0], q[MIRROR] = 0.07, 0.9
         elif m == RAIL:
             _set(q, 0.42, 0.43, 0.44)
             q[F0], q[MIRROR] = 0.10, 0.4

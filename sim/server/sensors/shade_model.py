@@ -14,6 +14,8 @@ from sim.server.sensors.columns import (
     FOOT,
     HAIR_RGB,
     HALF_WIDTH,
+    LIT_BEACON_LEFT,
+    LIT_BEACON_RIGHT,
     LIT_BRAKE,
     LIT_HEAD,
     LIT_INSIDE,
@@ -39,7 +41,7 @@ from sim.server.sensors.textures import chart_texel, noise
 TYRE, RIM, PLASTIC, GLASS = int(Material.TYRE), int(Material.RIM), int(Material.PLASTIC), int(Material.GLASS)
 SKIN, TOP, BOTTOM, SHOE = int(Material.SKIN), int(Material.TOP), int(Material.BOTTOM), int(Material.SHOE)
 HAIR, METAL, BAG, CARGO = int(Material.HAIR), int(Material.METAL), int(Material.BAG), int(Material.CARGO)
-HELMET = int(Material.HELMET)
+HELMET, BEACON = int(Material.HELMET), int(Material.BEACON)
 INDICATOR_SHARE = 0.74  # of the half width: lamp texels further out are the indicators
 REVERSE_SHARE = 0.55  # lamp texels further in are the reversing lamps
 
@@ -84,7 +86,9 @@ def _lamp(q: F32, body: F32, weight: float) -> None:
 
 
 @kernel
-def shade_paint(first: int, last: int, name: I32, fragment: F32, geometry: Tables, bodies: F32, charts: Tables) -> None:
+def shade_paint(
+    first: int, last: int, name: I32, fragment: F32, geometry: Tables, bodies: F32, charts: Tables
+) -> None:
     """Car bodies: weights of paint, glass, lamp and dark trim from the model's charts."""
     param = geometry[5]
     atlas, mip_offset, mip_shape, texels_per_m = charts
@@ -119,7 +123,9 @@ def shade_paint(first: int, last: int, name: I32, fragment: F32, geometry: Table
 
 
 @kernel
-def shade_model(first: int, last: int, name: I32, fragment: F32, geometry: Tables, bodies: F32, tables: Tables) -> None:
+def shade_model(
+    first: int, last: int, name: I32, fragment: F32, geometry: Tables, bodies: F32, tables: Tables
+) -> None:
     """Wheels, trim, glass, skin, clothes, hair, bags, box bodies and props."""
     material, param = geometry[4], geometry[5]
     for i in range(first, last):
@@ -133,8 +139,8 @@ def shade_model(first: int, last: int, name: I32, fragment: F32, geometry: Table
             q[ALBEDO], q[ALBEDO + 1], q[ALBEDO + 2] = 0.022, 0.022, 0.023
             q[OCCLUSION] = 0.55 + 0.6 * min(max(z, 0.0), 0.7)
         elif m == RIM:
-            q[ALBEDO], q[ALBEDO + 1], q[ALBEDO + 2] = 0.38, 0.38, 0.39
-            q[F0], q[MIRROR] = 0.28, 0.45
+            q[ALBEDO], q[ALBEDO + 1], q[ALBEDO + 2] = 0.30, 0.30, 0.31
+            q[F0], q[MIRROR] = 0.25, 0.4
             q[OCCLUSION] = 0.65
         elif m == PLASTIC:
             q[ALBEDO], q[ALBEDO + 1], q[ALBEDO + 2] = 0.025, 0.025, 0.027
@@ -163,6 +169,13 @@ def shade_model(first: int, last: int, name: I32, fragment: F32, geometry: Table
         elif m == HELMET:
             _copy(q, body, BAG_RGB, 1.2)
             q[F0], q[MIRROR], q[SPECULAR] = 0.05, 0.6, 0.5
+        elif m == BEACON:
+            left = y < 0.0
+            lit = body[LIT_BEACON_LEFT if left else LIT_BEACON_RIGHT]
+            red, blue = (0.45, 0.02) if left else (0.02, 0.40)
+            q[ALBEDO], q[ALBEDO + 1], q[ALBEDO + 2] = red, 0.03, blue
+            q[EMISSION], q[EMISSION + 1], q[EMISSION + 2] = red * lit * 7.0, 0.35 * lit, blue * lit * 9.0
+            q[F0], q[MIRROR], q[SPECULAR] = 0.05, 0.8, 0.8
         elif m == CARGO:
             k = 0.60 + 0.08 * (noise(tables[0], x * 0.9 + row, z * 1.3 + y) - 0.5)
             q[ALBEDO], q[ALBEDO + 1], q[ALBEDO + 2] = k, k, k * 0.98

@@ -11,6 +11,9 @@ from sim.server.scene.bodies.shell import Shape, body, cabin
 from sim.server.scene.bodies.wheels import SEGMENTS, car_wheel
 from sim.server.scene.mesh import Material, Tag
 
+STEEL_FROM_M = 5.9
+"""Vehicles at least this long run on steel wheels without spokes."""
+
 
 def wheels_of(shape: Shape) -> tuple[tuple[float, float, float, float], ...]:
     """Centres and radius (m) of the four wheels, FL, FR, BL, BR, of a two-axle shape."""
@@ -21,7 +24,7 @@ def wheels_of(shape: Shape) -> tuple[tuple[float, float, float, float], ...]:
 
 def wheel_parts(shape: Shape, detail: int) -> list[Part]:
     """The four wheels in place."""
-    right = car_wheel(shape.wheel_radius_m, shape.wheel_width_m, detail)
+    right = car_wheel(shape.wheel_radius_m, shape.wheel_width_m, detail, steel=shape.length_m > STEEL_FROM_M)
     out = []
     for k, (x, y, z, _) in enumerate(wheels_of(shape)):
         out.append((right if y > 0 else right.mirrored()).moved((x, y, z)).turning(k + 1))
@@ -57,7 +60,7 @@ def extra_parts(shape: Shape, detail: int) -> list[Part]:
     if shape.name in LIGHT_BAR:
         z = shape.height_m - 0.02
         foot = box((-0.42, -0.5, z - 0.03), (-0.18, 0.5, z + 0.03), Material.PLASTIC)
-        return [foot, box((-0.44, -0.56, z + 0.03), (-0.16, 0.56, z + 0.14), Material.GLASS, 0.03)]
+        return [foot, box((-0.44, -0.56, z + 0.03), (-0.16, 0.56, z + 0.14), Material.BEACON, 0.03)]
     if shape.name in ROOF_SIGN:
         z = shape.height_m - 0.02
         return [box((-0.42, -0.3, z), (-0.2, 0.3, z + 0.15), Material.CARGO, 0.03)]

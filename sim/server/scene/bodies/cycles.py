@@ -64,6 +64,12 @@ def _mirrors(c: Cycle, detail: int) -> list[Part]:
     return _pair(tube([foot, head], 0.01, TUBE[detail], PLASTIC)) + _pair(glass)
 
 
+def _blinkers(x: float, half_m: float, z: float, detail: int) -> list[Part]:
+    """Indicators on stalks behind."""
+    stalk = tube([(x + 0.05, 0.02, z), (x, half_m, z)], 0.012, TUBE[detail], PLASTIC)
+    return _pair(stalk) + _pair(_blob((x - 0.01, half_m, z), (0.035, 0.045, 0.03), PAINT, detail))
+
+
 def _blob(centre: Point, radii: Point, kind: Material, detail: int) -> Part:
     part = ellipsoid(centre, radii, kind, BLOB[detail])
     return by_normal(part) if kind == PAINT else part
@@ -87,38 +93,72 @@ def bicycle(c: Cycle, detail: int) -> list[Part]:
                        (bx + grip, half, bz - abs(grip) * 0.3)], 0.015, TUBE[detail], PLASTIC))  # fmt: skip
     parts.append(_blob((sx, 0.0, sz), (0.13, 0.075, 0.035), PLASTIC, detail))
     parts.append(lathe([(0.10, 0.03), (0.10, 0.045)], BLOB[detail], METAL, axis=1).moved(bb))
-    if c.name == "city_bicycle":
+    low, high = (-0.62, -0.54) if c.name == "racing_bicycle" else (-0.66, -0.56)
+    light = box((rear + low + 0.56, -0.035, sz - 0.17), (rear + high + 0.56, 0.035, sz - 0.10), PAINT)
+    parts += [light, tube([(light.points_m[:, 0].mean(), 0.0, sz - 0.13), seat], 0.012, 4, PLASTIC)]
+    if c.name != "racing_bicycle":
+        kind = PAINT if c.name == "city_bicycle" else PLASTIC
         for x in (front, rear):
             angle = np.linspace(0.3, np.pi * 0.85, 7) if x < 0 else np.linspace(0.9, np.pi * 0.8, 5)
             path = np.stack([x - (r + 0.03) * -np.cos(angle), 0 * angle, r + (r + 0.03) * np.sin(angle)], 1)
-            parts.append(tube(path, [(0.03, 0.008)] * len(path), 4, PAINT))
-        parts.append(box((rear - 0.22, -0.08, r * 2 + 0.04), (sx - 0.1, 0.08, r * 2 + 0.07), METAL))
+            parts.append(tube(path, [(c.tyre_m + 0.008, 0.008)] * len(path), 4, kind))
+    if c.name == "city_bicycle":
+        parts.append(box((rear - 0.22, -0.08, r * 2 + 0.04), (sx - 0.1, 0.08, r * 2 + 0.07), PLASTIC))
+        parts.append(box((bx + 0.06, -0.17, bz - 0.26), (bx + 0.34, 0.17, bz - 0.02), PLASTIC, 0.04))
     return parts
 
 
 def cruiser(c: Cycle, detail: int) -> list[Part]:
-    """Low heavy motorcycle: long fork, teardrop tank, V engine, wide mudguards, exhausts."""
+    """Low heavy motorcycle: teardrop tank, V engine between black frame tubes, wide mudguards, panniers, exhausts."""
     (front, rear), r = c.hubs, c.radius_m
     bx, half, bz = c.bars
+    n = BLOB[detail]
     parts = [
-        _blob((0.12, 0.0, 0.82), (0.33, 0.17, 0.14), PAINT, detail),
-        _blob((-0.40, 0.0, 0.72), (0.36, 0.17, 0.09), PLASTIC, detail),
-        _blob((rear - 0.02, 0.0, 0.60), (0.38, 0.11, 0.16), PAINT, detail),
-        _blob((front, 0.0, r + 0.20), (0.26, 0.085, 0.16), PAINT, detail),
-        _blob((0.05, 0.0, 0.48), (0.30, 0.20, 0.22), METAL, detail),
-        _blob((front - 0.33, 0.0, 0.98), (0.11, 0.11, 0.11), PAINT, detail),
-        by_normal(tube([(front - 0.40, 0.0, 1.02), (front - 0.46, 0.0, 1.2), (front - 0.56, 0.0, 1.36)],
-                       [(0.20, 0.012), (0.24, 0.012), (0.15, 0.012)], BLOB[detail], Material.GLASS)),
-        *_pair(box((-0.98, 0.15, 0.42), (-0.52, 0.31, 0.72), PLASTIC, 0.04)),
+        _blob((0.16, 0.0, 0.83), (0.31, 0.15, 0.13), PAINT, detail),
+        tube(
+            [(-0.02, 0.0, 0.73), (-0.3, 0.0, 0.70), (-0.52, 0.0, 0.74), (-0.84, 0.0, 0.79)],
+            [(0.10, 0.05), (0.17, 0.07), (0.16, 0.07), (0.10, 0.05)],
+            n,
+            PLASTIC,
+        ),
+        *_mudguard(rear, r, c.tyre_m + 0.035, (0.35, 2.4), detail),
+        *_mudguard(front, r, c.tyre_m + 0.025, (0.55, 2.3), detail),
+        _blob((0.30, 0.0, 0.55), (0.11, 0.17, 0.20), METAL, detail),
+        _blob((0.06, 0.0, 0.55), (0.11, 0.17, 0.20), METAL, detail),
+        _blob((0.10, 0.0, 0.38), (0.34, 0.17, 0.13), PLASTIC, detail),
+        _blob((front - 0.28, 0.0, 0.92), (0.11, 0.12, 0.12), PAINT, detail),
+        *_pair(
+            tube(
+                [(0.42, 0.05, 0.76), (0.44, 0.27, 0.66), (0.42, 0.28, 0.42), (0.40, 0.05, 0.34)],
+                0.018,
+                TUBE[detail],
+                METAL,
+            )
+        ),
+        *_pair(box((-0.98, 0.15, 0.42), (-0.50, 0.29, 0.70), PLASTIC, 0.05)),
+        *_blinkers(rear - 0.33, 0.2, 0.68, detail),
+        box((rear - 0.36, -0.09, 0.46), (rear - 0.33, 0.09, 0.58), Material.CARGO),
         *_mirrors(c, detail),
-    ]  # fmt: skip
-    parts += _fork(c, detail, 0.025, (front - 0.42, bz - 0.06))
-    parts.append(tube([(bx - 0.2, -half, bz), (bx, -half * 0.6, bz), (bx, half * 0.6, bz), (bx - 0.2, half, bz)], 0.02,
-                      TUBE[detail], METAL))  # fmt: skip
-    pipe = tube(
-        [(0.22, 0.16, 0.55), (0.05, 0.21, 0.28), (-0.9, 0.21, 0.30)], [0.035, 0.045, 0.055], TUBE[detail], METAL
-    )
-    return [*parts, pipe, tube([(0.3, 0.0, 0.72), (-0.3, 0.0, 0.45), (rear, 0.0, r)], 0.06, TUBE[detail], PLASTIC)]
+    ]
+    parts += _fork(c, detail, 0.032, (front - 0.34, bz - 0.08))
+    grips = [(bx - 0.16, -half, bz), (bx, -half * 0.6, bz), (bx, half * 0.6, bz), (bx - 0.16, half, bz)]
+    parts.append(tube(grips, 0.022, TUBE[detail], PLASTIC))
+    frame = _tubes(
+        [((front - 0.30, 0.0, 0.86), (0.40, 0.0, 0.30)), ((0.40, 0.0, 0.30), (-0.35, 0.0, 0.30)),
+         ((-0.35, 0.0, 0.30), (-0.40, 0.0, 0.66)), ((front - 0.30, 0.0, 0.86), (-0.40, 0.0, 0.66))],
+        0.035, detail, PLASTIC)  # fmt: skip
+    swing = [((-0.30, 0.13, 0.34), (rear, 0.13, r))]
+    pipes = [tube([(0.28, 0.18, 0.42), (0.05, 0.2, 0.25), (-0.5, 0.21, 0.25), (-1.0, 0.21, 0.27)],
+                  [0.03, 0.035, 0.05, 0.055], TUBE[detail], METAL)]  # fmt: skip
+    return [*parts, *frame, *pipes, *(p for line in _tubes(swing, 0.03, detail, PLASTIC) for p in _pair(line))]
+
+
+def _mudguard(hub: float, radius_m: float, half_m: float, turn: tuple[float, float], detail: int) -> list[Part]:
+    """Shell over a wheel between two angles from the front."""
+    angle = np.linspace(*turn, (9, 6, 4)[detail])
+    reach = radius_m + 0.045
+    path = np.stack([hub + reach * np.cos(angle), 0 * angle, radius_m + reach * np.sin(angle)], 1)
+    return [by_normal(tube(path, [(half_m, 0.022)] * len(path), max(BLOB[detail] // 2, 4), PAINT))]
 
 
 def sport_bike(c: Cycle, detail: int) -> list[Part]:
@@ -133,8 +173,10 @@ def sport_bike(c: Cycle, detail: int) -> list[Part]:
         _blob((-0.32, 0.0, 0.82), (0.28, 0.13, 0.06), PLASTIC, detail),
         _blob((-0.66, 0.0, 0.90), (0.28, 0.09, 0.085), PAINT, detail),
         _blob((front, 0.0, r + 0.20), (0.23, 0.075, 0.13), PAINT, detail),
-        _blob((-0.05, 0.0, 0.44), (0.24, 0.17, 0.19), METAL, detail),
-        box((-0.93, -0.09, 0.66), (-0.90, 0.09, 0.80), Material.CARGO),
+        _blob((-0.05, 0.0, 0.44), (0.24, 0.17, 0.19), PLASTIC, detail),
+        *_blinkers(-0.88, 0.17, 0.78, detail),
+        box((-0.93, -0.09, 0.60), (-0.90, 0.09, 0.74), Material.CARGO),
+        box((-0.91, -0.05, 0.56), (-0.70, 0.05, 0.86), PLASTIC),
         *_mirrors(c, detail),
     ]
     parts += _fork(c, detail, 0.028, (front - 0.30, bz - 0.04))
@@ -144,23 +186,38 @@ def sport_bike(c: Cycle, detail: int) -> list[Part]:
 
 
 def scooter(c: Cycle, detail: int) -> list[Part]:
-    """Scooter: leg shield, flat floor, bulging rear body with the seat on it."""
-    front, r = c.hubs[0], c.radius_m
+    """Scooter: apron with the head lamp, flat floor, tail fairing under a stepped bench, black engine and wheels."""
+    (front, rear), r = c.hubs, c.radius_m
     bx, half, bz = c.bars
+    n = BLOB[detail]
     parts = [
-        _blob((-0.46, 0.0, 0.56), (0.40, 0.21, 0.21), PAINT, detail),
-        _blob((-0.36, 0.0, 0.79), (0.36, 0.14, 0.07), PLASTIC, detail),
-        by_normal(box((-0.2, -0.17, 0.26), (0.34, 0.17, 0.34), PAINT, 0.03)),
-        by_normal(tube([(0.28, 0.0, 0.30), (0.38, 0.0, 0.5), (0.36, 0.0, 0.85)],
-                       [(0.21, 0.06), (0.25, 0.06), (0.18, 0.06)], BLOB[detail], PAINT)),
-        _blob((front, 0.0, r + 0.17), (0.24, 0.09, 0.15), PAINT, detail),
-        _blob((bx + 0.04, 0.0, bz - 0.03), (0.13, 0.14, 0.09), PAINT, detail),
-        box((-0.94, -0.17, 0.70), (-0.64, 0.17, 0.96), PLASTIC, 0.05),
-        box((-0.88, -0.08, 0.36), (-0.85, 0.08, 0.50), Material.CARGO),
+        by_normal(tube([(-0.08, 0.0, 0.55), (-0.26, 0.0, 0.62), (-0.52, 0.0, 0.66), (-0.78, 0.0, 0.72),
+                        (-0.98, 0.0, 0.78)],
+                       [(0.12, 0.15), (0.17, 0.14), (0.18, 0.12), (0.14, 0.10), (0.06, 0.05)], n, PAINT)),
+        tube([(-0.04, 0.0, 0.74), (-0.3, 0.0, 0.77), (-0.52, 0.0, 0.80), (-0.62, 0.0, 0.86), (-0.88, 0.0, 0.88)],
+             [(0.09, 0.04), (0.15, 0.055), (0.15, 0.06), (0.13, 0.05), (0.09, 0.04)], n, PLASTIC),
+        box((-0.24, -0.18, 0.25), (0.36, 0.18, 0.34), PLASTIC, 0.03),
+        by_normal(tube([(0.34, 0.0, 0.30), (0.47, 0.0, 0.52), (0.46, 0.0, 0.80), (0.36, 0.0, 1.02)],
+                       [(0.14, 0.05), (0.21, 0.07), (0.20, 0.08), (0.12, 0.06)], n, PAINT)),
+        tube([(0.27, 0.0, 0.34), (0.36, 0.0, 0.5), (0.34, 0.0, 0.90)], [(0.15, 0.03), (0.19, 0.03), (0.14, 0.03)], n,
+             PLASTIC),
+        *_mudguard(front, r, 0.07, (0.6, 2.3), detail),
+        tube([(0.36, 0.0, 1.02), (0.32, 0.0, 1.14), (0.26, 0.0, 1.26)],
+             [(0.13, 0.012), (0.15, 0.012), (0.11, 0.012)], n, Material.GLASS),
+        _blob((bx + 0.04, 0.0, bz), (0.10, 0.11, 0.07), PLASTIC, detail),
+        _blob((-0.46, 0.0, 0.36), (0.27, 0.13, 0.16), PLASTIC, detail),
+        box((rear - 0.05, -0.12, r - 0.04), (-0.3, -0.06, r + 0.10), PLASTIC),
+        tube([(-0.35, -0.17, 0.30), (-0.55, -0.18, 0.33), (-0.92, -0.18, 0.44)], [0.03, 0.055, 0.05], TUBE[detail],
+             METAL),
+        *_pair(tube([(rear, 0.11, r), (-0.72, 0.12, 0.66)], 0.022, TUBE[detail], METAL)),
+        tube([(rear - 0.05, 0.0, r + 0.30), (rear - 0.24, 0.0, r + 0.22), (rear - 0.33, 0.0, r + 0.06)],
+             [(0.08, 0.012)] * 3, 4, PLASTIC),
+        box((-1.0, -0.10, 0.50), (-0.97, 0.10, 0.63), Material.CARGO),
+        *_blinkers(-0.93, 0.17, 0.70, detail),
         *_mirrors(c, detail),
     ]  # fmt: skip
-    parts += _fork(c, detail, 0.03, (bx, bz - 0.05))
-    parts.append(tube([(bx - 0.06, -half, bz), (bx, 0.0, bz), (bx - 0.06, half, bz)], 0.018, TUBE[detail], PLASTIC))
+    parts += _fork(c, detail, 0.026, (front - 0.18, 0.66))
+    parts.append(tube([(bx - 0.08, -half, bz), (bx, 0.0, bz), (bx - 0.08, half, bz)], 0.02, TUBE[detail], PLASTIC))
     return parts
 
 
@@ -169,24 +226,24 @@ def _fork(c: Cycle, detail: int, radius_m: float, top: tuple[float, float]) -> l
     return _pair(tube([hub, (top[0], c.tyre_m + 0.03, top[1])], radius_m, TUBE[detail], METAL))
 
 
-BIKER = replace(Figure("biker", ADULT), helmet=True)
+BIKER = replace(Figure("biker", ADULT), biker=True)
 CYCLIST = replace(Figure("cyclist", ADULT), sleeves="short", legs="shorts", helmet=True)
 CYCLES = (
-    Cycle("bicycle", Tag.BICYCLE, (0.53, -0.53), 0.345, 0.026, (-0.25, 0.96), (0.36, 0.29, 1.02), (-0.09, 0.10, 0.30),
+    Cycle("bicycle", Tag.BICYCLE, (0.53, -0.53), 0.345, 0.031, (-0.25, 0.96), (0.36, 0.32, 1.02), (-0.09, 0.13, 0.30),
           0.62, replace(Figure("rider", ADULT), helmet=True), bicycle, 0.17, spokes=9),
-    Cycle("racing_bicycle", Tag.BICYCLE, (0.50, -0.50), 0.34, 0.016, (-0.25, 1.0), (0.42, 0.21, 0.95),
+    Cycle("racing_bicycle", Tag.BICYCLE, (0.50, -0.50), 0.34, 0.020, (-0.25, 1.0), (0.42, 0.21, 0.95),
         (-0.07, 0.09, 0.28),
           0.92, CYCLIST, bicycle, 0.17, spokes=8),
-    Cycle("city_bicycle", Tag.BICYCLE, (0.56, -0.56), 0.35, 0.022, (-0.30, 0.93), (0.22, 0.30, 1.12),
+    Cycle("city_bicycle", Tag.BICYCLE, (0.56, -0.56), 0.35, 0.026, (-0.30, 0.93), (0.22, 0.30, 1.12),
         (-0.09, 0.10, 0.29),
           0.10, replace(Figure("rider", WOMAN), female=True, hair="long"), bicycle, 0.165, spokes=9),
-    Cycle("cruiser", Tag.MOTORCYCLE, (0.82, -0.78), 0.325, 0.07, (-0.42, 0.78), (0.08, 0.38, 1.06), (0.36, 0.26, 0.36),
-          -0.02, BIKER, cruiser, lamp=(0.98, 0.68), spokes=8),
+    Cycle("cruiser", Tag.MOTORCYCLE, (0.82, -0.78), 0.325, 0.07, (-0.42, 0.78), (0.10, 0.40, 1.08), (0.34, 0.26, 0.36),
+          0.02, BIKER, cruiser, lamp=(0.92, 0.74), spokes=8),
     Cycle("sport_bike", Tag.MOTORCYCLE, (0.70, -0.70), 0.305, 0.075, (-0.34, 0.88), (0.40, 0.31, 0.96),
         (-0.28, 0.20, 0.42),
           0.70, BIKER, sport_bike, lamp=(0.86, 0.92), spokes=5),
-    Cycle("scooter", Tag.MOTORCYCLE, (0.64, -0.62), 0.235, 0.055, (-0.34, 0.86), (0.24, 0.32, 1.04), (0.12, 0.16, 0.42),
-          0.08, replace(Figure("rider", WOMAN), female=True, hair="long", helmet=True), scooter, lamp=(1.0, 0.62),
+    Cycle("scooter", Tag.MOTORCYCLE, (0.66, -0.64), 0.27, 0.06, (-0.34, 0.86), (0.24, 0.32, 1.04), (0.12, 0.16, 0.42),
+          0.08, replace(Figure("rider", WOMAN), female=True, helmet=True), scooter, lamp=(0.82, 0.78),
               spokes=5),
 )  # fmt: skip
 
@@ -230,13 +287,12 @@ def build_cycle(c: Cycle, phase: int | None) -> Body:
     gone = (0.0, 0.0, 0.0, 0.0)
     front, rear = ((x + shift, 0.0, c.radius_m, c.radius_m) for x in c.hubs)
     lamps: tuple[tuple[float, float, float, float], ...] = ()
-    charts = None
     if c.lamp[0] > 0.0:
         lamps = (
             (length / 2 - 0.3, 0.0, c.lamp[0], float(Lamp.HEAD)),
             (-length / 2 + 0.05, 0.0, c.lamp[1], float(Lamp.TAIL)),
         )
-        charts = paint_cycle(c, frame)
+    charts = paint_cycle(c, frame)
     name = c.name if phase is None else f"{c.name}@{phase}"
     return Body(name, c.tag, frame, (lods[0], lods[1], lods[2]), charts, (front, gone, rear, gone), lamps, phase or 0)
 
@@ -244,12 +300,17 @@ def build_cycle(c: Cycle, phase: int | None) -> Body:
 def paint_cycle(c: Cycle, frame: ChartFrame) -> tuple[Painter, Painter, Painter, Painter]:
     """Head lamp on the front chart, tail lamp on the rear one."""
     side, top, front, rear = (Painter(frame, k) for k in (SIDE, TOP, FRONT, REAR))
+    if c.lamp[0] == 0.0:
+        rear.box(-0.03, 0.03, c.saddle[1] - 0.17, c.saddle[1] - 0.10, LAMP, mirror=False)
+        return side, top, front, rear
     if c.name == "sport_bike":
         front.box(0.03, 0.15, c.lamp[0] - 0.04, c.lamp[0] + 0.03, LAMP)
         side.polygon([(0.0, 0.3), (0.5, 0.42), (0.45, 0.5), (0.0, 0.36)], DARK)
     else:
         front.disc(0.0, c.lamp[0], 0.085, LAMP)
-    rear.box(-0.09, 0.09, c.lamp[1] - 0.04, c.lamp[1] + 0.04, LAMP, mirror=False)
+    rear.box(-0.10, 0.10, c.lamp[1] - 0.045, c.lamp[1] + 0.045, LAMP, mirror=False)
+    if c.tyre_m > 0.06:
+        rear.box(0.15, 0.26, c.lamp[1] - 0.18, c.lamp[1] - 0.02, LAMP)
     return side, top, front, rear
 
 

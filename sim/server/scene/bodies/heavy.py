@@ -6,12 +6,15 @@ import numpy as np
 
 from sim.server.scene.bodies.body import Body, vehicle_lamps
 from sim.server.scene.bodies.cars import underbody, wheel_parts, wheels_of
-from sim.server.scene.bodies.charts import BRIGHT, DARK, GAP, GLAZED, LAMP, ChartFrame, Painter
+from sim.server.scene.bodies.charts import BRIGHT, DARK, GAP, GLAZED, LAMP, PAINTED, ChartFrame, Painter, Weights
 from sim.server.scene.bodies.heavy_styles import HEAVY_STYLES, HeavyStyle, Load
 from sim.server.scene.bodies.livery import paint_car
 from sim.server.scene.bodies.parts import Part, box, ellipsoid, tube
 from sim.server.scene.bodies.shell import Shape, arch_radius, body, cabin
-from sim.server.scene.mesh import Material
+from sim.server.scene.mesh import Material, Tag
+
+SEAT: Weights = (0.0, 0.7, 0.0, 0.26)
+"""Backs of seats seen through a window."""
 
 
 def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
@@ -31,6 +34,8 @@ def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
         side.box(x0, x1, z0, z1, (0.0, 0.0, 0.0, 0.35))
         for z in np.arange(z0 + 0.06, z1 - 0.02, 0.09):
             side.box(x0, x1, z, z + 0.02, (0.0, 0.0, 0.0, 0.6))
+    if style.tag is Tag.BUS:
+        paint_bus(side, top, front, rear, shape)
     for axle in shape.axles_m:
         side.disc(axle, shape.wheel_radius_m, arch_radius(shape) + 0.02, DARK)
     for x0, x1 in style.glazed_doors:
@@ -64,12 +69,46 @@ def paint_cargo(side: Painter, top: Painter, front: Painter, load: Load, shape: 
         side.box(x0 - 0.1, x1 + 0.02, a, b, (0.0, 0.0, 0.0, 0.6))
     for x in (x0 - 0.02, x1 - 0.06):
         side.box(x, x + 0.08, z0, z1, (0.0, 0.0, 0.0, 0.5))
-    length, middle = x1 - x0, (x0 + x1) / 2
-    low, high = z0 + 0.42 * (z1 - z0), z0 + 0.72 * (z1 - z0)
-    side.box(x0 + 0.06, x1 - 0.08, z0 + 0.16, z0 + 0.30, (1.0, 0.0, 0.0, 0.0))
-    for k in range(6):
-        u = middle + (k - 2.5) * length * 0.11
-        side.box(u - length * 0.035, u + length * 0.035, low, high if k % 2 else high - 0.12, (1.0, 0.0, 0.0, 0.0))
+    swoosh = [(x0 + 0.06, z0 + 0.12), (x1 - 0.08, z0 + 0.12), (x1 - 0.08, z0 + 0.30 * (z1 - z0))]
+    side.polygon([*swoosh, ((x0 + x1) / 2, z0 + 0.20 * (z1 - z0)), (x0 + 0.06, z0 + 0.16 * (z1 - z0))], PAINTED)
+    lettering(side, (x0 + x1) / 2, z0 + 0.62 * (z1 - z0), 0.22 * (z1 - z0))
+
+
+def lettering(side: Painter, u: float, v: float, height_m: float) -> None:
+    """The haulier's name about (u, v): MOVOM, which reads alike from both sides of the vehicle."""
+    h, w, stroke = height_m / 2, height_m * 0.42, height_m * 0.2
+    glyphs: dict[str, list[list[tuple[float, float]]]] = {
+        "M": [[(-w, -h), (-w, h), (0.0, -h * 0.2), (w, h), (w, -h)]],
+        "V": [[(-w, h), (0.0, -h), (w, h)]],
+    }
+    for k, letter in enumerate("MOVOM"):
+        at = u + (k - 2) * height_m * 1.25
+        if letter == "O":
+            side.disc(at, v, h, PAINTED, 0.95)
+            side.disc(at, v, h - stroke, BRIGHT, 0.95)
+        for line in glyphs.get(letter, []):
+            side.line([(at + x, v + z) for x, z in line], stroke, PAINTED)
+
+
+def paint_bus(side: Painter, top: Painter, front: Painter, rear: Painter, shape: Shape) -> None:
+    """White roof and cantrail, panes between posts with seats and rails behind them, a grille for the engine."""
+    c = shape.cabin
+    assert c is not None
+    roof, belt = shape.height_m, shape.belt_m
+    rim = belt + (roof - belt) * 0.79
+    for painter in (side, front, rear):
+        painter.box(-20.0, 20.0, rim + 0.04, roof + 0.2, BRIGHT, mirror=False)
+    top.box(-20.0, 20.0, -shape.width_m, shape.width_m, BRIGHT, mirror=False)
+    half = shape.length_m / 2
+    low, high = belt + 0.07, rim - 0.1
+    for x in np.arange(-half + 0.5, half - 1.6, 0.78):  # rows of seats, and daylight from the other side above them
+        side.box(x, x + 0.78, low + 0.55, high - 0.05, (0.0, 0.80, 0.0, 0.02), mirror=False)
+        side.polygon([(x + 0.1, low), (x + 0.52, low), (x + 0.46, low + 0.5), (x + 0.16, low + 0.5)], SEAT)
+        side.line([(x + 0.66, low), (x + 0.66, high)], 0.035, (0.0, 0.5, 0.0, 0.0))
+    for x in np.arange(-half + 1.05, half - 0.7, 1.5):
+        side.box(x - 0.05, x + 0.05, low - 0.05, high + 0.05, DARK)
+    for z in np.arange(0.55, 1.05, 0.07):
+        rear.box(-0.75, 0.75, z, z + 0.035, DARK, mirror=False)
 
 
 def paint_box_doors(rear: Painter, style: HeavyStyle) -> None:
@@ -127,7 +166,7 @@ def roof_parts(style: HeavyStyle, detail: int) -> list[Part]:
     """Beacons, ladder and mirrors."""
     parts = []
     for x, z in style.beacons:
-        parts.append(box((x - 0.1, -0.7, z - 0.03), (x + 0.1, 0.7, z + 0.13), Material.GLASS, 0.03))
+        parts.append(box((x - 0.1, -0.7, z - 0.03), (x + 0.1, 0.7, z + 0.13), Material.BEACON, 0.03))
     if style.ladder_m > 0.0:
         z, half = style.shape.height_m - 0.16, style.ladder_m / 2
         parts += [box((-half - 0.6, y - 0.05, z - 0.06), (half - 0.6, y + 0.05, z + 0.16), Material.METAL)

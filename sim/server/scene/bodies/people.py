@@ -44,6 +44,7 @@ class Figure:
     bag: str = ""  # "backpack", "shoulder" or none
     hat: bool = False
     helmet: bool = False
+    biker: bool = False  # full-face helmet, leather jacket and gloves
 
 
 ADULT = Build()
@@ -97,7 +98,13 @@ def figure_parts(figure: Figure, j: Joints, detail: int) -> list[Part]:
         parts += _leg(figure, j, side, detail) + _arm(figure, j, side, detail)
     if figure.bag:
         parts.append(_bag(figure, j, detail))
-    return parts
+    return [_in_leather(part) for part in parts] if figure.biker else parts
+
+
+def _in_leather(part: Part) -> Part:
+    """The same part with jacket and gloves of the shoes' leather."""
+    worn = np.isin(part.material, (int(Material.TOP), int(Material.SKIN)))
+    return replace(part, material=np.where(worn, int(Material.SHOE), part.material).astype(np.uint8))
 
 
 def _trunk(figure: Figure, j: Joints, detail: int) -> list[Part]:
@@ -144,6 +151,12 @@ def _head(figure: Figure, j: Joints, detail: int) -> list[Part]:
         parts.append(ellipsoid(_near(c, h * 0.42, 0, -h * 0.07), (h * 0.10, h * 0.065, h * 0.12), Material.SKIN, 8))
         ears = [_near(c, 0, s * h * 0.325, -h * 0.03) for s in SIDES]
         parts += [ellipsoid(ear, (h * 0.07, h * 0.05, h * 0.13), Material.SKIN, 6) for ear in ears]
+    if figure.biker:
+        parts.append(ellipsoid(_near(c, -h * 0.01, 0, h * 0.05), (h * 0.60, h * 0.53, h * 0.60), Material.HELMET, n))
+        if detail < 2:
+            visor = ellipsoid(_near(c, h * 0.16, 0, h * 0.08), (h * 0.47, h * 0.43, h * 0.21), Material.SHOE, n)
+            parts.append(visor)
+        return parts
     if figure.helmet:
         parts.append(ellipsoid(_near(c, -h * 0.02, 0, h * 0.13), (h * 0.56, h * 0.46, h * 0.47), Material.HELMET, n))
         return parts
