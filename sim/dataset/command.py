@@ -7,8 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sim.dataset.build import Result, build
+from sim.config import ConfigError
+from sim.dataset.build import Result, build, claim, finish
 from sim.dataset.config import load_dataset_config
+from sim.dataset.from_log import import_log
+from sim.dataset.store import sweep_up
+from sim.log.reader import LogReader, find_log
 
 DEFAULT = "small"
 
@@ -22,5 +26,24 @@ def make_dataset(
     log: Path | None,
     console: Console,
 ) -> Result:
-    """Render a configuration into ``folder``. Raises what ``build`` and ``load_dataset_config`` raise."""
+    """Render a configuration into ``folder``, or take the recorded run ``log`` for its one scene.
+
+    Raises what ``build``, ``import_log`` and ``load_dataset_config`` raise.
+    """
+    if log is not None:
+        return _of_log(name, overrides, folder, log, console)
     return build(load_dataset_config(name or DEFAULT, overrides), folder, workers, carla, console)
+
+
+def _of_log(name: str | None, overrides: Sequence[str], folder: Path, log: Path, console: Console) -> Result:
+    """A recorded run as a data set. Of the configuration only name, exports, images and key frames matter."""
+    if name is not None:
+        raise ConfigError(f"--from {log}: the recording says what there is; leave the configuration {name!r} out")
+    reader = LogReader(find_log(log))
+    chosen = [f"name={reader.metadata.get('scenario', 'run')}", "mode=sequences", "exports=[coco,yolo,kitti,nuscenes]"]
+    config = load_dataset_config(None, [*chosen, "images.quality=98", *overrides])
+    folder.mkdir(parents=True, exist_ok=True)
+    claim(folder, config)
+    sweep_up(folder)
+    import_log(reader, folder, config)
+    return finish(config, folder, console)

@@ -153,8 +153,7 @@ def write_frame(folder: Path, capture: Capture, made: Labelled, info: SceneInfo,
     stem = f"{capture.index:06d}"
     for name, camera in capture.cameras.items():
         base = f"{stem}_{name}"
-        settings = [cv2.IMWRITE_JPEG_QUALITY, quality] if info.picture == "jpg" else []
-        _write_picture(folder / f"{base}.{info.picture}", camera.bgr, settings)
+        _write_picture(folder / f"{base}.{info.picture}", camera.bgr, quality)
         _write_picture(folder / f"{base}_instance.png", made.masks[name].instance)
         _write_picture(folder / f"{base}_semantic.png", made.masks[name].semantic)
         if camera.depth_m is not None:
@@ -182,11 +181,17 @@ def flow_steps(flow_px: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
     return np.stack([np.ones(flow_px.shape[:2], np.uint16), steps[..., 1], steps[..., 0]], axis=2)
 
 
-def _write_picture(file: Path, picture: npt.NDArray[Any], settings: list[int] | None = None) -> None:
-    done, data = cv2.imencode(file.suffix, picture, settings or [])
+def encoded_picture(ending: str, picture: npt.NDArray[Any], quality: int = 95) -> bytes:
+    """A picture as the bytes of a file: ``.png``, or ``.jpg`` of a quality. Raises DataSetError where it cannot be."""
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality] if ending == ".jpg" else []
+    done, data = cv2.imencode(ending, picture, settings)
     if not done:
-        raise DataSetError(f"{file.name}: the picture {picture.shape} {picture.dtype} cannot be encoded")
-    write_bytes(file, data.tobytes())
+        raise DataSetError(f"a picture {picture.shape} {picture.dtype} cannot be encoded as {ending}")
+    return data.tobytes()
+
+
+def _write_picture(file: Path, picture: npt.NDArray[Any], quality: int = 95) -> None:
+    write_bytes(file, encoded_picture(file.suffix, picture, quality))
 
 
 def write_bytes(file: Path, data: bytes) -> None:
