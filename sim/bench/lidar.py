@@ -1,8 +1,14 @@
-"""Family ``lidar``: whole turns of spinning LiDARs along a street with traffic."""
+"""Family ``lidar``: whole turns of spinning LiDARs along a street with traffic, in clear air and in weather.
+
+A turn is shared out between two threads. The CPU time of the thread that asks for it is what it would take on a
+machine whose two cores have nothing else to do: it does its half and what cannot be shared.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +26,12 @@ COLUMNS = 1024
 TURNS_PER_SECOND = 10
 CHANNELS = (32, 64)
 ROUNDS = 60
+WEATHERS: Mapping[str, tuple[Mapping[str, float], Mapping[str, str]]] = {
+    # what the world's weather says, and attributes of the sensor
+    "fog": ({"fog_density": 60.0, "fog_distance": 0.0}, {}),
+    "rain": ({"precipitation": 80.0, "precipitation_deposits": 80.0}, {}),
+    "snow": ({}, {"snowfall": "2.0"}),
+}
 STATIC = "embree"
 """Baseline beside the reference: as many rays straight into Embree, nothing that moves, no points made."""
 
@@ -34,24 +46,36 @@ def run(options: BenchOptions, progress: Progress) -> Result:
         nonlocal view
         view = street.advance()
 
-    def turn(kind: str, channels: int) -> Callable[[], object]:
+    def turn(
+        kind: str, channels: int, weather: Mapping[str, float] | None = None, more: Mapping[str, str] | None = None
+    ) -> Callable[[], object]:
         attributes = {
             "channels": str(channels),
             "range": str(RANGE_M),
             "points_per_second": str(channels * COLUMNS * TURNS_PER_SECOND),
             "rotation_frequency": str(TURNS_PER_SECOND),
             "dropoff_general_rate": "0",  # every ray is shot
+            **(more or {}),
         }
         sensor = create_sensor(kind, attributes, shared)
-        return lambda: sensor.measure(*street.pose(HEIGHT_M), view, 0, 1.0 / TURNS_PER_SECOND)
+
+        def measure() -> object:
+            seen = replace(view, weather=replace(view.weather, **weather)) if weather else view
+            return sensor.measure(*street.pose(HEIGHT_M), seen, 0, 1.0 / TURNS_PER_SECOND)
+
+        return measure
 
     progress("lidar: building the ray scenes")
     works: dict[str, Callable[[], object]] = {reference.NAME: reference.Reference()}
     works |= {f"{STATIC} {n}x{COLUMNS}": _static(shared, street, n) for n in CHANNELS}
     works |= {f"lidar {n}x{COLUMNS}": turn("sensor.lidar.ray_cast", n) for n in CHANNELS}
     works |= {f"semantic lidar {n}x{COLUMNS}": turn("sensor.lidar.ray_cast_semantic", n) for n in CHANNELS}
+    for name, (weather, more) in WEATHERS.items():
+        for n in CHANNELS:
+            works[f"lidar in {name} {n}x{COLUMNS}"] = turn("sensor.lidar.ray_cast", n, weather, more)
     progress("lidar: turning")
-    laps = interleaved(works, options.rounds(ROUNDS), Clocks(), before=move)
+    clocks = Clocks(cpu_s={"process": time.process_time, "thread": time.thread_time})
+    laps = interleaved(works, options.rounds(ROUNDS), clocks, before=move)
     measurements = []
     for name in works:
         baselines = {reference.NAME: laps[reference.NAME]}

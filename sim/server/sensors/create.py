@@ -11,9 +11,10 @@ from sim.server.scene.models import ModelLibrary
 from sim.server.scene.static import StaticScene
 from sim.server.sensors.attributes import Attributes
 from sim.server.sensors.base import Sensor
-from sim.server.sensors.events import DescribeActor, ObstacleSensor, RadarSensor
+from sim.server.sensors.events import DescribeActor, ObstacleSensor
 from sim.server.sensors.inertial import GnssSensor, ImuSensor
 from sim.server.sensors.lidar import LidarSensor, SemanticLidarSensor
+from sim.server.sensors.radar import RadarSensor
 from sim.server.sensors.rays import RayCaster
 
 if TYPE_CHECKING:

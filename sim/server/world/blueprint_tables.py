@@ -294,6 +294,7 @@ SENSORS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "sensor.other.radar": (
         ("horizontal_fov", "F", "30.0"), ("vertical_fov", "F", "30.0"), ("range", "F", "100.0"),
         ("points_per_second", "I", "1500"), ("noise_seed", "I", "0"),
+        ("rcs", "B", "false"), ("clutter", "F", "0.0"), ("snowfall", "F", "0.0"),  # ours
     ),
     "sensor.other.imu": (
         ("noise_seed", "I", "0"),

@@ -1,0 +1,152 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sim.server.scene.mesh import Material
+from sim.server.sensors.beams import Beam, targets
+from sim.server.sensors.create import SensorWorld, create_sensor
+from sim.server.sensors.instances import Weather
+from sim.server.sensors.weathering import Air, Weathering, reflectivity
+from sim.weather import PRESETS
+from tests.sim.server.sensors import builders
+from tests.sim.server.sensors.test_lidar import LEVEL, ORIGIN, PLAIN, decode
+
+FOG = Weather(fog_density=60.0)
+RAIN = Weather(precipitation=100.0, precipitation_deposits=80.0)
+
+
+@pytest.fixture(scope="module")
+def shared():
+    return SensorWorld(builders.scene(), builders.library, seed=3)
+
+
+def sweep(shared, sky=None, kind="ray_cast", **attributes):
+    sensor = create_sensor(f"sensor.lidar.{kind}", {**PLAIN, **attributes}, shared, 9)
+    view = replace(builders.view(), weather=sky or Weather())
+    body = sensor.measure(ORIGIN, LEVEL, view, 0, 0.1)
+    return body, decode(body, 4 if kind == "ray_cast" else 6)[2]
+
+
+@pytest.mark.parametrize("name", ["ClearNoon", "ClearSunset", "CloudyNoon"])
+def test_clear_presets_change_not_a_byte(shared, name):
+    values = PRESETS[name].as_dict()
+    weather = Weather(**{key: values[key] for key in Weather.__dataclass_fields__})
+    felt, _ = sweep(shared, weather, dropoff_general_rate="0.3", noise_stddev="0.02")
+    blind, _ = sweep(shared, FOG, weather="false", dropoff_general_rate="0.3", noise_stddev="0.02")
+    assert felt == blind
+
+
+@pytest.mark.parametrize(
+    ("weather", "attributes"), [(FOG, {}), (RAIN, {}), (Weather(), {"snowfall": "2.5"})], ids=["fog", "rain", "snow"]
+)
+def test_weather_repeats_to_the_byte_and_changes_with_the_frame(shared, weather, attributes):
+    one, two = (sweep(shared, weather, **attributes)[0] for _ in range(2))
+    assert one == two
+    assert one != sweep(shared, **attributes | {"snowfall": "0"})[0]
+    sensor = create_sensor("sensor.lidar.ray_cast", {**PLAIN, **attributes}, shared, 9)
+    later = replace(builders.view(), weather=weather, frame=77)
+    assert sensor.measure(ORIGIN, LEVEL, later, 0, 0.1) != one or weather is FOG  # fog without scattering is even
+
+
+def test_fog_takes_far_points_and_dims_the_others(shared):
+    _, clear = sweep(shared)
+    _, foggy = sweep(shared, FOG)
+    reach = np.linalg.norm(foggy[:, :3], axis=1)
+    assert len(foggy) < len(clear)
+    assert reach.max() < np.linalg.norm(clear[:, :3], axis=1).max()
+    alpha = Air.of(FOG, 0.0).fog_pm
+    wall = np.abs(foggy[:, 0] - builders.WALL_X_M) < 0.01
+    assert wall.sum() > 100
+    assert np.allclose(foggy[wall, 3], np.exp(-(0.004 + 2.0 * alpha) * reach[wall]), rtol=1e-4)
+
+
+def test_snow_and_rain_put_points_into_the_air(shared):
+    for weather, attributes in ((RAIN, {}), (None, {"snowfall": "2.5"})):
+        _, points = sweep(shared, weather, points_per_second="2000000", **attributes)
+        wall, ground = np.abs(points[:, 0] - builders.WALL_X_M) < 1.5, np.abs(points[:, 2] + ORIGIN[2]) < 0.3
+        air = ~wall & ~ground
+        assert air.sum() > 50
+        assert np.percentile(np.linalg.norm(points[air, :3], axis=1), 95) < 50.0
+
+
+def test_a_wet_road_is_lost_far_away_and_a_wall_is_not(shared):
+    wet = Weather(precipitation_deposits=100.0)
+    (_, dry_points), (_, wet_points) = sweep(shared), sweep(shared, wet)
+    far = lambda p: (p[:, 2] < -1.9) & (p[:, 0] < 19.9)  # noqa: E731
+    reach = [np.linalg.norm(p[far(p), :3], axis=1).max() for p in (dry_points, wet_points)]
+    assert reach[1] < 0.8 * reach[0]
+    assert (np.abs(dry_points[:, 0] - 20) < 0.01).sum() == (np.abs(wet_points[:, 0] - 20) < 0.01).sum()
+
+
+def test_materials_and_incidence_rule_the_intensity_where_asked_for(shared):
+    _, points = sweep(shared, reflectivity="material", atmosphere_attenuation_rate="0")
+    wall = np.abs(points[:, 0] - builders.WALL_X_M) < 0.01
+    cosine = points[wall, 0] / np.linalg.norm(points[wall, :3], axis=1)
+    assert np.allclose(points[wall, 3], 0.40 * cosine, rtol=1e-3)
+    with pytest.raises(ValueError, match=r"'reflectivity'.*carla or material.*paint"):
+        sweep(shared, reflectivity="paint")
+
+
+def test_a_wide_beam_over_an_edge_has_two_returns():
+    post = builders.quad([[5, -0.1, 0], [5, 0.1, 0], [5, 0.1, 4], [5, -0.1, 4]], Material.POLE)
+    wall = builders.quad([[20, -50, 0], [20, 50, 0], [20, 50, 30], [20, -50, 30]], Material.FACADE)
+    shared = SensorWorld(builders.scene(post, wall), builders.library)
+    narrow = sweep(shared, points_per_second="1000000")[1]
+    wide = sweep(shared, points_per_second="1000000", beam_divergence="0.02", dual_return="true")[1]
+    assert len(wide) > len(narrow)
+    way = np.round(wide[:, :3] / np.linalg.norm(wide[:, :3], axis=1, keepdims=True), 4)
+    _, counts = np.unique(way, axis=0, return_counts=True)
+    assert (counts == 2).sum() == len(wide) - len(narrow) + _missed(narrow, wide)
+    assert set(np.unique(counts)) <= {1, 2}
+
+
+def _missed(narrow, wide):
+    """Beams whose axis meets nothing but whose rim does."""
+    rays = lambda p: len(np.unique(np.round(p[:, :3] / np.linalg.norm(p[:, :3], axis=1, keepdims=True), 4), axis=0))  # noqa: E731
+    return rays(narrow) - rays(wide)
+
+
+def test_the_strongest_group_of_a_beam_is_its_return(shared):
+    hits = shared.caster.cast_rays(
+        np.array([[0, 0, 1, 1, 0, 0], [0, 0, 1, 0.98, 0, -0.199]], np.float32), 100.0
+    )  # wall at 20 m; ground at 5 m, grazing
+    sampled = [hits.rows(np.array([0])), hits.rows(np.array([1]))]
+    strongest, last = targets(sampled, 100.0)
+    bright = reflectivity(hits)
+    power = bright / hits.range_m**2
+    assert strongest.hits.range_m[0] == pytest.approx(hits.range_m[int(np.argmax(power))])
+    assert last.hits.range_m[0] == pytest.approx(20.0, abs=0.01)
+    assert Beam(0.01).fans is not None
+
+
+def test_the_rolling_head_sees_the_wall_where_it_was(shared):
+    sensor = create_sensor("sensor.lidar.ray_cast", {**PLAIN, "rolling_shutter": "true"}, shared)
+    first = replace(builders.view(), elapsed_s=1.0)
+    sensor.measure(ORIGIN - (2.0, 0.0, 0.0), LEVEL, first, 0, 0.1)
+    _, _, points = decode(sensor.measure(ORIGIN, LEVEL, replace(first, elapsed_s=1.1), 0, 0.1), 4)
+    wall = points[np.abs(points[:, 2]) < 1.5]
+    wall = wall[wall[:, 0] > 15.0]
+    # the turn begins behind: share of the tick that has passed when the head looks that way
+    passed = (np.arctan2(wall[:, 1], wall[:, 0]) + np.pi) / (2.0 * np.pi)
+    assert np.allclose(wall[:, 0], builders.WALL_X_M + 2.0 * (1.0 - passed), atol=0.03)
+    assert wall[:, 0].std() > 0.15
+
+
+def test_semantic_points_are_truth_unless_weather_is_asked_for(shared):
+    truth, _ = sweep(shared, FOG, kind="ray_cast_semantic")
+    assert truth == sweep(shared, kind="ray_cast_semantic")[0]
+    _, snowy = sweep(shared, kind="ray_cast_semantic", weather="true", snowfall="2.5", points_per_second="2000000")
+    tags = snowy[:, 5].view(np.uint32)
+    assert (tags == 0).sum() > 50
+    assert (snowy[tags == 0, 4].view(np.uint32) == 0).all()
+
+
+def test_one_extinction_serves_camera_and_lidar():
+    from sim.server.sensors.atmosphere import extinction_per_m
+
+    air = Air.of(replace(FOG, precipitation=40.0), 0.0)
+    assert air.fog_pm + air.rain_pm == pytest.approx(extinction_per_m(replace(FOG, precipitation=40.0)))
+    assert Air.of(Weather(fog_density=3.0), 0.0) is None
+    through = Weathering(replace(air, water_mm=0.0), 200.0)
+    assert through.air.fog_pm == air.fog_pm
