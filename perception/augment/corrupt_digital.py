@@ -39,7 +39,7 @@ def pixelate(image: Float32Array, share: float, rng: np.random.Generator) -> Flo
     """Made smaller, and larger again in squares."""
     height, width = image.shape[:2]
     small = cv2.resize(image, (int(width * share), int(height * share)), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST), np.float32)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.float32)
 
 
 def elastic_transform(image: Float32Array, strength: float, rng: np.random.Generator) -> Float32Array:
