@@ -222,6 +222,28 @@ def dataset(
     Console().print(f"{result.folder}: {counts} frames; see {result.folder / 'datasheet.html'}", highlight=False)
 
 
+@app.command()
+@expected_errors
+def realism(
+    frames: Annotated[int, typer.Option(min=1, help="pictures in all")] = 324,
+    seed: Annotated[int, typer.Option(help="seed of the streets")] = 0,
+    maps: Annotated[str, typer.Option(help="maps, by commas")] = "Roadlab01,Roadlab02,Town02",
+    parts: Annotated[str, typer.Option(help="what to run, by commas")] = "judge,recorded,features,sweeps,page",
+    weights: Annotated[Path | None, typer.Option(help="YOLO11n with COCO classes; default: $ROADLAB_DATA")] = None,
+    out: Annotated[Path, typer.Option(help="folder of the run")] = Path("runs/realism"),
+    docs: Annotated[Path, typer.Option(help="folder that receives realism.md and its pictures")] = Path("docs"),
+) -> None:
+    """Ask a detector that never saw our pictures what it sees; compare pictures and sweeps with CARLA's and KITTI's."""
+    from sim.realism.judge import JudgePlan
+    from sim.realism.measure import measure
+
+    plan = JudgePlan(frames=frames, seed=seed, maps=tuple(name.strip() for name in maps.split(",")))
+    command = f"roadlab realism --frames {frames} --seed {seed} --maps {maps}"
+    console = Console()
+    chosen = [part.strip() for part in parts.split(",")]
+    console.print(measure(plan, chosen, out, docs, weights, command, lambda what: console.print(what, highlight=False)))
+
+
 def _end_with_stdin() -> None:
     while os.read(sys.stdin.fileno(), 4096):  # not stdin.read: that holds a lock which Python's end waits for
         pass

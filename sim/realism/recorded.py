@@ -27,8 +27,8 @@ SHARE_OF_OCCLUDED = {0: 1.0, 1: 0.7, 2: 0.3, 3: 0.0}
 """KITTI's levels: fully visible, partly, largely occluded, unknown."""
 
 
-def carla_pictures(data: Path) -> Iterator[Picture]:
-    """The 36 frames of CARLA 0.9.5. Raises FileNotFoundError."""
+def carla_pictures(data: Path, every_size: bool = False) -> Iterator[Picture]:
+    """The 36 frames of CARLA 0.9.5; every_size asks for what is low, too. Raises FileNotFoundError."""
     folder = data / "carla_frames"
     images = sorted((folder / "images").glob("*.png"))
     if not images:
@@ -42,7 +42,8 @@ def carla_pictures(data: Path) -> Iterator[Picture]:
             left, top, right, bottom = (float(thing.findtext(f"bndbox/{key}") or "nan")
                                         for key in ("xmin", "ymin", "xmax", "ymax"))  # fmt: skip
             box = (left, top, right + 1.0, bottom + 1.0)
-            rows.append((CARLA_KINDS[name], name, box, box, box[3] - box[1], 1.0, math.nan, True))
+            height = math.inf if every_size else box[3] - box[1]
+            rows.append((CARLA_KINDS[name], name, box, box, height, 1.0, math.nan, True))
         yield Picture(path.stem, path.stem.split("_")[0], "CARLA 0.9.5", read_bgr(path), objects(rows))
 
 

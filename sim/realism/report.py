@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -47,8 +48,9 @@ KITTI_INPUT_PX = 992
 
 def judge_recorded(data: Path, weights: Path | None, folder: Path) -> dict[str, str]:
     """Judge the pictures of others; tables by name of the set. Files as ``judge_to_folder``, in a folder each."""
-    runs = {
+    runs: dict[str, tuple[Callable[[Path], Iterator[Picture]], int]] = {
         "carla": (carla_pictures, INPUT_PX),
+        "carla_every": (partial(carla_pictures, every_size=True), INPUT_PX),
         "kitti": (kitti_pictures, KITTI_INPUT_PX),
         "kitti_640": (kitti_pictures, INPUT_PX),
     }
