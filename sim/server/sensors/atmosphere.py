@@ -122,6 +122,7 @@ def _sky(weather: Weather) -> tuple[F64, F64, F64]:
     sheet = (table.mean(axis=1) * share[:, None]).sum(axis=0) / share.sum()
     level = float(LUMA @ sheet)
     lift = (TWILIGHT_LEVEL / max(level, 1e-4)) ** TWILIGHT_POWER if level < TWILIGHT_LEVEL else 1.0
+    lift *= 1.0 - 0.55 * _smooth(2.0, -4.0, height)  # scattered once it is red; the blue of dusk is scattered often
     table = table * lift
     day = 1.0 - _smooth(-1.0, -9.0 - 1e-6, height) if height > DARK_SOLAR_DEG else 0.0
     town = SKY_NIGHT[1] + (SKY_NIGHT[0] - SKY_NIGHT[1]) * (1.0 - np.exp(-4.2 * rise))[:, None]
@@ -180,7 +181,7 @@ def airlight(weather: Weather, conditions: Conditions = ORDINARY) -> Atmosphere:
     wet = max(weather.wetness, 0.8 * weather.precipitation_deposits, 0.6 * weather.precipitation) / 100.0
     c[WET], c[PUDDLES] = min(1.0, max(0.0, wet)), min(1.0, max(0.0, weather.precipitation_deposits / 100.0))
     c[NIGHT], c[CLOUD], c[SNOW] = night, cloud, snow
-    albedo = 0.13 + 0.25 * snow
+    albedo = 0.13 + 0.14 * snow
     luminance = float(LUMA @ (albedo * (light * max(light_dir[2], 0.2) + ambient)))
     return Atmosphere(
         c, light_dir, light, direct * gains, table * gains, sun_dir, zenith, horizon, cloud, closed, overcast, haze,

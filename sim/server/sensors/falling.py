@@ -21,6 +21,7 @@ from sim.server.sensors.precipitation import (
     SNOW_COUNT,
     SNOW_OPACITY,
     SNOW_RADIUS_M,
+    SNOW_SHUTTER_S,
     draw_falling,
     fall_of_rain,
     fall_of_snow,
@@ -57,8 +58,8 @@ class FallingWeather:
             share = min(1.0, conditions.snowfall_mmph / HEAVY_SNOW_MMPH)
             self._pool.run(
                 draw_falling, cam, focal_px, fall_of_snow(weather.wind_intensity), camera_mps, view.elapsed_s,
-                max(1, int(SNOW_COUNT * share**0.8)), self._snow_radii, self._boxes, NEAREST_M, SHUTTER_S, FLUTTER_M,
-                SNOW_OPACITY, light_on_drops(air), surface, radiance,
+                max(1, int(SNOW_COUNT * share**0.8)), self._snow_radii, self._boxes, NEAREST_M, SNOW_SHUTTER_S,
+                FLUTTER_M, SNOW_OPACITY, light_on_drops(air), surface, radiance,
             )  # fmt: skip
         self._on_the_lens(conditions, air.rain, view, radiance, seed)
 

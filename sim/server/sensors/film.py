@@ -14,12 +14,12 @@ import numpy as np
 from sim.server.sensors.kernel import F32, F64, kernel
 from sim.server.sensors.textures import hash01, noise, smooth, value_noise
 
-DROPS = 70  # on a full lens
-SMALL_RADIUS, LARGE_RADIUS = 0.005, 0.021  # of the picture's width
+DROPS = 60  # on a full lens
+SMALL_RADIUS, LARGE_RADIUS = 0.006, 0.024  # of the picture's width
 LIFE_S = 5.0
 RUN_PER_S = 0.012  # heights that a large drop runs down in a second
 SEEN_SHARE = 0.42  # of the picture to each side of its centre that a drop shows, upside down
-SCENE_SCALE = 8  # drops look at a copy of the picture this many times smaller: they are out of focus
+SCENE_SCALE = 32  # drops look at a copy of the picture this many times smaller: they are out of focus
 DIRT_SEED = 17
 DIRT_SIZE = 256
 SPLASHES = 34
@@ -91,15 +91,20 @@ def wet_lens(worker: int, workers: int, drops: F64, scene: F32, radiance: F32) -
                     continue
                 sx = (0.5 - dx * SEEN_SHARE) * columns
                 sy = (0.5 - dy * SEEN_SHARE) * rows
-                ix = min(max(int(sx), 0), columns - 1)
-                iy = min(max(int(sy), 0), rows - 1)
+                sx, sy = min(max(sx - 0.5, 0.0), columns - 1.001), min(max(sy - 0.5, 0.0), rows - 1.001)
+                ix, iy = int(sx), int(sy)
+                tx, ty = sx - ix, sy - iy
+                jx, jy = min(ix + 1, columns - 1), min(iy + 1, rows - 1)
                 rim = 1.0 - 0.25 * smooth(0.5, 1.05, d)
                 for c in range(3):
-                    radiance[y, x, c] += (scene[iy, ix, c] * rim - radiance[y, x, c]) * 0.8 * cover
+                    top = scene[iy, ix, c] * (1.0 - tx) + scene[iy, jx, c] * tx
+                    low = scene[jy, ix, c] * (1.0 - tx) + scene[jy, jx, c] * tx
+                    seen = (top * (1.0 - ty) + low * ty) * rim
+                    radiance[y, x, c] += (seen - radiance[y, x, c]) * 0.8 * cover
 
 
 def small_copy(radiance: F32) -> F32:
     """The picture as a drop sees it."""
     height, width = radiance.shape[:2]
-    size = (max(1, width // SCENE_SCALE), max(1, height // SCENE_SCALE))
+    size = (max(2, width // SCENE_SCALE), max(2, height // SCENE_SCALE))
     return np.asarray(np.minimum(cv2.resize(radiance, size, interpolation=cv2.INTER_AREA), 6.0), np.float32)

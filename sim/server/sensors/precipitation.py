@@ -20,6 +20,7 @@ from sim.server.sensors.textures import hash01
 WIND_AT_FULL_MPS = 12.0
 WIND_TOWARDS = (0.6, 0.8)  # a unit vector: CARLA's wind has no direction either
 SHUTTER_S = 1.0 / 60.0  # of a car's camera under a dark sky
+SNOW_SHUTTER_S = 1.0 / 200.0  # a white street is bright
 BOX_M = (5.0, 14.0, 36.0)  # edge of each box
 NEAREST_M = 0.35
 RAIN_COUNT, SNOW_COUNT = 2600, 5500  # in a box at full strength

@@ -63,7 +63,8 @@ class SkyPainter:
         sky = fog + (sky - fog) * veil
         mirror = self._with_skyline(self._mirror, air)
         overhead = float(sky_left(air, np.array(max(float(air.light_dir[2]), 0.0))))
-        disc = (air.light_rgb * overhead * (18.0 if air.night < 0.5 else 4.0)).astype(np.float32)
+        through = overhead * (1.0 - air.overcast) ** 4  # a closed cloud shows no disc
+        disc = (air.light_rgb * through * (18.0 if air.night < 0.5 else 4.0)).astype(np.float32)
         return _with_alpha(sky), _with_alpha(np.asarray(cv2.GaussianBlur(mirror, (0, 0), 0.8), np.float64)), disc
 
     def _radiance(self, direction: F64, air: Atmosphere) -> F64:

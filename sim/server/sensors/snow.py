@@ -76,7 +76,7 @@ def lay_snow(
                         ragged = noise(grain_noise, x * 1.3, y * 1.3 + 31.0) + 0.6 * noise(
                             grain_noise, x * 4.7 + 3.0, y * 4.7
                         )
-                        depth -= beaten * (0.36 + 0.42 * ragged) * 0.85 + 0.05
+                        depth -= beaten * (0.10 + 0.62 * ragged) * 0.80 + 0.05
                         slush = 0.25 + 0.75 * beaten
         elif moving:
             depth -= 0.30 if m < SKIN or m > PERSON_LAST else 0.55
