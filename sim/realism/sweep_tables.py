@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.realism.own_sweeps import CARLA_099, HDL64, own_sweeps
+from sim.realism.own_sweeps import CARLA_099, HDL64, HDL64_REAL, own_sweeps
 from sim.realism.recorded_sweeps import carla_labelled, carla_sweeps, kitti_sweeps
 from sim.realism.stage import Stage
 from sim.realism.sweeps import figures
@@ -29,7 +29,7 @@ def all_figures(
 ) -> dict[str, Any]:
     """Figures of our sweeps (``count`` streets a map and layout), and of the recorded ones where ``data`` is there."""
     sets: dict[str, Any] = {}
-    layouts = {"ours, HDL-64E": HDL64, "ours, as CARLA 0.9.9": CARLA_099}
+    layouts = {"ours, HDL-64E": HDL64_REAL, "ours, CARLA's defaults": HDL64, "ours, as CARLA 0.9.9": CARLA_099}
     collected: dict[str, list[Any]] = {name: [] for name in layouts}
     for map_name in maps:
         stage = Stage(map_name, seed, maps_folder)
