@@ -55,6 +55,9 @@ NOWHERE_M = -1e9
 """Height of obstacles that were switched off."""
 PROP_DENSITY_KGPM3 = 200.0
 """Wooden boxes, bins and hollow plastic: what a prop weighs that says nothing of its mass."""
+TAPER = 0.04
+"""Share of its box that a body leaves empty at its ends: bumpers are round, and CARLA asks hulls whether there is room
+for a new vehicle. Scenarios put vehicles bumper to bumper and count on that."""
 
 
 def friction_scale(weather: Weather) -> float:
@@ -166,12 +169,16 @@ class Dynamics(BodyTable):
     def overlaps(
         self, half_m: Vector, centre_m: Vector, position_m: Vector, rotation_rad: Vector, ignore: int = 0
     ) -> int | None:
-        """What a box would hit: an actor id, 0 for static scenery, None if the place is free."""
+        """What a body in this box would hit: an actor id, 0 for static scenery, None if the place is free.
+
+        It is taken to end ``TAPER`` short of its box on every side.
+        """
         cos, sin = math.cos(rotation_rad[1]), math.sin(rotation_rad[1])
         x = position_m[0] + cos * centre_m[0] - sin * centre_m[1]
         y = position_m[1] + sin * centre_m[0] + cos * centre_m[1]
         z = position_m[2] + centre_m[2]
-        shape = (x, y, z - half_m[2], z + half_m[2], half_m[0], half_m[1], rotation_rad[1])
+        length, width = (1.0 - TAPER) * half_m[0], (1.0 - TAPER) * half_m[1]
+        shape = (x, y, z - half_m[2], z + half_m[2], length, width, rotation_rad[1])
         hit = first_overlap(self._bodies, self._grid, tuple(float(v) for v in shape), ignore)
         return None if hit < 0 else int(hit)
 
