@@ -25,7 +25,7 @@ from perception.camera.lights import LightConfig, TrafficLights
 from perception.frame import Float32Array, FloatArray, Frame, Image, Sweep, VehicleModel
 from perception.fusion import Cloud, FusionConfig, fuse
 from perception.geometry import euler_from_rotation, transform_points, wrap_angle
-from perception.lidar.boxes import BoxConfig
+from perception.lidar.boxes import BoxConfig, complete_box
 from perception.lidar.clusters import ClusterConfig, cluster, height_ok
 from perception.lidar.ground import GroundConfig, ground_mask
 from perception.localization import Localization, LocalizationConfig
@@ -117,7 +117,7 @@ class Perception:
             health.append("localization: no position yet")
         else:
             tracks = self._tracker.update(objects, ego, frame.index, frame.t_us, views)
-            objects = _pointed(objects, self._tracker.heading_rad, ego)
+            objects = _pointed(_named(objects, self._tracker.kind), self._tracker.heading_rad, ego)
         lap("tracking")
         return Perceived(Detections(frame.index, frame.t_us, tuple(found), objects), tracks, timing, tuple(health))
 
@@ -142,6 +142,18 @@ class Perception:
         for k, members in enumerate(clusters):
             number[members] = k
         return Cloud(points, above, number), clusters, dirty
+
+
+def _named(objects: Detections3D, kind: IntArray) -> Detections3D:
+    """Objects by the names of their tracks: what the camera has named keeps its name, and the size that goes with it,
+    where only the LiDAR sees it."""
+    renamed = (kind != ObjectClass.UNKNOWN.value) & (kind != objects.classes)
+    if not renamed.any():
+        return objects
+    boxes = objects.boxes_ego_m.copy()
+    for row in np.flatnonzero(renamed).tolist():
+        boxes[row] = complete_box(boxes[row], ObjectClass(int(kind[row])))
+    return replace(objects, boxes_ego_m=boxes, classes=np.where(renamed, kind, objects.classes))
 
 
 def _pointed(objects: Detections3D, heading_world_rad: FloatArray, ego: EgoEstimate) -> Detections3D:

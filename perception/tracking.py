@@ -84,6 +84,7 @@ class Tracker:
         self._next_id = 1
         self._t_us: int | None = None
         self.heading_rad: FloatArray = np.zeros(0)  # of each detection last given, world frame; NaN where not tracked
+        self.kind: IntArray = np.zeros(0, np.int64)  # class of each detection's track; UNKNOWN where not tracked
 
     def update(
         self, found: Detections3D, ego: EgoEstimate, index: int, t_us: int, lights: tuple[TrafficLightView, ...] = ()
@@ -99,6 +100,8 @@ class Tracker:
         self._correct(pairs, boxes, scores, classes, dt)
         self.heading_rad = np.full(len(found.scores), np.nan)
         self.heading_rad[np.flatnonzero(keep)[pairs[:, 1]]] = self._tracks.yaw[pairs[:, 0]]
+        self.kind = np.full(len(found.scores), ObjectClass.UNKNOWN.value, np.int64)
+        self.kind[np.flatnonzero(keep)[pairs[:, 1]]] = _kinds(self._tracks.votes)[pairs[:, 0]]
         self._bury(pairs)
         self._merge()
         self._bear(np.setdiff1d(np.arange(len(boxes)), pairs[:, 1]), boxes, scores, classes)
@@ -223,8 +226,6 @@ class Tracker:
 
     def _output(self, ego: EgoEstimate, index: int, t_us: int, lights: tuple[TrafficLightView, ...]) -> Tracks:
         t = self._tracks.rows(self._tracks.hits >= min(self.config.confirm_hits, index + 1))
-        named = t.votes.copy()
-        named[:, ObjectClass.UNKNOWN.value] *= 0.5  # a name, once given, outweighs frames without one
         return Tracks(
             index=index,
             t_us=t_us,
@@ -234,9 +235,16 @@ class Tracker:
             velocity_world_mps=t.state[:, 2:].copy(),
             yaw_rate_radps=t.yaw_rate.copy(),
             scores=t.score.copy(),
-            classes=named.argmax(1).astype(np.int64),
+            classes=_kinds(t.votes),
             age=t.age.copy(),
             misses=t.misses.copy(),
             covariance=t.covariance.copy(),
             lights=lights,
         )
+
+
+def _kinds(votes: FloatArray) -> IntArray:
+    """Class (n,) that votes (n, CLASSES) speak for: a name, once given, outweighs frames without one."""
+    named = votes.copy()
+    named[:, ObjectClass.UNKNOWN.value] *= 0.5
+    return named.argmax(1).astype(np.int64)

@@ -27,6 +27,8 @@ TYPICAL_SIZE_M: dict[ObjectClass, tuple[float, float, float]] = {
 }
 
 
+CAR_END_ACROSS = 0.7
+"""Sine of the angle between the line of sight and an end of a car that is seen alone: beyond 45° its side shows too."""
 MIN_SIDE_M = 0.1
 """A handful of points in one line is a thing of some thickness all the same."""
 
@@ -92,9 +94,14 @@ def fit_box(points_ego_m: Float32Array, ground_z_m: float, config: BoxConfig) ->
 def guess_class(box_m: FloatArray) -> tuple[ObjectClass, float]:
     """Class of a cluster by size alone, and how far to believe it (0..1); UNKNOWN where nothing fits.
 
-    Trucks and buses are left to the camera: by size alone a tree with its crown is one.
+    Trucks and buses are left to the camera: by size alone a tree with its crown is one. What is as wide as a car,
+    shallow, and square to the line of sight is a car seen from its end: as large as a bicycle seen from its side, but
+    there are ten cars to a bicycle.
     """
     length, width, height = (float(value) for value in box_m[3:6])
+    across = abs(math.sin(float(box_m[6]) - math.atan2(float(box_m[1]), float(box_m[0]))))
+    if 1.35 <= length < 2.3 and width < 1.1 and 1.0 < height < 2.3 and across > CAR_END_ACROSS:
+        return ObjectClass.CAR, 0.3
     if length < 1.1 and width < 1.0 and 0.9 < height < 2.1:
         return ObjectClass.PEDESTRIAN, 0.25
     if 1.1 <= length < 2.4 and width < 1.1 and 1.0 < height < 2.0:

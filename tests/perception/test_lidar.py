@@ -121,3 +121,16 @@ def test_parked_and_driving_cars_are_found_in_a_real_sweep() -> None:
         x_cam, z_cam = float(row[11]), float(row[13])  # camera: x right, z forward; the LiDAR is 0.27 m behind
         found += int(np.hypot(*(centres - (z_cam + 0.27, -x_cam)).T).min() < 2.5)
     assert found / len(cars) >= 0.8
+
+
+def test_the_end_of_a_car_is_a_car_and_a_shallow_thing_seen_askew_is_not():
+    # 1.8 m wide, 0.5 m deep, 1.5 m high, 15 m to the left: square to the line of sight, then along it
+    end = np.array([0.0, 15.0, 0.75, 1.8, 0.5, 1.5, 0.0])
+    assert guess_class(end)[0] == ObjectClass.CAR
+    along = end.copy()
+    along[6] = math.pi / 2
+    assert guess_class(along)[0] == ObjectClass.BICYCLE
+    whole = complete_box(end, ObjectClass.CAR)
+    assert whole[3] == pytest.approx(4.5)
+    assert abs(math.sin(whole[6])) == pytest.approx(1.0)  # its long side points away
+    assert whole[1] == pytest.approx(15.0 - 0.25 + 2.25)

@@ -86,3 +86,14 @@ def test_the_same_frames_give_the_same_tracks() -> None:
     a, b = (follow(Tracker(TrackingConfig()), frames)[-1] for _ in range(2))
     np.testing.assert_array_equal(a.boxes_world_m, b.boxes_world_m)
     np.testing.assert_array_equal(a.covariance, b.covariance)
+
+
+def test_a_detection_has_the_name_of_its_track() -> None:
+    tracker = Tracker(TrackingConfig())
+    bus, nameless = seen((20.0, 3.0, 0.0), kind=ObjectClass.BUS), seen((20.0, 3.0, 0.0), kind=ObjectClass.UNKNOWN)
+    follow(tracker, [bus, bus, bus])
+    tracker.update(nameless, ego(), 3, 300_000)
+    assert tracker.kind.tolist() == [ObjectClass.BUS.value]
+    far = seen((20.0, 3.0, 0.0), (-30.0, 9.0, 0.0), kind=ObjectClass.UNKNOWN)
+    tracker.update(far, ego(), 4, 400_000)
+    assert tracker.kind.tolist() == [ObjectClass.BUS.value, ObjectClass.UNKNOWN.value]
