@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
 from perception.training.robustness import Robustness, camera_robustness, draw_curves, markdown
+
+KITTI_HALF_VIEW_RAD = math.radians(40.0)
+"""Half of what KITTI's camera sees, within which things are labelled."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,16 @@ def measure_lidar(plan: RobustnessPlan, suite: str, console: Console) -> Robustn
     Raises DataSetError without sweeps, ValueError for a suite other than dong and robo3d.
     """
     from perception.training.kitti import read_moments
-    from perception.training.lidar_robustness import cluster_detector, lidar_robustness
+    from perception.training.lidar_robustness import SweepRule, cluster_detector, lidar_robustness
 
     samples = read_moments(plan.data, plan.pictures, image=False)
     measured = lidar_robustness(
-        cluster_detector, samples, suite, plan.seed, report=lambda line: console.print(line, highlight=False)
+        cluster_detector,
+        samples,
+        suite,
+        plan.seed,
+        SweepRule(half_view_rad=KITTI_HALF_VIEW_RAD),
+        report=lambda line: console.print(line, highlight=False),
     )
     about = {**measured.about, "data": str(plan.data)}
     return _written(replace(measured, about=about), plan, console, f"LiDAR detector, {suite}:")

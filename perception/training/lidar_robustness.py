@@ -7,6 +7,7 @@ in the clean sweep count neither for nor against; nor do detections on them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,12 @@ class SweepRule:
     match_m: float = 2.0
     min_points: int = 10
     max_range_m: float = 50.0
+    half_view_rad: float = math.pi  # of the azimuth around straight ahead: KITTI labels only what its camera sees
+
+    def covers(self, boxes_m: FloatArray) -> BoolArray:
+        """Which boxes ``(n, 7)`` lie where things are labelled."""
+        near = np.hypot(boxes_m[:, 0], boxes_m[:, 1]) <= self.max_range_m
+        return np.asarray(near & (np.abs(np.arctan2(boxes_m[:, 1], boxes_m[:, 0])) <= self.half_view_rad))
 
 
 def average_precision_bev(
@@ -100,8 +107,8 @@ def lidar_robustness(
         for sample in changed:
             assert sample.cloud is not None
             boxes, scores = detect(sample.cloud)
-            near = np.hypot(boxes[:, 0], boxes[:, 1]) <= rule.max_range_m
-            found.append((boxes[near], scores[near]))
+            here = rule.covers(boxes)
+            found.append((boxes[here], scores[here]))
         return average_precision_bev(truth, counted, found, rule.match_m)
 
     clean = performance(samples)
@@ -127,8 +134,7 @@ def _counted(sample: Sample, rule: SweepRule) -> BoolArray:
     if sample.cloud is None:
         raise ValueError("LiDAR robustness: a sample has no cloud")
     points = np.array([points_in_box(sample.cloud.points_m, box, IN_BOX_MARGIN_M).sum() for box in sample.objects.m])
-    near = np.hypot(sample.objects.m[:, 0], sample.objects.m[:, 1]) <= rule.max_range_m
-    return np.asarray(near & (points.reshape(-1) >= rule.min_points))
+    return rule.covers(sample.objects.m) & (points.reshape(-1) >= rule.min_points)
 
 
 def cluster_detector(cloud: Cloud) -> tuple[FloatArray, FloatArray]:
