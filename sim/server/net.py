@@ -12,10 +12,10 @@ import selectors
 import socket
 import struct
 import time
-from collections import deque
 from collections.abc import Callable
 
-from sim.server.protocol.wire import Malformed, Request, RpcReader, WireError, rpc_error
+from sim.server.connections import RpcConnection, StreamConnection, bound
+from sim.server.protocol.wire import Malformed, Request, WireError, rpc_error
 
 log = logging.getLogger(__name__)
 
@@ -33,32 +33,6 @@ takes some milliseconds to close its old subscription, and can crash if a frame 
 BACKLOG = 64
 """Connections waiting to be accepted: a client opens one per sensor at once."""
 _SIZE = struct.Struct("<I")
-
-
-class RpcConnection:
-    """One client: requests waiting for their turn, replies waiting for the socket."""
-
-    def __init__(self, sock: socket.socket, peer: str) -> None:
-        self.sock, self.peer = sock, peer
-        self.reader = RpcReader()
-        self.requests: deque[Request | Malformed] = deque()
-        self.out = bytearray()
-        self.events = selectors.EVENT_READ  # that the selector watches for
-        self.closing = False  # close once the replies are out
-
-
-class StreamConnection:
-    """One subscriber of one stream."""
-
-    def __init__(self, sock: socket.socket, peer: str) -> None:
-        self.sock, self.peer = sock, peer
-        self.events = selectors.EVENT_READ
-        self.hello = b""
-        self.stream_id = 0  # 0 until the four bytes have come
-        self.out: deque[memoryview] = deque()
-        self.backlog_bytes = 0
-        self.dropped = 0
-        self.held_until_s = 0.0  # monotonic clock: frames wait for it
 
 
 class Network:
@@ -84,10 +58,10 @@ class Network:
         self._overtakes, self._on_subscribe = overtakes, on_subscribe
         self._held: list[tuple[float, RpcConnection, bytes]] = []  # replies by the time they are due
         self._selector = selectors.DefaultSelector()
-        self._rpc_listener = _bind(host, port)
+        self._rpc_listener = bound(host, port)
         self.port: int = self._rpc_listener.getsockname()[1]
         try:
-            self._stream_listener = _bind(host, port + 1 if port else 0)
+            self._stream_listener = bound(host, port + 1 if port else 0)
         except OSError:
             self._rpc_listener.close()
             raise
@@ -396,16 +370,3 @@ class Network:
         if events and connection.events != events:
             self._selector.modify(connection.sock, events)
             connection.events = events
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.setblocking(False)
-    except OSError:
-        sock.close()
-        raise
-    return sock
