@@ -1,0 +1,83 @@
+"""What goes into which split, and that wrong configurations name what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.config import ConfigError
+from sim.dataset.config import DatasetConfig, dump_dataset_config, load_dataset_config
+from sim.dataset.plan import scenes_of
+
+
+@given(
+    count=st.integers(1, 200),
+    per_scene=st.integers(1, 20),
+    seed=st.integers(0, 5),
+    val=st.floats(0.0, 1.0),
+)
+def test_held_out_maps_and_weathers_never_reach_training(count: int, per_scene: int, seed: int, val: float) -> None:
+    config = load_dataset_config(
+        None,
+        ["maps=[Roadlab01,Roadlab02,Roadlab03]", "weathers=[ClearNoon,FogNoon]", "split.test_maps=[Roadlab02]",
+         "split.val_weathers=[FogNoon]", f"count={count}", f"shots.per_scene={per_scene}", f"seed={seed}",
+         f"split.val_share={val}"],
+    )  # fmt: skip
+    scenes = scenes_of(config)
+    assert sum(scene.frames for scene in scenes) == count
+    assert len({scene.name for scene in scenes}) == len(scenes)
+    for scene in scenes:
+        assert (scene.map == "Roadlab02") == (scene.split == "test")
+        if scene.weather == "FogNoon":
+            assert scene.split != "train"
+    assert scenes == scenes_of(config)
+
+
+def test_every_weather_comes_on_every_map() -> None:
+    config = load_dataset_config(
+        None, ["maps=[Roadlab01,Roadlab02]", "weathers=[ClearNoon,FogNoon]", "count=40", "shots.per_scene=5"]
+    )
+    assert len({(scene.map, scene.weather) for scene in scenes_of(config)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("sensors.camera.front.fov_deg=70", "did you mean 'cameras'"),
+        ("coutn=3", "did you mean 'count'"),
+        ("weathers=[ClearNon]", "did you mean 'ClearNoon'"),
+        ("split.test_maps=[Roadlab2]", "did you mean 'Roadlab0"),
+        ("traffic.shares={bicicle: 1}", "did you mean 'bicycle'"),
+        ("sensors.flow=true", "mode=sequences"),
+        ("traffic.vehicles=[5,3]", "FEWEST"),
+        ("count=0", r"expected 1\.\."),
+        ("exports=[voc]", "exports"),
+        ("count", "KEY.PATH=VALUE"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_with_what_is_right(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_dataset_config(None, ["maps=[Roadlab01]", override])
+
+
+def test_a_resolved_configuration_reads_back_equal() -> None:
+    config = load_dataset_config("small", ["custom_weathers={murk: {preset: FogNoon, fog_density: 80}}"])
+    assert load_dataset_config_text(dump_dataset_config(config)) == config
+    assert config.maps == ("Roadlab01", "Roadlab02")
+
+
+def load_dataset_config_text(text: str) -> DatasetConfig:
+    import yaml
+
+    from sim.dataset.config import build_dataset_config
+
+    return build_dataset_config(yaml.safe_load(text))
+
+
+def test_own_weathers_start_from_a_preset() -> None:
+    config = load_dataset_config(
+        None, ["custom_weathers={murk: {preset: FogNoon, fog_density: 80}}", "weathers=[murk]"]
+    )
+    assert config.weather("murk")["fog_density"] == 80.0
+    assert config.weather("murk")["cloudiness"] == 60.0
