@@ -27,6 +27,8 @@ TABLE_STEP_M = 0.1
 INTEGRAL_STEP_M = 0.01
 SETTLED_M = 12.0
 """Targets beyond this do not change the fog's answer: its peak lies within the first few metres."""
+SILENT_FROM_M = 6.0
+"""Fog that begins farther away answers too weakly, by 1 / r^2, to outshine anything."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,11 @@ class FogTable:
     @staticmethod
     def of(fog: Fog) -> FogTable:
         """Integrates over range; the pulse is half a period of sin^2 long c tau, in range."""
-        settled = max(SETTLED_M, 2.0 * fog.begins_m)
-        ranges = np.arange(0.0, settled + TABLE_STEP_M / 2, TABLE_STEP_M)
+        ranges = np.arange(0.0, SETTLED_M + TABLE_STEP_M / 2, TABLE_STEP_M)
+        if fog.begins_m > SILENT_FROM_M:
+            return FogTable(fog, np.zeros(len(ranges)), np.full(len(ranges), fog.begins_m))
         alpha, pulse_m = fog.extinction_pm, LIGHT_MPS * fog.half_pulse_s
-        r = np.arange(INTEGRAL_STEP_M / 2, settled, INTEGRAL_STEP_M)
+        r = np.arange(INTEGRAL_STEP_M / 2, SETTLED_M, INTEGRAL_STEP_M)
         overlap = np.clip((r - OVERLAP_BEGINS_M) / (OVERLAP_WHOLE_M - OVERLAP_BEGINS_M), 0.0, 1.0)
         density = np.exp(-2.0 * alpha * (r - fog.begins_m)) * overlap / r**2 * (r >= fog.begins_m)
         lag = np.arange(INTEGRAL_STEP_M / 2, pulse_m, INTEGRAL_STEP_M)  # c t / 2

@@ -3,9 +3,9 @@
 A target of reflectivity rho answers with rho / R^2, less what the air takes: ``atmosphere.extinction_per_m``, the
 number that the camera's fog uses too. Drops (LISA), flakes (Hahner 2022) and the fog itself (Hahner 2021) answer as
 well; the strongest return wins. A wet ground keeps only part of its reflectivity (``lidar_weather_wet``). A return is
-lost where it is weaker than that of a surface of ``REFLECTIVITY_AT_RANGE`` at the sensor's range in clear air; what
-clear air shows is never weaker, so that weather begins to act from nothing. Rays into the sky meet drops, flakes and
-fog only.
+lost where rain, snow or wet ground leave less of it than a surface of ``REFLECTIVITY_AT_RANGE`` gives at the sensor's
+range in clear air; what clear air shows is never weaker, so that weather begins to act from nothing. Fog loses no
+return, it outshines it, as in its paper. Rays into the sky meet drops and flakes only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from perception.augment.lidar_weather import Fate, Float32, Returns, WeatherModel
 from perception.augment.lidar_weather_drops import Drops
-from perception.augment.lidar_weather_fog import Fog
+from perception.augment.lidar_weather_fog import Fog, FogTable
 from perception.augment.lidar_weather_snow import Snow
 from perception.augment.lidar_weather_wet import WetGround, wet_share
 from sim.server.scene.mesh import Material
@@ -107,6 +107,7 @@ class Weathering:
         self.air, self._range_m = air, max_range_m
         self._wet = WetGround(air.water_mm)
         self._models: list[WeatherModel] = []
+        self._fog: FogTable | None = None
         thinned = air.fog_pm
         if air.snow_mmph > 0.0:
             snow = Snow(air.snow_mmph, limit=REFLECTIVITY_AT_RANGE, max_range_m=max_range_m)
@@ -117,14 +118,8 @@ class Weathering:
             rain = Drops.rain(air.rain_mmph, extinction_pm=air.rain_pm, max_range_m=farthest)
             self._models.append(rain.table())
         if thinned > 0.0:
-            fog = Fog(
-                thinned,
-                reference_reflectivity=FOG_SENDER_REFLECTIVITY,
-                begins_m=air.fog_begins_m if air.fog_pm > 0.0 else 0.0,
-                limit=REFLECTIVITY_AT_RANGE,
-                max_range_m=max_range_m,
-            )
-            self._models.append(fog.table())
+            begins_m = air.fog_begins_m if air.fog_pm > 0.0 else 0.0
+            self._fog = Fog(thinned, reference_reflectivity=FOG_SENDER_REFLECTIVITY, begins_m=begins_m).table()
 
     def strike(self, hits: Hits, bright: Float32, seed: list[int], pool: WorkerPool) -> Returns:
         """What n rays bring home: from hits (n,) of reflectivity ``bright`` (n,).
@@ -140,7 +135,7 @@ class Weathering:
                 part = slice(start, min(start + BLOCK, n))
                 self._part(hits, bright, np.random.default_rng([*seed, start]), part, out)
 
-        if n > BLOCK and self._models:
+        if n > BLOCK and (self._models or self._fog is not None):
             pool.run(work)
         else:
             work(0, 1)
@@ -169,6 +164,11 @@ class Weathering:
             scattered |= got.fate == Fate.SCATTERED
             lost = got.fate == Fate.LOST
             place, now = got.range_m, got.strength
+        if self._fog is not None:  # as in the paper it outshines targets and loses none
+            got = self._fog.strike(place, now, rng)
+            drowned = (got.fate == Fate.SCATTERED) & ~lost & (target | scattered)
+            scattered |= drowned
+            place, now = np.where(drowned, got.range_m, place), got.strength
         out.range_m[part] = place
         share = now / np.maximum(clear, np.float32(1e-9))
         out.strength[part] = np.where(scattered, now, np.minimum(share, np.float32(1.0)))

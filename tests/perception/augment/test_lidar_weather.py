@@ -148,3 +148,10 @@ def test_wet_ground_touches_the_ground_only():
     assert (wet.points[:, :3] == points[:, :3]).all()
     with pytest.raises(ValueError, match="mask"):
         wet_ground(points, ground[:5], WetGround())
+
+
+def test_fog_that_begins_far_away_only_dims_what_is_in_it():
+    far = Fog(0.023, begins_m=75.0)
+    got = far.strike(np.array([50.0, 100.0], np.float32), np.full(2, 0.4, np.float32), np.random.default_rng(0))
+    assert got.fate.tolist() == [Fate.KEPT, Fate.ATTENUATED]
+    assert got.strength[1] == pytest.approx(0.4 * math.exp(-2 * 0.023 * 25.0), rel=1e-4)

@@ -49,16 +49,20 @@ def test_weather_repeats_to_the_byte_and_changes_with_the_frame(shared, weather,
     assert sensor.measure(ORIGIN, LEVEL, later, 0, 0.1) != one or weather is FOG  # fog without scattering is even
 
 
-def test_fog_takes_far_points_and_dims_the_others(shared):
+def test_fog_moves_far_points_to_itself_and_dims_the_others(shared):
     _, clear = sweep(shared)
-    _, foggy = sweep(shared, FOG)
-    reach = np.linalg.norm(foggy[:, :3], axis=1)
-    assert len(foggy) < len(clear)
-    assert reach.max() < np.linalg.norm(clear[:, :3], axis=1).max()
-    alpha = Air.of(FOG, 0.0).fog_pm
-    wall = np.abs(foggy[:, 0] - builders.WALL_X_M) < 0.01
-    assert wall.sum() > 100
-    assert np.allclose(foggy[wall, 3], np.exp(-(0.004 + 2.0 * alpha) * reach[wall]), rtol=1e-4)
+    _, foggy = sweep(shared, Weather(fog_density=100.0))
+    alpha = Air.of(Weather(fog_density=100.0), 0.0).fog_pm
+    assert alpha == pytest.approx(0.05)
+    assert len(foggy) == len(clear)
+    reach, before = np.linalg.norm(foggy[:, :3], axis=1), np.linalg.norm(clear[:, :3], axis=1)
+    moved = np.abs(reach - before) > 0.01
+    assert (reach[moved] < 4.0).all()
+    assert before[moved].min() > 25.0
+    assert moved[before > 60.0].all()
+    stays = (np.abs(foggy[:, 0] - builders.WALL_X_M) < 0.01) & ~moved
+    assert stays.sum() > 50
+    assert np.allclose(foggy[stays, 3], np.exp(-(0.004 + 2.0 * alpha) * reach[stays]), rtol=1e-4)
 
 
 def test_snow_and_rain_put_points_into_the_air(shared):
