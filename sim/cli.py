@@ -244,6 +244,22 @@ def realism(
     console.print(measure(plan, chosen, out, docs, weights, command, lambda what: console.print(what, highlight=False)))
 
 
+@app.command()
+@expected_errors
+def sensors(
+    sweep: Annotated[Path, typer.Argument(help="a KITTI sweep, .bin or .bin.xz")],
+    page: Annotated[Path, typer.Option(help="page that receives the table and, beside it, the picture")] = Path(
+        "docs/sensors.md"
+    ),
+    seed: Annotated[int, typer.Option(help="seed of the street and of drops and flakes")] = 0,
+    throws: Annotated[int, typer.Option(min=100, help="beams in which every drop and flake is thrown")] = 20_000,
+) -> None:
+    """Draw what LiDARs see in weather, and hold the weather models against their papers' equations."""
+    from sim.sensor_page import read_sweep, table, write
+
+    print(table(write(page, read_sweep(sweep), seed=seed, throws=throws)))
+
+
 def _end_with_stdin() -> None:
     while os.read(sys.stdin.fileno(), 4096):  # not stdin.read: that holds a lock which Python's end waits for
         pass

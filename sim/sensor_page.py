@@ -179,6 +179,16 @@ def rewrite(page: Path, content: str) -> None:
     page.write_text(marked.sub(lambda _: f"{BEGIN}\n{content}\n{END}", text))
 
 
+def read_sweep(path: Path) -> Points:
+    """Points (n, 4) of a KITTI sweep, ``.bin`` or ``.bin.xz``. Raises ValueError for a file that is none."""
+    import lzma
+
+    data = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
+    if not data or len(data) % 16:
+        raise ValueError(f"{path}: expected a sweep of float32 x, y, z, intensity, got {len(data)} bytes")
+    return np.frombuffer(data, "<f4").reshape(-1, 4)
+
+
 def write(page: Path, sweep: Points, map_name: str = "Roadlab01", seed: int = 0, throws: int = 20_000) -> list[Row]:
     """Draw the picture beside the page and write the table into it."""
     import cv2

@@ -39,8 +39,8 @@ class Fog:
     ``2 ** u``, u uniform in ``-spread..spread``, since real fog is not even (0: always at the mean).
     reference_reflectivity: the paper takes the sender's power from each target's own intensity, so that only range
     decides which points move (None). With a number all targets share one sender, calibrated on a surface of that
-    reflectivity: dark targets drown in fog before bright ones, as they do. begins_m: no fog nearer than this. limit: the
-    sensor sees a target of this reflectivity at max_range_m and nothing weaker (0: everything, as in the paper).
+    reflectivity: dark targets drown in fog before bright ones, as they do. begins_m: no fog nearer than this. limit:
+    the sensor sees a target of this reflectivity at max_range_m and nothing weaker (0: everything, as in the paper).
     """
 
     extinction_pm: float
