@@ -15,6 +15,7 @@ from sim.realism.conditions import LAMPS_ON, weather_of
 from sim.server.maps import MapCatalogue
 from sim.server.protocol.structs import ActorDescription, Pose
 from sim.server.sensors.instances import View
+from sim.server.world import blueprints
 from sim.server.world.parts import PARTS
 from sim.server.world.vehicle_spec import VEHICLES
 from sim.server.world.world import SpawnError, World
@@ -136,7 +137,8 @@ class Stage:
                 if VEHICLES[name].two_wheeled:
                     side = width * rng.uniform(-0.1, 0.35)  # to the right of the lane more often
                 x, y = x - side * math.sin(heading), y + side * math.cos(heading)
-                if self._spawn(name, base, (x, y, z + 0.15), (pitch, heading + rng.normal(0.0, 0.02)), {}, kinds):
+                turn = (pitch, heading + rng.normal(0.0, 0.02))
+                if self._spawn(name, base, (x, y, z + 0.15), turn, {}, kinds, _paint(name, rng)):
                     taken.append((x, y, half))
                     break
 
@@ -175,11 +177,12 @@ class Stage:
         pitch_yaw: tuple[float, float],
         walk: dict[str, float],
         kinds: dict[int, tuple[str, str]],
+        attributes: dict[str, str] | None = None,
     ) -> bool:
         x, y, z = (float(v) for v in position_m)
         pose = Pose((x, y, z), (float(pitch_yaw[0]), float(pitch_yaw[1]), 0.0))
         try:
-            actor = self.world.spawn(ActorDescription(0, name, {}), pose).actor_id
+            actor = self.world.spawn(ActorDescription(0, name, attributes or {}), pose).actor_id
         except SpawnError:
             return False
         kinds[actor] = (kind, name)
@@ -229,6 +232,12 @@ def _pavement(waypoint: Any) -> tuple[float, float] | None:
             return None
         right += lane.lane_width
     return None
+
+
+def _paint(name: str, rng: np.random.Generator) -> dict[str, str]:
+    """One of the colours that the blueprint recommends, as programs that make traffic choose it."""
+    colours = next((a.values for a in blueprints.find(name).attributes if a.name == "color"), ())
+    return {"color": colours[int(rng.integers(len(colours)))]} if colours else {}
 
 
 def _across(dx: float, dy: float, heading: float) -> float:
