@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -43,8 +42,9 @@ def work(pipe: Connection, config: DatasetConfig, folder: Path, number: int, car
         first: Scene | None = pipe.recv()
         if first is not None:
             with _server(config, folder, number, carla, first.map, pipe) as (host, port):
-                _watch(host, port, pipe)
+                done = _watch(host, port, pipe)
                 _render_all(pipe, config, folder, host, port, first)
+                done.set()
         pipe.send(Said("over"))
     except DiskFull as error:
         pipe.send(Said("full", error.strerror or str(error)))
@@ -104,15 +104,21 @@ def _server(
     log_file.unlink(missing_ok=True)  # kept where it ended badly
 
 
-def _watch(host: str, port: int, pipe: Connection) -> None:
-    """End the process when the server is gone: its calls would wait for minutes, and some for ever."""
+def _watch(host: str, port: int, pipe: Connection) -> threading.Event:
+    """End the process when the server is gone before the event is set: its calls would wait for minutes, and some for
+    ever."""
+    done = threading.Event()
     from sim.source.studio import alive
 
     def look() -> None:
         while alive(host, port) or alive(host, port):
-            time.sleep(WATCH_S)
+            if done.wait(WATCH_S):
+                return
+        if done.is_set():
+            return
         with contextlib.suppress(OSError):
             pipe.send(Said("fault", f"{host}:{port}: {LOST}"))
         os._exit(1)
 
     threading.Thread(target=look, name="server-watch", daemon=True).start()
+    return done

@@ -11,7 +11,6 @@ import numpy as np
 from perception.frame import CameraModel
 from sim.dataset.capture import Body, CameraCapture, Capture, Silhouettes, SweepCapture
 from sim.dataset.config import DatasetConfig
-
 from sim.dataset.label import Labelled, Surroundings, label
 from sim.dataset.lanes import MapLine
 from sim.dataset.records import CameraInfo, LidarInfo, SceneInfo, pose_rows, to_json
@@ -104,5 +103,3 @@ def data_set(folder: Path, mode: str = "shots") -> DataSet:
 def config() -> DatasetConfig:
     """The configuration that goes with it."""
     return replace(DatasetConfig(), name="handmade", maps=("Straight",), count=4)
-
-
