@@ -123,5 +123,16 @@ def features(
     Console().print(features_text(result), highlight=False, soft_wrap=True, markup=False)
 
 
+@app.command()
+def join(
+    parts: Annotated[list[Path], typer.Argument(help="folders of judged runs, say one a map")],
+    out: Annotated[Path, typer.Option(help="folder for counts, tables and pictures of all")] = Path("runs/realism"),
+) -> None:
+    """Make one run of several that were taken in pieces."""
+    from sim.realism.report import join_runs
+
+    Console().print(join_runs(parts, out), highlight=False, soft_wrap=True, markup=False)
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())

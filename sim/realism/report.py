@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -14,6 +15,7 @@ from sim.realism.detector import INPUT_PX, Judge
 from sim.realism.judge import U8, Picture, judge, keep_pictures
 from sim.realism.models import HEADINGS, Look
 from sim.realism.recorded import carla_pictures, kitti_pictures, read_bgr
+from sim.realism.rule import Group
 from sim.realism.sheet import Crops, sheet
 from sim.realism.tables import judge_text
 from sim.realism.tally import Asked, Said, summary
@@ -32,14 +34,37 @@ def judge_to_folder(pictures: Iterator[Picture], detector: Judge, folder: Path, 
         said += finding.said_rows
         crops.add(finding)
         count += 1
-    counts = summary(asked, said) | {"pictures": count}
+    crops.write(folder)
+    return _write_counts(asked, said, count, folder)
+
+
+def _write_counts(asked: Sequence[Asked], said: Sequence[Said], pictures: int, folder: Path) -> str:
+    counts = summary(asked, said) | {"pictures": pictures}
     text = judge_text(counts)
     (folder / "judge.json").write_text(json.dumps(counts, indent=1), encoding="utf-8")
     rows = {"asked": [asdict(row) for row in asked], "said": [asdict(row) for row in said]}
     (folder / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
     (folder / "judge.md").write_text(text, encoding="utf-8")
-    crops.write(folder)
     return text
+
+
+def join_runs(parts: Sequence[Path], folder: Path) -> str:
+    """Runs taken one by one (a map each) as one: counts, tables and kept pictures; their sheets stay where they are.
+
+    Raises FileNotFoundError for a part that is no run.
+    """
+    asked: list[Asked] = []
+    said: list[Said] = []
+    pictures = 0
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        rows = json.loads((part / "rows.json").read_text(encoding="utf-8"))
+        asked += [Asked(**{**row, "box": tuple(row["box"])}) for row in rows["asked"]]
+        said += [Said(**{**row, "box": tuple(row["box"]), "group": Group(row["group"])}) for row in rows["said"]]
+        pictures += json.loads((part / "judge.json").read_text(encoding="utf-8"))["pictures"]
+        for path in (part / "pictures").glob("*.png"):
+            shutil.copyfile(path, folder / "pictures" / path.name)
+    return _write_counts(asked, said, pictures, folder)
 
 
 KITTI_INPUT_PX = 992
