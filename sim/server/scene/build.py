@@ -11,6 +11,7 @@ import carla
 import numpy as np
 import numpy.typing as npt
 
+from sim.server.scene.arrows import add_arrows
 from sim.server.scene.buildings import Building, add_building, open_buildings
 from sim.server.scene.edges import Edges, outer_edges
 from sim.server.scene.furniture import Lamps, add_lamps, add_walls, open_lamps, open_walls, place_lamps
@@ -27,6 +28,7 @@ from sim.server.scene.signal_shapes import add_signals, add_stop_lines
 from sim.server.scene.signals import PlacedSignal, read_signals
 from sim.server.scene.spawn import spawn_points
 from sim.server.scene.static import Box, StaticScene
+from sim.server.scene.street_things import add_things, place_things
 from sim.server.scene.terrain import Terrain, build_terrain, open_terrain, shape_terrain
 from sim.server.scene.triangles import Triangles
 from sim.server.scene.vegetation import build_trees, open_plants, trunk_boxes
@@ -57,6 +59,7 @@ def build_scene(name: str, opendrive: str, seed: int = 0, generation: Generation
     signals, poles = add_signals(things, placed, book)
     add_stop_lines(things, placed, surface.ground, book)
     if generation is None:
+        add_arrows(things, lanes, carla_map, surface.ground, book)
         town = _furnish(things, lanes, surface, placed, book, rng)
     else:
         town = _wall_in(things, surface, generation, book)
@@ -122,7 +125,8 @@ def _furnish(
     fences = add_walls(things, walls, open_walls(book, walls))
     trees = with_hedges(place_trees(edges, occupancy, ground, rng), hedges, rng)
     plants = open_plants(book, trees)
-    obstacles = (*walled, *lamp_poles, *fences, *trunk_boxes(trees, plants))
+    furniture = add_things(things, place_things(edges, occupancy, ground, rng), book)
+    obstacles = (*walled, *lamp_poles, *fences, *trunk_boxes(trees, plants), *furniture)
     lights = _lights(lamps, posts, houses, homes)
     return _Town(*build_trees(trees, plants, rng), lamps.lights(), lights, obstacles)
 

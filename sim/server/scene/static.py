@@ -78,7 +78,7 @@ class StaticScene:
     mesh: Mesh  # all static triangles, ordered by chunk
     chunks: npt.NDArray[np.int64]  # (c, 2) first face, face count; terrain, roads, buildings: always drawn if visible
     chunk_spheres_m: npt.NDArray[np.float32]  # (c, 4) centre and radius
-    trees: npt.NDArray[np.int64]  # (t, 2) first face, face count of each crown; leaf quads in random order,
+    trees: npt.NDArray[np.int64]  # (t, 2) first face, face count of each crown; leaves in random order,
     # so that drawing the first part of them is a coarser level of detail
     tree_spheres_m: npt.NDArray[np.float32]  # (t, 4)
     strips: npt.NDArray[Any]  # STRIP_DTYPE

@@ -1,4 +1,4 @@
-"""Trees, bushes and hedges: crowns of leaf quads in random order, so that any prefix is a thinner crown."""
+"""Trees, bushes and hedges: crowns of pointed leaves, pairs in random order, so that a prefix is a thinner crown."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import numpy.typing as npt
 from sim.server.scene.mesh import Material, Tag
 from sim.server.scene.objects import Layer, ObjectBook
 from sim.server.scene.static import Box
-from sim.server.scene.triangles import Triangles, quad_faces, yaw_matrices
+from sim.server.scene.triangles import Triangles, yaw_matrices
 
 Array = npt.NDArray[np.float64]
 
-NEAR_QUADS = 1000
-"""Leaf clusters of a roadside tree: closed from 10 m on."""
-FAR_QUADS = 550
+NEAR_LEAVES = 2400
+"""Leaf clusters of a roadside tree, a triangle each: closed from 10 m on."""
+FAR_LEAVES = 1100
 """Leaf clusters of a tree in the fields, larger ones; coarser levels of detail still find a crown in them."""
-HEDGE_QUADS = 240
+HEDGE_LEAVES = 600
+USUAL_LEAVES = 2000
+"""A crown of so many has leaves of the sizes below; others have larger or smaller ones, of the same area in all."""
 HEDGE_HALF_M = (2.1, 0.38, 0.55)
 """A piece of hedge covers one step between edge samples and a little of the next."""
 TRUNK_SIDES = 7
@@ -75,66 +77,75 @@ class Trees:
 
 @dataclass(frozen=True)
 class _Crown:
-    vertices: Array  # (4 q, 3)
+    vertices: Array  # (3 leaves, 3)
     normals: Array
     uvw: Array
 
 
-def _crown(kind: int, quads: int, rng: np.random.Generator) -> _Crown:
-    """A crown of radius about 1: quads on the shells of leaf balls, shaded by how deep they sit."""
+def _crown(kind: int, leaves: int, rng: np.random.Generator) -> _Crown:
+    """A crown of radius about 1: leaves on the shells of balls, shaded by how deep they sit."""
     if kind == HEDGE:
         return _hedge(rng)
     balls = _CROWNS[kind]
     share = balls[:, 3] ** 2
-    ball = balls[rng.choice(len(balls), quads, p=share / share.sum())]
-    direction = rng.normal(size=(quads, 3))
+    ball = balls[rng.choice(len(balls), leaves, p=share / share.sum())]
+    direction = rng.normal(size=(leaves, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    centre = ball[:, :3] + direction * (ball[:, 3] * rng.uniform(0.72, 1.05, quads))[:, None]
+    centre = ball[:, :3] + direction * (ball[:, 3] * rng.uniform(0.72, 1.05, leaves))[:, None]
+    centre, direction = centre[2 * _pairs(leaves)], direction[2 * _pairs(leaves)]
     heart = balls[:, :3].mean(axis=0)
     outward = centre - heart
     depth = np.linalg.norm(outward, axis=1)
-    normal = outward / depth[:, None] * 0.75 + direction * 0.25 + rng.normal(size=(quads, 3)) * 0.22
+    normal = outward / depth[:, None] * 0.75 + direction * 0.25 + rng.normal(size=(leaves, 3)) * 0.3
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    corner = _leaves(centre, direction, rng.uniform(0.05, 0.10, quads) * np.sqrt(NEAR_QUADS / quads), rng)
+    corner = _leaves(centre, direction, rng.uniform(0.05, 0.10, leaves) * np.sqrt(USUAL_LEAVES / leaves), rng)
     height = np.clip(centre[:, 2] / np.max(balls[:, 2]), 0.0, 1.0)
     open_sky = (0.35 + 0.65 * np.clip(depth / np.quantile(depth, 0.9), 0.0, 1.0)) * (0.55 + 0.45 * height)
-    uvw = np.zeros((quads, 4, 3))
+    uvw = np.zeros((leaves, 3, 3))
     uvw[..., 0] = open_sky[:, None]
-    uvw[..., 1] = rng.uniform(0.0, 1.0, (quads, 1))
-    return _Crown(corner.reshape(-1, 3), np.repeat(normal, 4, axis=0), uvw.reshape(-1, 3))
+    uvw[..., 1] = rng.uniform(0.0, 1.0, (leaves, 1))
+    return _Crown(corner.reshape(-1, 3), np.repeat(normal, 3, axis=0), uvw.reshape(-1, 3))
+
+
+def _pairs(count: int) -> npt.NDArray[np.int64]:
+    """Number (count,) of the pair that each leaf belongs to: coarser levels of detail take pairs and let them grow."""
+    return np.arange(count) // 2
 
 
 def _leaves(centre: Array, direction: Array, size: Array, rng: np.random.Generator) -> Array:
-    """Irregular quads (q, 4, 3) around centres (q, 3) that look roughly along ``direction`` (q, 3)."""
-    quads = len(centre)
-    facing = direction + rng.normal(size=(quads, 3)) * 0.6
-    a = np.cross(facing, rng.normal(size=(quads, 3)))
+    """Pointed triangles (n, 3, 3) by pairs round the centres (n, 3) of their first ones, looking roughly along
+    ``direction`` (n, 3)."""
+    count = len(centre)
+    place = centre[2 * _pairs(count)] + rng.normal(size=(count, 3)) * (size * 0.6)[:, None]
+    facing = direction[2 * _pairs(count)] + rng.normal(size=(count, 3)) * 0.6
+    a = np.cross(facing, rng.normal(size=(count, 3)))
     a /= np.linalg.norm(a, axis=1, keepdims=True)
     b = np.cross(facing / np.linalg.norm(facing, axis=1, keepdims=True), a)
     a, b = a * size[:, None], b * size[:, None]
-    stretch = rng.uniform(0.6, 1.2, (quads, 1))
-    corners = (centre - a, centre + a * stretch - b * 0.3, centre + a * 0.3 + b * 1.1, centre - a * 0.4 + b * 0.9)
+    long, wide = rng.uniform(0.8, 1.3, (2, count, 1))
+    back = place - a * 0.4 * long
+    corners = (place + a * 0.95 * long, back + b * 0.55 * wide, back - b * 0.55 * wide)
     return np.stack(corners, axis=1)
 
 
 def _hedge(rng: np.random.Generator) -> _Crown:
     """A trimmed hedge: leaves on the sides and the top of a box that stands on the ground."""
     half = np.array(HEDGE_HALF_M)
-    point = rng.uniform(-1.0, 1.0, (HEDGE_QUADS, 3))
-    side = rng.choice(3, HEDGE_QUADS, p=(0.08, 0.57, 0.35))
-    sign = np.where(side == 2, 1.0, rng.choice([-1.0, 1.0], HEDGE_QUADS))
-    row = np.arange(HEDGE_QUADS)
+    point = rng.uniform(-1.0, 1.0, (HEDGE_LEAVES, 3))
+    side = rng.choice(3, HEDGE_LEAVES, p=(0.08, 0.57, 0.35))
+    sign = np.where(side == 2, 1.0, rng.choice([-1.0, 1.0], HEDGE_LEAVES))
+    row = np.arange(HEDGE_LEAVES)
     point[row, side] = sign
-    normal = np.zeros((HEDGE_QUADS, 3))
+    normal = np.zeros((HEDGE_LEAVES, 3))
     normal[row, side] = sign
-    centre = point * half * rng.uniform(0.9, 1.0, (HEDGE_QUADS, 1)) + [0.0, 0.0, half[2]]
-    soft = normal + rng.normal(size=(HEDGE_QUADS, 3)) * 0.3
+    centre = point * half * rng.uniform(0.9, 1.0, (HEDGE_LEAVES, 1)) + [0.0, 0.0, half[2]]
+    soft = normal + rng.normal(size=(HEDGE_LEAVES, 3)) * 0.3
     soft /= np.linalg.norm(soft, axis=1, keepdims=True)
-    corner = _leaves(centre, normal, rng.uniform(0.11, 0.18, HEDGE_QUADS), rng)
-    uvw = np.zeros((HEDGE_QUADS, 4, 3))
+    corner = _leaves(centre, normal, rng.uniform(0.08, 0.13, HEDGE_LEAVES), rng)
+    uvw = np.zeros((HEDGE_LEAVES, 3, 3))
     uvw[..., 0] = (0.45 + 0.55 * centre[:, 2] / (2.0 * half[2]))[:, None]
-    uvw[..., 1] = rng.uniform(0.0, 1.0, (HEDGE_QUADS, 1))
-    return _Crown(corner.reshape(-1, 3), np.repeat(soft, 4, axis=0), uvw.reshape(-1, 3))
+    uvw[..., 1] = rng.uniform(0.0, 1.0, (HEDGE_LEAVES, 1))
+    return _Crown(corner.reshape(-1, 3), np.repeat(soft, 3, axis=0), uvw.reshape(-1, 3))
 
 
 def open_plants(book: ObjectBook, trees: Trees) -> npt.NDArray[np.int32]:
@@ -169,8 +180,8 @@ def build_trees(
     first = 0
     for near in (True, False):
         for kind in range(CROWN_KINDS + 1):
-            quads = HEDGE_QUADS if kind == HEDGE else NEAR_QUADS if near else FAR_QUADS
-            shape = _crown(kind, quads, rng)
+            leaves = HEDGE_LEAVES if kind == HEDGE else NEAR_LEAVES if near else FAR_LEAVES
+            shape = _crown(kind, leaves, rng)
             chosen = np.flatnonzero((trees.near == near) & (trees.kind == kind))
             if len(chosen) == 0:
                 continue
@@ -182,14 +193,14 @@ def build_trees(
                 vertex.reshape(-1, 3),
                 normal.reshape(-1, 3),
                 np.tile(shape.uvw.astype(np.float32), (len(chosen), 1)),
-                quad_faces(quads * len(chosen)),
+                np.arange(3 * leaves * len(chosen)).reshape(-1, 3),
                 Material.LEAF,
-                np.repeat(trees.seed[chosen], 2 * quads),
-                np.repeat(owners[chosen], 2 * quads),
+                np.repeat(trees.seed[chosen], leaves),
+                np.repeat(owners[chosen], leaves),
             )
-            ranges[chosen, 0] = first + 2 * quads * np.arange(len(chosen))
-            ranges[chosen, 1] = 2 * quads
-            first += 2 * quads * len(chosen)
+            ranges[chosen, 0] = first + leaves * np.arange(len(chosen))
+            ranges[chosen, 1] = leaves
+            first += leaves * len(chosen)
             middle = (vertex.min(axis=1) + vertex.max(axis=1)) / 2.0
             spheres[chosen, :3] = middle
             spheres[chosen, 3] = np.linalg.norm(vertex - middle[:, None], axis=2).max(axis=1)

@@ -198,7 +198,7 @@ def shade_frame(
         shade_road(start[0], start[1], name, fragment, edges, geometry, strips, tables, air)
         shade_ground(start[1], start[2], name, fragment, edges, geometry, tables, air)
         shade_facade(start[2], start[3], name, fragment, geometry, tables, air, objects)
-        shade_leaves(start[3], start[4], name, fragment, geometry)
+        shade_leaves(start[3], start[4], name, fragment, geometry, tables)
         shade_built(start[4], start[5], name, fragment, geometry, tables, air, signals, objects)
         shade_paint(start[5], start[6], name, fragment, geometry, bodies, charts)
         shade_model(start[6], start[7], name, fragment, geometry, bodies, tables)

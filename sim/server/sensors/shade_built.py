@@ -58,6 +58,10 @@ GLYPHS = _glyph_table()
 GLYPH_STROKE, GLYPH_ASPECT = 0.085, 0.62  # half width of a stroke over the height; width over height of the box
 
 
+LEAVES_PER_M = 45.0
+LEAF_FADE = 45.0  # pixels of 2 cm and more hold whole leaves
+
+
 @kernel
 def _set(q: F32, red: float, green: float, blue: float) -> None:
     q[ALBEDO], q[ALBEDO + 1], q[ALBEDO + 2] = red, green, blue
@@ -138,9 +142,9 @@ def _shade_lamp(q: F32, m: int, state: int, night: float, light: F32) -> None:
 
 
 @kernel
-def shade_leaves(first: int, last: int, name: I32, fragment: F32, geometry: Tables) -> None:
-    """Crowns of trees: (occlusion, leaf random) in the surface coordinates."""
-    param = geometry[5]
+def shade_leaves(first: int, last: int, name: I32, fragment: F32, geometry: Tables, tables: Tables) -> None:
+    """Crowns of trees: (occlusion, leaf random) in the surface coordinates; near by each face is many leaves."""
+    param, grain_noise = geometry[5], tables[0]
     for i in range(first, last):
         q = fragment[:, i]
         tree, leaf = hash01(param[name[FACE, i]]), q[UVW + 1]
@@ -152,6 +156,15 @@ def shade_leaves(first: int, last: int, name: I32, fragment: F32, geometry: Tabl
         )
         q[OCCLUSION] = clamp01(q[UVW])
         q[TRANSLUCENT] = 0.35
+        near = 1.0 - q[FOOT] * LEAF_FADE
+        if near > 0.0:
+            x, y, z = q[POS], q[POS + 1], q[POS + 2]
+            blade = noise(grain_noise, (x + 0.6 * z) * LEAVES_PER_M, (y - 0.8 * z) * LEAVES_PER_M) - 0.5
+            dark = 1.0 + near * min(max(4.5 * blade, -0.75), 0.55)
+            for j in range(3):
+                q[ALBEDO + j] *= dark
+            for j in range(3):  # leaves look where they like
+                q[NORMAL + j] += near * 1.6 * blade * (1.0 if j == 2 else 0.5)
 
 
 @kernel
