@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sim.config import CONFIGS, ConfigError, read_yaml, reject_unknown
 from sim.scenario import CameraSpec, LidarSpec
-from sim.weather import resolve_weather
+from sim.weather import WeatherSpec, resolve_weather
 
 EXPORTS = ("coco", "yolo", "kitti", "nuscenes", "masks")
 WeatherLike = str | dict[str, float | str]
@@ -44,13 +44,17 @@ class CastConfig:
 class SensorsConfig:
     """The rig on the car, and what else is kept of every frame.
 
-    ``depth`` and ``flow`` pictures for every camera; instance and semantic masks are always there.
+    ``depth`` and ``flow`` pictures for every camera; instance and semantic masks are always there. ``lidar_weather``:
+    rain, fog, snow and wet ground act on sweeps, too; ``lidar_materials``: intensity tells what was hit (both on the
+    embedded server: CARLA's LiDAR knows neither).
     """
 
     cameras: dict[str, CameraSpec] = field(default_factory=lambda: {"front": CameraSpec()})
     lidars: dict[str, LidarSpec] = field(default_factory=lambda: {"top": LidarSpec()})
     depth: bool = True
     flow: bool = False
+    lidar_weather: bool = True
+    lidar_materials: bool = True
 
 
 @dataclass(frozen=True)
@@ -122,9 +126,9 @@ class DatasetConfig:
     exports: tuple[Literal["coco", "yolo", "kitti", "nuscenes", "masks"], ...] = ("coco", "yolo", "kitti")
     licence: str = "AGPL-3.0-only (rendered by roadlab from maps of its own)"
 
-    def weather(self, name: str) -> dict[str, float]:
-        """Parameters of one of the weathers. Raises ValueError naming the nearest."""
-        return resolve_weather(self.custom_weathers.get(name, name)).as_dict()
+    def weather(self, name: str) -> WeatherSpec:
+        """One of the weathers. Raises ValueError naming the nearest."""
+        return resolve_weather(self.custom_weathers.get(name, name))
 
     @property
     def frame_s(self) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import carla
@@ -30,6 +31,7 @@ from sim.source.staging import (
 )
 from sim.source.studio import Studio, Unsettled
 from sim.source.traffic import SHARES, Vehicles, Walkers
+from sim.weather import WeatherSpec
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +74,7 @@ def _shots(studio: Studio, scene: Scene, wait_s: float) -> Generator[Any, None, 
     studio.begin(scene)
     config, world, facts = studio.config, studio.world, studio.facts
     rng = np.random.default_rng([scene.seed, 1])
-    weather = _weather(studio, scene, rng)
+    weather = _sunned(config.weather(scene.weather), config.random_sun, rng)
     traffic = config.traffic
     spec = CastSpec(traffic.vehicles, traffic.walkers, traffic.shares or CastSpec().shares, traffic.reach_m,
                     traffic.light_share)  # fmt: skip
@@ -85,15 +87,14 @@ def _shots(studio: Studio, scene: Scene, wait_s: float) -> Generator[Any, None, 
     cast = members(world, answers)
     ids = [member.actor_id for member in cast]
     try:
-        studio.mount(ego, scene.seed, lambda: int(world.tick()), wait_s)
+        studio.mount(ego, scene.seed, weather, lambda: int(world.tick()), wait_s)
         yield _info(studio, scene, ego)
         around = Surroundings(_ranks(ids), int(ego.id), facts.lines, studio.lights)
         for index in range(scene.frames):
-            if config.random_sun:
-                weather = {**weather, "sun_azimuth_angle": round(float(rng.uniform(0.0, 360.0)), 2)}
+            weather = _sunned(weather, config.random_sun, rng)
             _apply(world, weather)
-            _arrange(studio, ego, cast, spec, weather["sun_altitude_angle"] < DARK_DEG, rng)
-            capture = studio.capture(int(world.tick()), index, ego, ids, weather)
+            _arrange(studio, ego, cast, spec, weather.sun_altitude_angle < DARK_DEG, rng)
+            capture = studio.capture(int(world.tick()), index, ego, ids, asdict(weather))
             yield capture, label(capture, around, True)
     finally:
         _clear(studio, [int(ego.id), *ids], lambda: None)
@@ -128,7 +129,7 @@ def _sequence(studio: Studio, scene: Scene, wait_s: float) -> Generator[Any, Non
     studio.begin(scene)
     config, world, facts = studio.config, studio.world, studio.facts
     rng = np.random.default_rng([scene.seed, 1])
-    weather = _weather(studio, scene, rng)
+    weather = _sunned(config.weather(scene.weather), config.random_sun, rng)
     _apply(world, weather)
     spawn = world.get_map().get_spawn_points()
     start = spawn[int(rng.integers(len(spawn)))]
@@ -159,12 +160,12 @@ def _sequence(studio: Studio, scene: Scene, wait_s: float) -> Generator[Any, Non
         walkers.spawn(here)
         for _ in range(round(config.sequence.warm_up_s / config.frame_s)):
             advance()
-        studio.mount(ego, scene.seed, vehicles.tick, wait_s)
+        studio.mount(ego, scene.seed, weather, vehicles.tick, wait_s)
         yield _info(studio, scene, ego)
         ids = [*vehicles.ids, *walkers.ids]
         around = Surroundings(_ranks(ids), int(ego.id), facts.lines, studio.lights)
         for index in range(scene.frames):
-            capture = studio.capture(advance(), index, ego, ids, weather)
+            capture = studio.capture(advance(), index, ego, ids, asdict(weather))
             yield capture, label(capture, around, index % config.sequence.keyframe_every == 0)
     finally:
         _clear(studio, [int(ego.id), *vehicles.ids, *walkers.ids], vehicles.stop)
@@ -185,15 +186,13 @@ def _ranks(ids: Sequence[int]) -> dict[int, int]:
     return {actor: k for k, actor in enumerate(sorted(ids), start=1)}
 
 
-def _weather(studio: Studio, scene: Scene, rng: np.random.Generator) -> dict[str, float]:
-    weather = studio.config.weather(scene.weather)
-    if studio.config.random_sun:
-        weather["sun_azimuth_angle"] = round(float(rng.uniform(0.0, 360.0)), 2)
-    return weather
+def _sunned(weather: WeatherSpec, random_sun: bool, rng: np.random.Generator) -> WeatherSpec:
+    """The weather with the sun somewhere else if so wished."""
+    return replace(weather, sun_azimuth_angle=round(float(rng.uniform(0.0, 360.0)), 2)) if random_sun else weather
 
 
-def _apply(world: Any, weather: Mapping[str, float]) -> None:
-    world.set_weather(carla.WeatherParameters(**weather))
+def _apply(world: Any, weather: WeatherSpec) -> None:
+    world.set_weather(carla.WeatherParameters(**weather.as_dict()))
 
 
 def _info(studio: Studio, scene: Scene, ego: Any) -> SceneInfo:

@@ -33,6 +33,7 @@ from sim.source.rig import Mount, camera_mount, lidar_mount
 from sim.source.staging import Blueprints, Street
 from sim.source.synchronizer import Synchronizer
 from sim.source.truth_boxes import Lights
+from sim.weather import WeatherSpec
 
 log = logging.getLogger(__name__)
 
@@ -148,11 +149,14 @@ class Studio:
 
     # --- sensors ----------------------------------------------------------------------------------------------
 
-    def mount(self, ego: Any, seed: int, tick: Callable[[], int], wait_s: float) -> None:
-        """Put the rig on a car and have every sensor measure in one and the same tick, which ``tick`` makes ``wait_s``
-        after they were subscribed to. Raises Unsettled where one does not."""
+    def mount(self, ego: Any, seed: int, weather: WeatherSpec, tick: Callable[[], int], wait_s: float) -> None:
+        """Put the rig on a car; it knows what CARLA's weather cannot say.
+
+        Every sensor has to measure in one and the same tick, which ``tick`` makes ``wait_s`` after they were subscribed
+        to. Raises Unsettled where one does not.
+        """
         self.mounts = self._rig(seed)
-        self._spawn(ego)
+        self._spawn(ego, weather)
         time.sleep(wait_s)
         _, missing = self._inbox.collect(tick(), [m.name for m in self.mounts], CALL_TIMEOUT_S)
         if missing:
@@ -174,12 +178,17 @@ class Studio:
             out += [mount, Mount(name + SEMANTIC, twin, own, mount.ego_from_sensor)]
         return tuple(out)
 
-    def _spawn(self, ego: Any) -> None:
+    def _spawn(self, ego: Any, weather: WeatherSpec) -> None:
         self._inbox = Synchronizer([mount.name for mount in self.mounts])
         library = self.world.get_blueprint_library()
         for mount in self.mounts:
             blueprint = library.find(mount.type_id)
-            for name, value in mount.attributes.items():
+            extras = weather.sensor_attributes(mount.type_id)
+            if mount.type_id == "sensor.lidar.ray_cast":
+                extras["weather"] = str(self.config.sensors.lidar_weather).lower()
+                extras["reflectivity"] = "material" if self.config.sensors.lidar_materials else "carla"
+            known = {name: value for name, value in extras.items() if blueprint.has_attribute(name)}
+            for name, value in {**mount.attributes, **known}.items():
                 blueprint.set_attribute(name, value)
             if self.substeps > 1:
                 blueprint.set_attribute("sensor_tick", str(self.config.frame_s))

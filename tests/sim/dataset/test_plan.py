@@ -79,5 +79,5 @@ def test_own_weathers_start_from_a_preset() -> None:
     config = load_dataset_config(
         None, ["custom_weathers={murk: {preset: FogNoon, fog_density: 80}}", "weathers=[murk]"]
     )
-    assert config.weather("murk")["fog_density"] == 80.0
-    assert config.weather("murk")["cloudiness"] == 60.0
+    assert config.weather("murk").fog_density == 80.0
+    assert config.weather("murk").cloudiness == 60.0

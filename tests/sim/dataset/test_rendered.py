@@ -145,18 +145,20 @@ def test_objects_keep_their_ids_and_move_as_their_velocity_says(sequence: DataSe
 def test_lane_lines_run_along_the_paint(shots: DataSet, sequence: DataSet) -> None:
     away = []
     for frame in frames(shots, sequence):
-        semantic, info = frame.semantic("front"), frame.info.cameras["front"]
-        labels = frame.labels.cameras["front"]
-        for line in labels.lane_lines:
+        semantic, depth = frame.semantic("front"), frame.depth_m("front")
+        focal = frame.info.cameras["front"].intrinsics[0][0]
+        for line in frame.labels.cameras["front"].lane_lines:
             if frame.labels.lane_lines[line.line].kind != "Solid":
                 continue  # broken ones have gaps, double ones no paint in their middle
             for (u, v), seen in zip(line.points_px, line.seen, strict=True):
-                rows = semantic[int(v), max(0, int(u) - 25) : int(u) + 25]
-                paint = np.flatnonzero(rows == 24) + max(0, int(u) - 25) + 0.5
-                if seen and v > 0.55 * info.height and len(paint):
-                    away.append(np.abs(paint - u).min() * 1.6 / (v - 0.5 * info.height))  # m at the road below
+                far = float(depth[int(v), int(u)])
+                if not seen or far > 15.0:  # beyond it a pixel is more than half a line wide
+                    continue
+                first = max(0, int(u - focal / far))  # a metre to either side
+                paint = np.flatnonzero(semantic[int(v), first : int(u + focal / far)] == 24) + first + 0.5
+                away.append(np.abs(paint - u).min() * far / focal if len(paint) else 1.0)
     assert len(away) > 20
-    assert np.percentile(away, 90.0) < 0.1  # half of a line's width
+    assert np.percentile(away, 80.0) < 0.1  # half of a line's width; crossings and stop lines interrupt them
 
 
 def test_traffic_lights_have_boxes_and_states(shots: DataSet) -> None:
