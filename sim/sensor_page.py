@@ -31,7 +31,7 @@ BEGIN, END = "<!-- lidar weather: begin -->", "<!-- lidar weather: end -->"
 PANEL_PX, PANEL_M = 560, 80.0
 PANELS: tuple[tuple[str, dict[str, float], dict[str, str]], ...] = (
     ("clear", {}, {}),
-    ("fog 60 % (visibility 130 m)", {"fog_density": 60.0, "fog_distance": 0.0}, {}),
+    ("fog 100 % (visibility 60 m)", {"fog_density": 100.0, "fog_distance": 0.0}, {}),
     ("rain 80 % (20 mm/h), wet road", {"precipitation": 80.0, "precipitation_deposits": 80.0, "wetness": 80.0}, {}),
     ("snow 2.5 mm/h", {}, {"snowfall": "2.5"}),
 )

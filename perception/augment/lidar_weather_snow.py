@@ -136,7 +136,15 @@ def _throw(rng, near, far, width, density, slope, size, place, share, left, righ
     plus that of a strip with flakes drawn by size.
     """
     wedge, strip = 0.5 * width * (far * far - near * near), (far - near) / slope
-    n = min(rng.poisson(density * (wedge + strip)), len(place))
+    mean, u = density * (wedge + strip), rng.random()
+    if u <= 1.0 - mean:  # exp(-mean) is more than that: none
+        return 0
+    chance = math.exp(-mean)
+    below, n = chance, 0
+    while u > below and n < len(place):  # a Poisson number by inversion
+        n += 1
+        chance *= mean / n
+        below += chance
     for k in range(n):
         if rng.random() * (wedge + strip) < wedge:
             r = math.sqrt(near * near + (far * far - near * near) * rng.random())
@@ -189,14 +197,15 @@ def _strike(  # type: ignore[no-untyped-def]
         new_range[k], fate[k] = r, _KEPT
         power = reflectivity[k] / (r * r) if r > 0.0 else 0.0
         # farther than this not even a large flake answers with half of the target's strength or of the weakest
-        far = min((reflects * biggest / (width * 0.5 * max(power, weakest))) ** (1.0 / 3.0), r)
+        cube = reflects * biggest / (width * 0.5 * max(power, weakest))
+        far = r if cube >= r * r * r else cube ** (1.0 / 3.0)
         rest, best, at = 1.0, 0.0, 0.0
         if far > OVERLAP_BEGINS_M:
             n = _throw(rng, OVERLAP_BEGINS_M, far, width, density, slope, size, place, share, left, right)
             if n > 0:
                 best, at = _peak(place, share, n, reflects, pulse_m)
                 rest = max(0.0, 1.0 - share[:n].sum())
-        kept = rest * math.exp(-density * mean_diameter * (r - far))
+        kept = rest * math.exp(-density * mean_diameter * (r - far)) if far < r else rest
         if best > power * kept and best >= weakest:
             new_range[k], fate[k] = at, _SCATTERED
             strength[k] = min(best * at * at, 1.0)

@@ -294,6 +294,7 @@ def hits_of(
     bodies: Bodies | None,
     shapes: BodyShapes,
     draws: list[Draws],
+    pool: WorkerPool,
 ) -> Hits:
     """What the rays numbered ``ray`` (n,) met. ``wanted``: more than ranges. static: the mesh and its frame;
     draws: of the bodies."""
@@ -302,25 +303,59 @@ def hits_of(
         np.empty(n, np.float32), np.zeros(n, np.int64), np.zeros(n, np.uint8), np.zeros(n, np.uint8),
         np.zeros(n, np.int32), np.zeros(n, np.float32),
     )  # fmt: skip
-    chunks, matrix = static
     ways = (np.cos(fan.elevation_rad), np.sin(fan.elevation_rad), grid.cos_a, grid.sin_a)
-    columns = len(fan.azimuth_rad)
-    kernels.tell(
+    surfaces = _body_surfaces(bodies, shapes, draws) if wanted and bodies is not None else []
+    ends = np.linspace(0, n, (PARTS if n >= SMALL_FAN else 1) + 1).astype(np.int64).tolist()
+    parts = iter([slice(a, b) for a, b in itertools.pairwise(ends)])
+
+    def work(worker: int, workers: int) -> None:
+        for part in parts:
+            _tell(grid, ray[part], hits.rows(part), wanted, static, bodies, ways, surfaces)
+
+    if n >= SMALL_FAN:
+        pool.run(work)
+    else:
+        work(0, 1)
+    return hits
+
+
+def _body_surfaces(bodies: Bodies, shapes: BodyShapes, draws: list[Draws]) -> list[tuple[Any, ...]]:
+    """Rows of the bodies that each drawing is of, its triangles and frames, material and rider of its faces."""
+    out: list[tuple[Any, ...]] = []
+    own = {int(np.searchsorted(bodies.actor_id, actor)): variant for actor, variant in bodies.own}
+    for k, d in enumerate(draws):
+        rows, material, rider = (0, len(bodies.actor_id)), shapes.material, shapes.rider
+        if k > 0:
+            row = int(d.owner[0])
+            level = own[row].level(0)
+            rows, material, rider = (row, row + 1), level.material, level.rider
+        out.append((*rows, d.vertices_m, d.faces, d.matrix, material, rider))
+    return out
+
+
+def _tell(
+    grid: Grid,
+    ray: npt.NDArray[np.int64],
+    hits: Hits,
+    wanted: bool,
+    static: tuple[Chunks, Array],
+    bodies: Bodies | None,
+    ways: tuple[Array, ...],
+    surfaces: list[tuple[Any, ...]],
+) -> None:
+    """Fill in the hits of some rays."""
+    chunks, matrix = static
+    columns = len(grid.cos_a)
+    tell: Any = kernels.tell
+    tell(
         ray, columns, grid.range_m, grid.face, grid.owner, wanted, STATIC, *ways, chunks.vertices_m, chunks.faces,
         matrix, chunks.tag, chunks.material, chunks.param, hits.range_m, hits.actor_id, hits.tag, hits.material,
         hits.param, hits.cosine,
     )  # fmt: skip
-    if not wanted or bodies is None:
-        return hits
-    for k, d in enumerate(draws):
-        surface = (shapes.material, shapes.rider)
-        span = (0, len(bodies.actor_id))
-        if k > 0:
-            row = int(d.owner[0])
-            level = {int(np.searchsorted(bodies.actor_id, a)): v for a, v in bodies.own}[row].level(0)
-            surface, span = (level.material, level.rider), (row, row + 1)
-        kernels.tell_bodies(
-            ray, columns, grid.face, grid.owner, *span, *ways, d.vertices_m, d.faces, d.matrix, *surface,
+    tell_bodies: Any = kernels.tell_bodies
+    for first, last, vertices, faces, frames, material, rider in surfaces:
+        assert bodies is not None
+        tell_bodies(
+            ray, columns, grid.face, grid.owner, first, last, *ways, vertices, faces, frames, material, rider,
             int(Tag.RIDER), bodies.actor_id, bodies.tag, hits.actor_id, hits.tag, hits.material, hits.cosine,
         )  # fmt: skip
-    return hits

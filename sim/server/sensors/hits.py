@@ -34,8 +34,8 @@ class Hits:
         """Hits of several casts, one after the other."""
         return Hits(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Hits)))
 
-    def rows(self, chosen: npt.NDArray[Any]) -> Hits:
-        """Some of the hits, or all in another order."""
+    def rows(self, chosen: npt.NDArray[Any] | slice) -> Hits:
+        """Some of the hits, or all in another order; for a slice, views of these."""
         return Hits(*(getattr(self, f.name)[chosen] for f in fields(Hits)))
 
 

@@ -191,7 +191,7 @@ class RayCaster:
         turn = np.ascontiguousarray(world_from_sensor.T)
         draws = body_draws(self._shapes, bodies, position_m, turn) if len(bodies.actor_id) else []
         grid = draw(fan, [*draws, static_draws(chunks, position_m, turn)], position_m, turn, max_range_m, self.pool)
-        return ray, hits_of(grid, fan, ray, surfaces, (chunks, turn), bodies, self._shapes, draws)
+        return ray, hits_of(grid, fan, ray, surfaces, (chunks, turn), bodies, self._shapes, draws, self.pool)
 
     def _chunks_built(self) -> Chunks:
         """The static mesh as fans draw it, of what is there."""

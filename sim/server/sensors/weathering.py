@@ -34,6 +34,8 @@ FOG_SENDER_REFLECTIVITY = 0.3
 """The fog's answer is that of a sender calibrated on a surface of this reflectivity: a street's mean."""
 FULL_FILM_MM = 1.2
 """Water of 100 % wetness: it fills the road's texture."""
+WET_STEPS = 256
+"""Of the cosine of incidence, in the table of what wet ground returns."""
 BLOCK = 8192
 """Rays with a random generator of their own, so that threads can share the work."""
 REFLECTIVITY: dict[Material, float] = {
@@ -105,7 +107,9 @@ class Weathering:
 
     def __init__(self, air: Air, max_range_m: float) -> None:
         self.air, self._range_m = air, max_range_m
-        self._wet = WetGround(air.water_mm)
+        wet, cosine = WetGround(air.water_mm), np.arange(WET_STEPS + 1) / WET_STEPS
+        materials = [wet_share(cosine, float(value), wet) for value in _LAMBERT]
+        self._wet_share = np.array(materials, np.float32) if air.water_mm > 0.0 else np.ones((0, 0), np.float32)
         self._models: list[WeatherModel] = []
         self._fog: FogTable | None = None
         thinned = air.fog_pm
@@ -146,7 +150,8 @@ class Weathering:
         range_m = np.where(np.isfinite(hits.range_m), hits.range_m, np.float32(self._range_m))
         air = self.air
         path = air.fog_pm * np.maximum(range_m - air.fog_begins_m, 0.0) + (air.rain_pm + air.snow_pm) * range_m
-        share = (np.exp(-2.0 * path) * self._wetted(hits, slice(None))).astype(np.float32)
+        wetted = self._wetted(hits, slice(None)) if air.water_mm > 0.0 else np.float32(1.0)
+        share = (np.exp(-2.0 * path) * wetted).astype(np.float32)
         limit = REFLECTIVITY_AT_RANGE * (range_m / self._range_m) ** 2
         clear = seen_in_clear(bright, range_m, self._range_m)
         return np.where(share * clear >= limit, share, np.float32(0.0))
@@ -179,9 +184,8 @@ class Weathering:
     def _wetted(self, hits: Hits, part: slice) -> Float32:
         material = hits.material[part]
         wetted = _WETTED[material] & (hits.actor_id[part] == 0)
-        share = np.ones(len(material), np.float32)
-        share[wetted] = wet_share(hits.cosine[part][wetted], _LAMBERT[material[wetted]], self._wet)
-        return share
+        step = (hits.cosine[part] * np.float32(WET_STEPS) + np.float32(0.5)).astype(np.int64)
+        return np.where(wetted, self._wet_share[material, step], np.float32(1.0))
 
 
 def seen_in_clear(bright: Float32, range_m: npt.NDArray[np.float32], max_range_m: float) -> Float32:
