@@ -23,8 +23,8 @@ SCENE_SCALE = 32  # drops look at a copy of the picture this many times smaller:
 DIRT_SEED = 17
 DIRT_SIZE = 256
 SPLASHES = 34
-HIDES_AT_FULL = 0.86  # share of light that the thickest dirt takes
-VEIL_AT_FULL = 0.30  # of the picture's mean light that dirt scatters into the lens
+HIDES_AT_FULL = 0.93  # share of light that the thickest dirt takes
+VEIL_AT_FULL = 0.34  # of the picture's mean light that dirt scatters into the lens
 
 
 def dirt_map() -> F32:
@@ -67,7 +67,7 @@ def soil(worker: int, workers: int, dirt: F32, amount: float, scattered: F32, ra
     for y in range(worker, height, workers):
         for x in range(width):
             thick = noise(dirt, x * per, y * per)
-            thick = min(1.0, thick * (0.4 + 0.9 * amount)) * amount
+            thick = min(1.0, thick * (0.8 + 1.1 * amount)) * min(1.0, 1.4 * amount)
             left, veil = 1.0 - HIDES_AT_FULL * thick, VEIL_AT_FULL * thick
             for c in range(3):
                 radiance[y, x, c] = radiance[y, x, c] * left + scattered[c] * veil

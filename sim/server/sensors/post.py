@@ -18,6 +18,7 @@ CURVE_TOP = 8.0  # radiance at the end of the curve
 VIGNETTE = 0.10
 GRAIN_DAY, GRAIN_NIGHT = 2.0, 3.2  # grey levels, half width of the triangular noise
 BLOOM_SCALE = 4
+GRAIN_SIZE, GRAIN_SEED = 1024, 4
 
 
 def tone_curve() -> F32:
@@ -31,6 +32,12 @@ def tone_curve() -> F32:
     return (srgb * 255.0 + 0.5).astype(np.float32)
 
 
+def grain_tile() -> F32:
+    """Noise (1024, 1024) of a sensor, -1..1, triangular."""
+    rng = np.random.default_rng(GRAIN_SEED)
+    return (rng.random((GRAIN_SIZE, GRAIN_SIZE)) + rng.random((GRAIN_SIZE, GRAIN_SIZE)) - 1.0).astype(np.float32)
+
+
 def exposure_of(radiance: F32, air: Atmosphere) -> float:
     """Factor on radiance, from this picture and its weather alone: the same view always looks the same."""
     sample = radiance[::8, ::8] @ LUMA.astype(np.float32)
@@ -41,49 +48,41 @@ def exposure_of(radiance: F32, air: Atmosphere) -> float:
     return min(key / mean, limit)
 
 
-def bloom_of(radiance: F32, exposure: float) -> F32:
-    """Glare round what is brighter than white, at a quarter of the size."""
+def add_glare(radiance: F32, exposure: float, share: float) -> None:
+    """Add glare round what is brighter than white to ``radiance (h, w, 3)``, found at a quarter of its size."""
     height, width = radiance.shape[:2]
     small = cv2.resize(
         radiance, (max(1, width // BLOOM_SCALE), max(1, height // BLOOM_SCALE)), interpolation=cv2.INTER_AREA
     )
     bright = np.maximum(small - 1.2 / exposure, 0.0)
     glare = 0.35 * cv2.GaussianBlur(bright, (0, 0), 2.0) + 0.12 * cv2.GaussianBlur(bright, (0, 0), 7.0)
-    return np.asarray(glare, np.float32)
+    if share != 1.0:
+        glare = glare * share
+    cv2.add(radiance, cv2.resize(glare, (width, height), interpolation=cv2.INTER_LINEAR), dst=radiance)
 
 
 @kernel
 def develop(
-    worker: int, workers: int, radiance: F32, bloom: F32, exposure: float, curve: F32, grain: float, seed: int,
+    worker: int, workers: int, radiance: F32, exposure: float, curve: F32, grain: F32, strength: float, seed: int,
     bgr: U8,
 ) -> None:  # fmt: skip
-    """Write the picture ``bgr (h, w, 3)``. bloom (1, 1, 3) stands for none; seed picks the grain."""
+    """Write the picture ``bgr (h, w, 3)``. grain is ``grain_tile``; seed picks what part of it lies where."""
     height, width = bgr.shape[0], bgr.shape[1]
-    top = len(curve) - 1
-    glare = bloom.shape[0] > 1 and bloom.shape[1] > 1
-    across, down = bloom.shape[1] / width, bloom.shape[0] / height
+    last = len(curve) - 1
+    scale = np.float32(last / math.sqrt(CURVE_TOP))
+    share = np.float32(strength)
+    per_half = np.float32(2.0 / width)
     for y in range(worker, height, workers):
-        by = min(max((y + 0.5) * down - 0.5, 0.0), max(bloom.shape[0] - 1.001, 0.0))
-        iy = int(by)
-        ty = by - iy
+        shift = (seed + y * 7919) * 2654435761 & 0xFFFFFFFF
+        row, first = (shift >> 4) & (GRAIN_SIZE - 1), (shift >> 16) & (GRAIN_SIZE - 1)
         v = (y - height * 0.5) / (height * 0.5)
-        state = (seed * 7919 + (y + 1) * 104729 + 12345) * 2654435761 & 0xFFFFFFFF
+        middle = np.float32(exposure * (1.0 - VIGNETTE * v * v))
+        fall = np.float32(exposure * VIGNETTE)
         for x in range(width):
-            u = (x - width * 0.5) / (width * 0.5)
-            k = exposure * (1.0 - VIGNETTE * (u * u + v * v))
-            state = (state * 1664525 + 1013904223) & 0xFFFFFFFF  # Numerical Recipes' generator, upper bits
-            noise = (((state >> 8) & 0xFFF) + (state >> 20) - 4095.0) / 4096.0 * grain
-            ix, tx = 0, 0.0
-            if glare:
-                bx = min(max((x + 0.5) * across - 0.5, 0.0), bloom.shape[1] - 1.001)
-                ix = int(bx)
-                tx = bx - ix
+            u = np.float32(x) * per_half - np.float32(1.0)
+            k = middle - fall * u * u
+            noise = grain[row, (first + x) & (GRAIN_SIZE - 1)] * share
             for c in range(3):
-                light = radiance[y, x, c]
-                if glare:
-                    above = bloom[iy, ix, c] * (1.0 - tx) + bloom[iy, ix + 1, c] * tx
-                    below = bloom[iy + 1, ix, c] * (1.0 - tx) + bloom[iy + 1, ix + 1, c] * tx
-                    light += above * (1.0 - ty) + below * ty
-                place = math.sqrt(max(light * k, 0.0) * (1.0 / CURVE_TOP))
-                level = curve[min(top, int(place * top))] + noise
-                bgr[y, x, 2 - c] = np.uint8(min(255.0, max(0.0, level)))
+                place = math.sqrt(max(radiance[y, x, c] * k, np.float32(0.0))) * scale
+                level = curve[min(last, int(place))] + noise
+                bgr[y, x, 2 - c] = np.uint8(min(np.float32(255.0), max(np.float32(0.0), level)))

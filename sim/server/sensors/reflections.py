@@ -25,7 +25,7 @@ FAINTEST = 0.02  # a smaller share of mirror is not worth a ray
 BRIGHTEST = 12.0
 WAVES_WET, WAVES_PUDDLE = 0.045, 0.006  # slopes of a wet surface and of standing water
 RIPPLES = 0.02  # slopes that falling drops add
-SMEAR_ROWS = 0.035  # of the picture's height: standard deviation of the smear of a wet road
+SMEAR_ROWS = 0.035  # of the picture's height: half width of each of two smears
 
 
 @kernel
@@ -139,12 +139,14 @@ def mirror_ground(
         trace_mirror, surface, cam, focal, mirror_map, waves, elapsed_s * 31.0, RIPPLES * min(1.0, 3.0 * rain),
         radiance, met,
     )  # fmt: skip
-    sharp = _blurred(met, 0.6, 0.9)
-    pool.run(add_mirrored, surface, sharp, _blurred(met, 0.8, SMEAR_ROWS * height / 2.0), radiance)
+    sharp = _blurred(met, 3, 1)
+    pool.run(add_mirrored, surface, sharp, _blurred(met, 1 + 2 * round(SMEAR_ROWS * height / 2.0), 2), radiance)
 
 
-def _blurred(met: F32, across: float, down: float) -> F32:
-    """Mean over neighbours that are wet ground themselves."""
-    blurred = np.asarray(cv2.GaussianBlur(met, (0, 0), sigmaX=across, sigmaY=max(down, across)), np.float32)
-    blurred[..., :3] /= np.maximum(blurred[..., 3:], np.float32(0.02))
-    return blurred
+def _blurred(met: F32, rows: int, times: int) -> F32:
+    """Mean over so many rows and three columns of those neighbours that are wet ground themselves."""
+    blurred = met
+    for _ in range(times):
+        blurred = np.asarray(cv2.blur(blurred, (3, rows)), np.float32)
+    light, share = blurred[..., :3], np.maximum(blurred[..., 3:], np.float32(0.02))
+    return np.divide(light, share)

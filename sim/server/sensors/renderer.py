@@ -36,9 +36,10 @@ from sim.server.sensors.pool import WorkerPool
 from sim.server.sensors.post import (
     GRAIN_DAY,
     GRAIN_NIGHT,
-    bloom_of,
+    add_glare,
     develop,
     exposure_of,
+    grain_tile,
     tone_curve,
 )
 from sim.server.sensors.raster import bin_slots, bins_of, camera_block, rasterise, setup_triangles
@@ -125,6 +126,7 @@ class SceneRenderer:
         self._charts = (library.atlas, library.mip_offset, library.mip_shape, moving.chart_scale(library))
         self._curve = tone_curve()
         self._falling = FallingWeather(self._pool)
+        self._grain = grain_tile()
         self._targets: dict[tuple[int, int], _Target] = {}
         self._scratch = scratch_tables(self._pool.threads)
         self._edges: F32 = np.zeros((0, 9), np.float32)
@@ -383,12 +385,11 @@ class SceneRenderer:
                 return photo.plain(radiance, exposure)
             radiance, curve, glare = photo.balanced(radiance), photo.curve(curve), photo.bloom_share
             glaring, grain = (glaring or glare > 1.0) and glare > 0.0, grain * photo.grain_share
-        bloom = bloom_of(radiance, exposure) if glaring else np.zeros((1, 1, 3), np.float32)
-        if glaring and glare != 1.0:
-            bloom *= np.float32(glare)
+        if glaring:
+            add_glare(radiance, exposure, glare)
         bgr = np.empty(radiance.shape, np.uint8)
         self._pool.run(
-            develop, radiance, bloom, exposure, curve, grain, (view.frame * 31 + seed) & 0xFFFFFF, bgr,
+            develop, radiance, exposure, curve, self._grain, grain, (view.frame * 31 + seed) & 0xFFFFFF, bgr,
         )  # fmt: skip
         return bgr
 

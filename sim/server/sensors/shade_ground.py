@@ -145,8 +145,9 @@ def shade_ground(
             patch = noise(grain_noise, x * 0.13, y * 0.13)
             tufts = tile(asphalt, x * 2.6, y * 2.6) - 0.5
             blades = tile(asphalt, x * 31.0, y * 31.0) - 0.5
-            k = 0.75 + 0.45 * tufts + 0.9 * blades * near
-            dry = smooth(0.35, 0.85, noise(grain_noise, x * 0.021 + 7.0, y * 0.021))
+            clumps = noise(grain_noise, x * 0.9 + 3.0, y * 0.9) - 0.5
+            k = 0.75 + 0.45 * tufts + 0.9 * blades * near + 0.5 * clumps
+            dry = smooth(0.35, 0.80, noise(grain_noise, x * 0.031 + 7.0, y * 0.031) + 0.35 * clumps)
             if m == DIRT:
                 q[ALBEDO], q[ALBEDO + 1], q[ALBEDO + 2] = 0.21 * k, 0.165 * k, 0.115 * k
             else:
