@@ -9,29 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from perception.camera.detector import YoloDetector
 from sim.config import RunConfig
-from sim.display import Display
+from sim.driver import Driver, record_drive
 from sim.embedded import embedded_server
 from sim.evaluation.evaluate import evaluate_ticks
-from sim.faults import FaultySource
-from sim.folder import new_run_folder, point_latest, provenance
+from sim.folder import new_run_folder, provenance
 from sim.log.reader import LogReader, LogReadError
-from sim.log.schema import World
-from sim.log.writer import LogWriter
-from sim.loop import Ending, drive
+from sim.loop import Ending
 from sim.pipeline import Pipeline
 from sim.report.page import gallery_frames, write_report
 from sim.report.video import write_video
-from sim.source.base import FrameSource
-from sim.source.carla import CarlaSource
 from sim.source.replay import ReplaySource
-
-FAULT_STREAM = 1
-"""Number of the random stream that faults draw from; the source draws from stream 0 of the same seed."""
 
 
 @dataclass(frozen=True)
@@ -70,49 +61,18 @@ def run(config: RunConfig, root: Path, carla: str | None, console: Console) -> R
     every ending leaves a readable log and a report."""
     if carla is not None:
         parse_address(carla)
-    detector = YoloDetector(config.perception.detector, config.device)
-    folder = new_run_folder(root, config)
-    console.print(f"run folder: {folder}", soft_wrap=True)
-    with _server(config, carla, folder, console) as (host, port):
-        console.print(f"connecting to {host}:{port}, map {config.map}, {config.traffic.vehicles} vehicles")
-        plain = CarlaSource(host, port, config)
-        try:
-            source: FrameSource = plain
-            if config.faults:
-                rng = np.random.default_rng([config.seed, FAULT_STREAM])
-                source = FaultySource(plain, config.faults, rng)
-            pipeline = Pipeline(config, detector, source.lane_graph, source.map_lights, source.vehicle)
-            _set_route(pipeline, source)
-            facts = provenance(config, carla or "embedded")
-            ending = _drive(source, pipeline, config, folder, facts, console)
-        finally:
-            plain.close()
+    with Driver(config, console.quiet) as driver:
+        folder = new_run_folder(root, config)
+        console.print(f"run folder: {folder}", soft_wrap=True)
+        with _server(config, carla, folder, console) as (host, port):
+            console.print(f"connecting to {host}:{port}, map {config.map}, {config.traffic.vehicles} vehicles")
+            ending = driver.drive(folder, host, port, carla or "embedded")
     return _finish(folder, ending, config, console)
-
-
-def _set_route(pipeline: Pipeline, source: FrameSource) -> None:
-    route = source.route
-    pipeline.planning.set_route(
-        np.array(route.start_world), np.array(route.goal_world), tuple(map(np.array, route.via_world))
-    )
-
-
-def _drive(
-    source: FrameSource, pipeline: Pipeline, config: RunConfig, folder: Path, facts: dict[str, str], console: Console
-) -> Ending:
-    world = World(source.vehicle, source.step_s, source.route, tuple(source.map_lights), source.lane_graph)
-    with (
-        LogWriter(folder / "log.mcap", config.log, world, facts) as log,
-        Display(console, config.duration_s) as display,
-    ):
-        point_latest(folder)
-        ending = drive(source, pipeline, [log, display], config.duration_s)
-    console.print(f"ended: {ending.reason} after {ending.simulated_s:.1f} s, {ending.frames} frames", highlight=False)
-    return ending
 
 
 def _finish(folder: Path, ending: Ending, config: RunConfig, console: Console) -> RunResult:
     """Score the record and show it."""
+    console.print(f"ended: {ending.reason} after {ending.simulated_s:.1f} s, {ending.frames} frames", highlight=False)
     console.print("scoring the log")
     log = LogReader(folder / "log.mcap")
     ticks = list(log.ticks(sensors=gallery_frames(ending.frames)))
@@ -144,7 +104,6 @@ def replay(log: Path, config: RunConfig, root: Path, console: Console) -> RunRes
     folder = new_run_folder(root, config)
     console.print(f"run folder: {folder}", soft_wrap=True)
     pipeline = Pipeline(config, detector, source.lane_graph, source.map_lights, source.vehicle)
-    _set_route(pipeline, source)
     facts = provenance(config, f"replay of {log}")
-    ending = _drive(source, pipeline, config, folder, facts, console)
+    ending = record_drive(source, pipeline, config, folder, facts, console)
     return _finish(folder, ending, config, console)
