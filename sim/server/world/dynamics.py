@@ -55,7 +55,7 @@ NOWHERE_M = -1e9
 """Height of obstacles that were switched off."""
 PROP_DENSITY_KGPM3 = 200.0
 """Wooden boxes, bins and hollow plastic: what a prop weighs that says nothing of its mass."""
-TAPER = 0.04
+TAPER = 0.1
 """Share of its box that a body leaves empty at its ends: bumpers are round, and CARLA asks hulls whether there is room
 for a new vehicle. Scenarios put vehicles bumper to bumper and count on that."""
 

@@ -141,9 +141,9 @@ def test_overlaps_names_what_is_in_the_way(place) -> None:
     assert world.dynamics.overlaps(half, centre, (19.0, 0.0, 0.2), ZERO) == 0
     assert world.dynamics.overlaps(half, centre, (10.0, 0.0, 0.2), ZERO) is None
     assert world.dynamics.overlaps(half, centre, (0.0, 0.0, 4.0), ZERO) is None  # above the car
-    # bumper to bumper, boxes 5 cm into each other: there is room, at 15 cm there is not
-    assert world.dynamics.overlaps(half, centre, (2.446 + 2.4 - 0.05, 0.0, 0.2), ZERO) is None
-    assert world.dynamics.overlaps(half, centre, (2.446 + 2.4 - 0.15, 0.0, 0.2), ZERO) == 7
+    # bumper to bumper, boxes 20 cm into each other: there is room, at 30 cm there is not
+    assert world.dynamics.overlaps(half, centre, (2.446 + 2.4 - 0.2, 0.0, 0.2), ZERO) is None
+    assert world.dynamics.overlaps(half, centre, (2.446 + 2.4 - 0.3, 0.0, 0.2), ZERO) == 7
     # beside it: free when parallel, not when across
     assert world.dynamics.overlaps(half, centre, (0.0, 2.2, 0.2), ZERO) is None
     assert world.dynamics.overlaps(half, centre, (0.0, 2.2, 0.2), (0.0, math.pi / 2, 0.0)) == 7
