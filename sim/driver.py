@@ -62,13 +62,21 @@ class Driver:
         os.close(write)
         self._answers = os.fdopen(read, encoding="utf-8")
         self._interrupted = False
-        self._tell({"config": dump_config(config), "quiet": quiet})
-        self._answer("ready")
+        try:
+            self._tell({"config": dump_config(config), "quiet": quiet})
+            self._answer("ready")
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Driver:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the process end, or end it."""
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()

@@ -23,8 +23,10 @@ def mend_log(path: Path) -> tuple[int, float]:
     """Rewrite a cut-off log with its whole frames and a proper end.
 
     Returns their number and the simulated seconds from the first to the last; (0, 0.0) where there is no whole frame,
-    and then the file stays as it is.
+    and then the file, if there is one, stays as it is.
     """
+    if not path.is_file():
+        return 0, 0.0
     mended = path.with_suffix(".mended")
     with mended.open("wb") as file:
         frames, simulated_s = _copy(path, file)

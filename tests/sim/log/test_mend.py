@@ -54,3 +54,5 @@ def test_a_log_without_a_whole_frame_is_left_alone(whole: Path) -> None:
     assert mend_log(whole) == (0, 0.0)
     assert whole.read_bytes() == start
     assert [path.name for path in whole.parent.iterdir()] == ["log.mcap"]
+    whole.unlink()
+    assert mend_log(whole) == (0, 0.0)
