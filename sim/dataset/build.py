@@ -76,6 +76,8 @@ def build(config: DatasetConfig, folder: Path, workers: int, carla: str | None, 
 
 def finish(config: DatasetConfig, folder: Path, console: Console) -> Result:
     """Manifest, exports and data sheet of the scenes that are there."""
+    for log_file in folder.glob("server_*.log"):  # of servers that ended badly, in an earlier call
+        log_file.unlink()
     data = DataSet.open(folder)
     facts: dict[str, Any] = {
         "name": config.name, "seed": config.seed, "mode": config.mode, "licence": config.licence,
