@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perception.augment.occlude import Shadow, cast
+from perception.augment.occlude import cast
 from perception.augment.paste import PasteRule, paste, standing_height
 from perception.augment.sample import Boxes2D, Boxes3D, Sample
 from perception.augment.standing import floor_z_m, ground_of
@@ -86,9 +86,23 @@ def test_points_behind_a_pasted_thing_are_gone(store: ObjectStore) -> None:
     assert before.cloud is not None
     assert after.cloud is not None
     own = after.cloud.points_m[points_in_box(after.cloud.points_m, what.boxes_m[0], 0.02)]
-    shadow = Shadow.of(own)
-    farther = shadow.hides(after.cloud.points_m) & ~points_in_box(after.cloud.points_m, what.boxes_m[0], 0.1)
-    assert farther.sum() <= 0.1 * max(shadow.hides(before.cloud.points_m).sum(), 1)
+
+    def behind(points: np.ndarray) -> int:
+        """Points in the middle of the directions in which it is seen, well beyond it."""
+        azimuth, height = np.arctan2(points[:, 1], points[:, 0]), points[:, 2] / np.hypot(points[:, 0], points[:, 1])
+        mine = np.arctan2(own[:, 1], own[:, 0]), own[:, 2] / np.hypot(own[:, 0], own[:, 1])
+        inside = np.ones(len(points), bool)
+        for angle, seen in zip((azimuth, height), mine, strict=True):
+            inside &= (angle > np.quantile(seen, 0.25)) & (angle < np.quantile(seen, 0.75))
+        far = np.linalg.norm(points, axis=1) > np.linalg.norm(own, axis=1).max() + 0.5
+        return int((inside & far).sum())
+
+    assert behind(before.cloud.points_m) >= 10
+    assert behind(after.cloud.points_m) == 0
+    nearer = np.linalg.norm(before.cloud.points_m, axis=1) < 5.0
+    assert {tuple(p) for p in before.cloud.points_m[nearer].tolist()} <= {
+        tuple(p) for p in after.cloud.points_m.tolist()
+    }
 
 
 def test_a_wall_hides_what_is_behind_it() -> None:
