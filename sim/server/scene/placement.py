@@ -24,8 +24,8 @@ ROADSIDE_TREE_SHARE = 0.5
 MOST_ROADSIDE_TREES = 120
 MOST_FIELD_TREES = 170
 MOST_HEDGES = 120
-"""Limits of memory and of the time to load a map: a roadside tree is 2,400 triangles, one in the
-fields 1,100, a piece of hedge 600."""
+"""Limits of memory and of the time to load a map: a roadside tree is 2,000 triangles, one in the
+fields 1,100, a piece of hedge 560."""
 VIEW_M = 35.0
 """A signal is not hidden from this far before its stop line."""
 VIEW_HALF_WIDTH_M = 3.0

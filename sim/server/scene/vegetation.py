@@ -14,11 +14,11 @@ from sim.server.scene.triangles import Triangles, yaw_matrices
 
 Array = npt.NDArray[np.float64]
 
-NEAR_LEAVES = 2400
+NEAR_LEAVES = 2000
 """Leaf clusters of a roadside tree, a triangle each: closed from 10 m on."""
 FAR_LEAVES = 1100
 """Leaf clusters of a tree in the fields, larger ones; coarser levels of detail still find a crown in them."""
-HEDGE_LEAVES = 600
+HEDGE_LEAVES = 560
 USUAL_LEAVES = 2000
 """A crown of so many has leaves of the sizes below; others have larger or smaller ones, of the same area in all."""
 HEDGE_HALF_M = (2.1, 0.38, 0.55)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim.server.scene.mesh import Tag
 from sim.server.scene.models import ModelLibrary
 from sim.server.sensors.columns import (
     BAG_RGB,
@@ -32,6 +33,7 @@ from sim.server.sensors.kernel import F32, F64, I64, U8, U32
 # carla.VehicleLightState
 POSITION, LOW_BEAM, HIGH_BEAM, BRAKE, RIGHT_BLINKER, LEFT_BLINKER, REVERSE = 1, 2, 4, 8, 16, 32, 64
 SPECIAL_1, INTERIOR = 0x80, 0x200
+BUS_INSIDE = 0.08  # buses are lit inside by night, dimly beside a head lamp
 BEACON_HZ = 2.0  # the sides of a light bar take turns
 BLINK_HZ = 1.5
 AUTOMATIC_FROM_NIGHT = 0.5  # darkness from which vehicles drive with their lamps on, whatever was asked for
@@ -104,7 +106,8 @@ def body_table(bodies: Instances, library: ModelLibrary, night: float, elapsed_s
     flash = (elapsed_s * BEACON_HZ) % 1.0
     beacon = np.where((state & SPECIAL_1) != 0, 1.0 - 0.5 * night, 0.0)
     t[:, LIT_BEACON_LEFT], t[:, LIT_BEACON_RIGHT] = beacon * (flash < 0.5), beacon * (flash >= 0.5)
-    t[:, LIT_INSIDE] = np.where((state & INTERIOR) != 0, 0.25, 0.0)
+    bus = library.tag[bodies.model] == Tag.BUS
+    t[:, LIT_INSIDE] = np.where((state & INTERIOR) != 0, 0.25, np.where(automatic & bus, BUS_INSIDE, 0.0))
     t[:, HALF_WIDTH] = library.size_m[bodies.model, 1] * bodies.scale[:, 1] * 0.5
     t[:, MODEL_ROW] = bodies.model
     return table

@@ -30,7 +30,7 @@ FLOOR_M = 3.2
 LIT_WINDOWS = 0.30  # share of windows that are lit at night
 SHOP_BIT, SEED_MASK = 1 << 20, (1 << 20) - 1  # of a FACADE face's param
 USUAL_CELL_M = 2.8  # between the axes of windows where the wall does not say
-RELIEF_FROM_M = 0.07  # metres a pixel from which reveals are too fine to be seen
+RELIEF_FROM_M = 0.05  # metres a pixel from which reveals are too fine to be seen
 REVEAL_M, SHOP_DEEP_M = 0.17, 1.3
 LONGEST_LOOK = 6.0  # tangent of the flattest line of sight into a reveal
 PLINTH_M = 0.42
@@ -82,7 +82,7 @@ def _wall(q: F32, grain_noise: F32, u: float, v: float, f: float, seed: int, sho
     kind = int(hash01(seed) * len(WALLS))
     foot = q[FOOT]
     weather = noise(grain_noise, u * 0.3 + seed, v * 0.5) - 0.5
-    rough = noise(grain_noise, u * 7.0 + seed, v * 7.0) - 0.5
+    rough = noise(grain_noise, u * 7.0 + seed, v * 7.0) - 0.5 if foot < RELIEF_FROM_M else 0.0
     streak = noise(grain_noise, u * 2.3 + seed, v * 0.13) - 0.5
     k = 0.9 + 0.22 * weather + 0.10 * rough + 0.12 * streak
     if (kind == 0 or kind == 4) and foot < 0.05:

@@ -126,7 +126,6 @@ def cruiser(c: Cycle, detail: int) -> list[Part]:
         _blob((0.30, 0.0, 0.55), (0.11, 0.17, 0.20), METAL, detail),
         _blob((0.06, 0.0, 0.55), (0.11, 0.17, 0.20), METAL, detail),
         _blob((0.10, 0.0, 0.38), (0.34, 0.17, 0.13), PLASTIC, detail),
-        _blob((front - 0.28, 0.0, 0.92), (0.11, 0.12, 0.12), PAINT, detail),
         *_pair(
             tube(
                 [(0.42, 0.05, 0.76), (0.44, 0.27, 0.66), (0.42, 0.28, 0.42), (0.40, 0.05, 0.34)],
@@ -135,7 +134,21 @@ def cruiser(c: Cycle, detail: int) -> list[Part]:
                 METAL,
             )
         ),
-        *_pair(box((-0.98, 0.15, 0.42), (-0.50, 0.29, 0.70), PLASTIC, 0.05)),
+        *_pair(box((-0.98, 0.17, 0.40), (-0.48, 0.36, 0.70), PLASTIC, 0.05)),
+        by_normal(
+            tube(
+                [(front - 0.42, 0.0, 0.92), (front - 0.44, 0.0, 1.02), (front - 0.50, 0.0, 1.16)],
+                [(0.16, 0.10), (0.27, 0.12), (0.24, 0.06)],
+                n,
+                PAINT,
+            )
+        ),
+        tube(
+            [(front - 0.50, 0.0, 1.15), (front - 0.57, 0.0, 1.27), (front - 0.66, 0.0, 1.38)],
+            [(0.23, 0.012), (0.22, 0.012), (0.14, 0.012)],
+            n,
+            Material.GLASS,
+        ),
         *_blinkers(rear - 0.33, 0.2, 0.68, detail),
         box((rear - 0.36, -0.09, 0.46), (rear - 0.33, 0.09, 0.58), Material.CARGO),
         *_mirrors(c, detail),
@@ -223,7 +236,8 @@ def scooter(c: Cycle, detail: int) -> list[Part]:
 
 def _fork(c: Cycle, detail: int, radius_m: float, top: tuple[float, float]) -> list[Part]:
     hub = (c.hubs[0], c.tyre_m + 0.03, c.radius_m)
-    return _pair(tube([hub, (top[0], c.tyre_m + 0.03, top[1])], radius_m, TUBE[detail], METAL))
+    kind = METAL if c.name == "cruiser" else PLASTIC  # chrome there, black elsewhere
+    return _pair(tube([hub, (top[0], c.tyre_m + 0.03, top[1])], radius_m, TUBE[detail], kind))
 
 
 BIKER = replace(Figure("biker", ADULT), biker=True)
@@ -238,12 +252,12 @@ CYCLES = (
         (-0.09, 0.10, 0.29),
           0.10, replace(Figure("rider", WOMAN), female=True, hair="long"), bicycle, 0.165, spokes=9),
     Cycle("cruiser", Tag.MOTORCYCLE, (0.82, -0.78), 0.325, 0.07, (-0.42, 0.78), (0.10, 0.40, 1.08), (0.34, 0.26, 0.36),
-          0.02, BIKER, cruiser, lamp=(0.92, 0.74), spokes=8),
+          0.02, BIKER, cruiser, lamp=(1.02, 0.74), spokes=8),
     Cycle("sport_bike", Tag.MOTORCYCLE, (0.70, -0.70), 0.305, 0.075, (-0.34, 0.88), (0.40, 0.31, 0.96),
         (-0.28, 0.20, 0.42),
           0.70, BIKER, sport_bike, lamp=(0.86, 0.92), spokes=5),
     Cycle("scooter", Tag.MOTORCYCLE, (0.66, -0.64), 0.27, 0.06, (-0.34, 0.86), (0.24, 0.32, 1.04), (0.12, 0.16, 0.42),
-          0.08, replace(Figure("rider", WOMAN), female=True, helmet=True), scooter, lamp=(0.82, 0.78),
+          0.08, replace(Figure("rider", WOMAN), female=True, biker=True), scooter, lamp=(0.82, 0.78),
               spokes=5),
 )  # fmt: skip
 

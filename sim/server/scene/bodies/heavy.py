@@ -107,6 +107,8 @@ def paint_bus(side: Painter, top: Painter, front: Painter, rear: Painter, shape:
         side.line([(x + 0.66, low), (x + 0.66, high)], 0.035, (0.0, 0.5, 0.0, 0.0))
     for x in np.arange(-half + 1.05, half - 0.7, 1.5):
         side.box(x - 0.05, x + 0.05, low - 0.05, high + 0.05, DARK)
+    for painter in (front, rear):
+        painter.box(shape.width_m * 0.40, shape.width_m * 0.45, roof - 0.16, roof - 0.09, LAMP)
     for z in np.arange(0.55, 1.05, 0.07):
         rear.box(-0.75, 0.75, z, z + 0.035, DARK, mirror=False)
 
@@ -120,13 +122,19 @@ def paint_box_doors(rear: Painter, style: HeavyStyle) -> None:
             rear.box(-w - 0.1, w + 0.1, z0 - 0.1, z1 + 0.1, (0.0, 0.0, 0.0, 0.7), mirror=False)
             rear.box(-w + 0.07, w - 0.07, z0 + 0.09, z1 - 0.09, BRIGHT, mirror=False)
             rear.box(0.3 * w - 0.02, 0.3 * w + 0.02, z0 + 0.05, z1 - 0.05, (0.0, 0.0, 0.0, 0.6))
+            rear.box(0.64 * w - 0.02, 0.64 * w + 0.02, z0 + 0.05, z1 - 0.05, (0.0, 0.0, 0.0, 0.6))
+            for u in (0.3, 0.64):
+                rear.box(u * w - 0.07, u * w + 0.07, z0 + 0.62, z0 + 0.68, DARK)
             for z in np.linspace(z0 + 0.25, z1 - 0.3, 4):
                 rear.box(w * 0.74, w * 0.96, z, z + 0.06, (0.0, 0.0, 0.0, 0.6))
+            for u in np.arange(0.0, 2.0 * w - 0.1, 0.36):
+                rear.box(u - w + 0.05, u - w + 0.21, z0 + 0.10, z0 + 0.17, LAMP, mirror=False)
         else:
             rear.box(w * 0.14, w * 0.6, z0 + (z1 - z0) * 0.58, z0 + (z1 - z0) * 0.82, GLAZED)
             rear.line([(w * 0.78, z0 + 0.1), (w * 0.78, z1 - 0.12)], 0.02, GAP)
         rear.line([(0.0, z0 + 0.1), (0.0, z1 - 0.1)], 0.03, DARK)
         rear.box(-w - 0.1, w + 0.1, 0.0, z0 + 0.06, DARK, mirror=False)
+        rear.box(w * 0.86, w * 0.97, z1 - 0.13, z1 - 0.06, LAMP)
         rear.box(y0, y1, low, high, LAMP)
         rear.box(y0 - 0.08, y0 - 0.03, low, high, BRIGHT)
         rear.plate(style.livery.plate_z[1])

@@ -73,11 +73,11 @@ def hoop(radius_m: float, tyre_m: float, detail: int, spokes: int) -> Part:
     inner = radius_m - 2 * tyre_m
     heavy = tyre_m > 0.04  # a motorcycle: cast wheels, which from afar look solid
     if detail > 0 and heavy:
-        parts.append(lathe([(inner * 1.05, -0.02), (inner * 1.05, 0.02)], along, Material.RIM, axis=1))
+        parts.append(lathe([(inner * 1.05, -0.02), (inner * 1.05, 0.02)], along, Material.PLASTIC, axis=1))
+        parts.append(lathe([(inner * 0.6, -0.024), (inner * 0.6, 0.024)], along, Material.RIM, axis=1))
     if detail == 2:
         return Part.join(parts)
-    rim = Material.RIM if heavy else Material.PLASTIC  # black anodised, as most bicycles have them
-    parts.append(torus(inner, (tyre_m * 0.7, tyre_m * 0.35), along, 4, rim))
+    parts.append(torus(inner, (tyre_m * 0.7, tyre_m * 0.35), along, 4, Material.PLASTIC))  # black, as most are
     parts.append(lathe([(0.02 + tyre_m * 0.3, -0.035), (0.02 + tyre_m * 0.3, 0.035)], 6, Material.METAL, axis=1))
     if detail == 0 or not heavy:
         for k in range(spokes):
