@@ -28,6 +28,7 @@ WORDS = [
     "sensors.cameras={front: {width: 160, height: 120}}",
     "sensors.lidars={top: {channels: 8, points_per_second: 20000}}",
     "exports=[coco]",
+    "split.test_maps=[]",
 ]
 
 
@@ -52,7 +53,7 @@ def until_a_scene(folder: Path, process: subprocess.Popen[str]) -> None:
 
 
 def test_killed_and_run_again_it_has_the_same_bytes(server: Running, tmp_path: Path) -> None:
-    config = load_dataset_config(None, WORDS)
+    config = load_dataset_config("small", WORDS)
     whole = build(config, tmp_path / "whole", 1, f"127.0.0.1:{server.port}", Console(quiet=True))
     process = started(tmp_path / "killed", server.port)
     until_a_scene(tmp_path / "killed", process)
@@ -95,7 +96,7 @@ def test_scenes_of_the_map_that_a_worker_has_come_first() -> None:
             self.sent.append(scene)
 
     words = [*WORDS, "maps=[Roadlab01,Roadlab02]", "count=4"]
-    left = list(scenes_of(load_dataset_config(None, words)))
+    left = list(scenes_of(load_dataset_config("small", words)))
     pipe = Pipe()
     maps = [""]
     while left:
