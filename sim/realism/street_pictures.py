@@ -27,7 +27,13 @@ LAMPS_ON = 1 | 2  # VehicleLightState: position lamps, low beam
 MOST_BYTES = 120_000
 STREETS: dict[str, dict[str, float | str]] = {
     "noon": {"preset": "ClearNoon", "cloudiness": 42.0, "sun_azimuth_angle": 120.0, "sun_altitude_angle": 40.0},
-    "rain": {"preset": "HardRainNoon", "wind_intensity": 40.0, "lens_drops": 30.0},
+    "rain": {
+        "preset": "HardRainNoon",
+        "precipitation_deposits": 100.0,
+        "wetness": 100.0,
+        "wind_intensity": 40.0,
+        "lens_drops": 30.0,
+    },
     "snow": {"preset": "SnowNoon", "snowfall_mmph": 2.0, "snow_cover": 70.0},
     "dusk": {"preset": "ClearDusk"},
     "night": {"preset": "ClearNight", "fog_density": 4.0, "fog_distance": 0.0, "precipitation_deposits": 40.0},
