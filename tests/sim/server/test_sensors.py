@@ -10,7 +10,8 @@ import carla
 import numpy as np
 import pytest
 
-from tests.sim.server.serving import Running, running_server
+from tests.sim.server.conftest import synchronous
+from tests.sim.server.serving import Running
 
 STEP_S = 0.05
 WAIT_S = 20.0
@@ -18,25 +19,9 @@ SMALL = {"image_size_x": "160", "image_size_y": "120"}
 EVENT = np.dtype([("x", "<u2"), ("y", "<u2"), ("t", "<i8"), ("pol", "u1")])
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running_server("real", "Roadlab01") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(server: Running) -> carla.Client:
-    client = carla.Client("127.0.0.1", server.port)
-    client.set_timeout(60.0)
-    return client
-
-
 @pytest.fixture
 def world(client: carla.Client) -> Iterator[carla.World]:
-    world = client.get_world()
-    settings = world.get_settings()
-    settings.synchronous_mode, settings.fixed_delta_seconds = True, STEP_S
-    world.apply_settings(settings)
+    synchronous(client, STEP_S)
     world = client.reload_world(reset_settings=False)
     world.tick()
     yield world

@@ -10,7 +10,7 @@ import carla
 import numpy as np
 import pytest
 
-from tests.sim.server.serving import Running, running_server
+from tests.sim.server.conftest import synchronous
 
 STEP_S = 0.05
 PEDESTRIAN, CAR = 12, 14
@@ -19,20 +19,8 @@ Area = Callable[[int], int]
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running_server("real", "Roadlab01") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def world(server: Running) -> carla.World:
-    client = carla.Client("127.0.0.1", server.port)
-    client.set_timeout(60.0)
-    world = client.get_world()
-    settings = world.get_settings()
-    settings.synchronous_mode, settings.fixed_delta_seconds = True, STEP_S
-    world.apply_settings(settings)
-    return world
+def world(client: carla.Client) -> carla.World:
+    return synchronous(client, STEP_S)
 
 
 @pytest.fixture(scope="module")

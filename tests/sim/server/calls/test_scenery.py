@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import queue
-from collections.abc import Iterator
 from typing import Any
 
 import carla
@@ -13,32 +12,17 @@ import pytest
 
 from sim.server.calls import scenery as calls
 from sim.server.protocol.wire import WireError
-from tests.sim.server.serving import OPENDRIVE, Running, running_server
+from tests.sim.server.conftest import synchronous
+from tests.sim.server.serving import OPENDRIVE, Running
 
 Label = carla.CityObjectLabel
 STEP_S = 0.05
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running_server("real", "Roadlab01") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(server: Running) -> carla.Client:
-    client = carla.Client("127.0.0.1", server.port)
-    client.set_timeout(60.0)
-    return client
-
-
 @pytest.fixture
 def world(client: carla.Client) -> carla.World:
     """A new episode in synchronous mode."""
-    world = client.get_world()
-    settings = world.get_settings()
-    settings.synchronous_mode, settings.fixed_delta_seconds = True, STEP_S
-    world.apply_settings(settings)
+    synchronous(client, STEP_S)
     return client.reload_world(reset_settings=False)
 
 
@@ -91,7 +75,7 @@ def test_things_have_the_boxes_of_the_level(world: carla.World):
         assert {thing.type for thing in of_label} == {label}
         places = {tuple(np.round(at(box.location), 3)) for box in world.get_level_bbs(label)}
         assert places == {tuple(np.round(at(thing.bounding_box.location), 3)) for thing in of_label}
-    assert world.get_level_bbs(Label.Fences) == []  # there are none
+    assert world.get_level_bbs(Label.Water) == []  # there is none
 
 
 def test_ids_do_not_change_with_the_episode(client: carla.Client, world: carla.World):
