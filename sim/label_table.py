@@ -1,7 +1,7 @@
 """What ``sensor.camera.labels`` sends: no picture but a table of float32.
 
 It comes as a ``carla.OpticalFlowImage``, whose pixels are two float32 each: the client leaves them alone, while it
-makes every fourth byte of ordinary pictures 255. A row of pixels is a row of the table, ``WIDTH`` numbers long. Row 0 is the
+makes every fourth byte of ordinary pictures 255. A row of pixels is a row of the table, ``WIDTH`` long. Row 0 is the
 head: version, number of rows that follow, width and height of the camera in pixels, its horizontal field of view in
 degrees. Every further row is an outline (``COLUMNS``), rows by actor, then part. Read it with
 ``numpy.frombuffer(image.raw_data, numpy.float32).reshape(image.height, 2 * image.width)``.
