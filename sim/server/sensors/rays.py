@@ -2,7 +2,7 @@
 
 Two Embree scenes (Open3D's ``RaycastingScene``) are built once: the static world, and a *library* scene in which
 every model stands alone on a grid. Single rays ask them; the fans of spinning LiDARs are drawn (``fans``), which gives
-the same hits in a third of the time. Moving bodies never touch a BVH: a kernel tests the rays against each body's box,
+the same hits sooner. Moving bodies never touch a BVH: a kernel tests the rays against each body's box,
 moves those that enter it into library space, one cast answers for all bodies, and the nearer hit wins. A direction
 divided by the body's scale keeps its ray parameter, so that ranges come back in world metres.
 
