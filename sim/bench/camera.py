@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from sim.bench import reference
 from sim.bench.measure import Clocks, Laps, Quantity, Result, Work, interleaved, measurement
@@ -23,6 +25,10 @@ WEATHERS = {"day": "ClearNoon", "night": "ClearNight", "rain": "HardRainNoon"}
 LABELS = {"depth": "depth", "semantic": "semantic_segmentation", "instance": "instance_segmentation"}
 FLAT = "semantic 800x600"
 """Baseline beside the reference, by day: the same triangles without light, shadows and reflections."""
+TOGETHER = "depth+semantic+instance 800x600"
+FOUR, ALONE = "four cameras of a tick 640x384", "one camera"
+ROUND_VIEW_RAD = (0.0, 0.5 * math.pi, math.pi, -0.5 * math.pi)
+ROUND_VIEW = Intrinsics(640, 384, FIELD_OF_VIEW)
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,9 @@ PICTURES = (
 def run(options: BenchOptions, progress: Progress) -> Result:
     """Frames a second of every picture by day, of the RGB ones by night and in rain too.
 
-    A frame is what a sensor does: the picture and its BGRA bytes. Sizes take turns within a round.
+    A frame is what a sensor does: the picture and its BGRA bytes; with all that is done once a tick for its first
+    camera, but the world's tick itself. Sizes take turns within a round. Four cameras look ahead, to the sides and
+    back; the one beside them is the mean of the same four, each in a tick of its own.
     """
     street = Street(options.map, options.seed, VEHICLES, WALKERS)
     renderer = SceneRenderer(street.world.scene, load_library())
@@ -63,6 +71,12 @@ def run(options: BenchOptions, progress: Progress) -> Result:
                 if picture.kind == "rgb" and FLAT in laps:
                     baselines["labels"] = laps[FLAT]
                 measurements.append(measurement(name, "frame", laps[picture.name], baselines))
+            if condition == "day":
+                measurements.append(
+                    measurement(TOGETHER, "frame", laps[TOGETHER], {reference.NAME: laps[reference.NAME]})
+                )
+            beside = {reference.NAME: laps[reference.NAME], ALONE: laps[ALONE].per(len(ROUND_VIEW_RAD))}
+            measurements.append(measurement(f"{FOUR} {condition}", "frame", laps[FOUR], beside))
     finally:
         renderer.close()
     bodies = (
@@ -80,9 +94,19 @@ def _laps(street: Street, renderer: SceneRenderer, pictures: list[Picture], roun
         view = street.advance()
 
     def shot(picture: Picture) -> Callable[[], object]:
-        return lambda: _shoot(street, renderer, picture, view)
+        return lambda: _shoot(street, renderer, picture, replace(view))
+
+    def labels() -> object:
+        position_m, rotation_rad = street.pose(HEIGHT_M)
+        return renderer.render(
+            position_m, rotation_rad, Intrinsics(800, 600, FIELD_OF_VIEW), replace(view), tuple(LABELS)
+        )
 
     works: dict[str, Work] = {reference.NAME: reference.Reference(), **{p.name: shot(p) for p in pictures}}
+    if any(p.kind != "rgb" for p in pictures):
+        works[TOGETHER] = labels
+    works[FOUR] = lambda: _look_round(street, renderer, view, shared=True)
+    works[ALONE] = lambda: _look_round(street, renderer, view, shared=False)
     return interleaved(works, rounds, Clocks(), before=move)
 
 
@@ -90,3 +114,13 @@ def _shoot(street: Street, renderer: SceneRenderer, picture: Picture, view: View
     position_m, rotation_rad = street.pose(HEIGHT_M)
     intrinsics = Intrinsics(picture.width, picture.height, FIELD_OF_VIEW)
     return encode(picture.kind, renderer.render(position_m, rotation_rad, intrinsics, view, WANT[picture.kind]))
+
+
+def _look_round(street: Street, renderer: SceneRenderer, view: View, shared: bool) -> None:
+    """Pictures to all four sides; of one tick, or (``shared`` False) each of a tick of its own."""
+    position_m, rotation_rad = street.pose(HEIGHT_M)
+    tick = replace(view)
+    for yaw in ROUND_VIEW_RAD:
+        seen = tick if shared else replace(view)  # the renderer knows a tick by its view
+        turned = rotation_rad + np.array([0.0, yaw, 0.0])
+        encode("rgb", renderer.render(position_m, turned, ROUND_VIEW, seen, WANT["rgb"]))

@@ -13,7 +13,7 @@ from sim.server.protocol.payloads import image_body
 from sim.server.sensors.attributes import Attributes
 from sim.server.sensors.conditions import ORDINARY, Conditions
 from sim.server.sensors.instances import View
-from sim.server.sensors.kernel import F32, I32, U8
+from sim.server.sensors.kernel import F32, I32, U8, U32, kernel
 from sim.server.sensors.lens import Lens
 from sim.server.sensors.memory import LastView
 from sim.server.sensors.photo import Photo
@@ -130,10 +130,18 @@ def encode(kind: str, buffers: Buffers) -> U8:
 
 def encode_depth(depth_m: F32) -> U8:
     """Depth 0..1000 m as 24 bits in BGRA: red is the low byte, blue the high one."""
-    share = np.clip(depth_m.astype(np.float64) / DEPTH_RANGE_M, 0.0, 1.0)
-    steps = np.rint(share * DEPTH_STEPS).astype(np.uint32)
-    words = (steps << 8 | 0xFF).astype(">u4")  # blue, green, red, alpha from the high byte down
+    words = np.empty(depth_m.size, np.uint32)
+    _depth_words(np.ascontiguousarray(depth_m, np.float32).reshape(-1), words)
     return words.view(np.uint8).reshape(*depth_m.shape, 4)
+
+
+@kernel
+def _depth_words(depth_m: F32, words: U32) -> None:
+    """Depth as the words of a little-endian machine: alpha, red, green, blue from the high byte down."""
+    for i in range(len(depth_m)):
+        share = min(max(np.float64(depth_m[i]) / DEPTH_RANGE_M, 0.0), 1.0)
+        steps = np.int64(share * DEPTH_STEPS + 0.5)
+        words[i] = np.uint32(0xFF000000 | (steps & 0xFF) << 16 | (steps & 0xFF00) | steps >> 16)
 
 
 def encode_labels(semantic: U8, instance: I32 | None) -> U8:

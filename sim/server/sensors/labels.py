@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from sim.server.scene.mesh import TAG_OF_STATIC_MATERIAL, Material, Tag
 from sim.server.sensors.geometry import BODY_SHIFT, RIDER_BIT
-from sim.server.sensors.kernel import F32, I32, U8, Tables, kernel
+from sim.server.sensors.kernel import F32, I32, U8, Tables, kernel, lanes
 from sim.server.sensors.shade_ground import STRIP_TYPE, marking
 
 FAR_M = 1000.0  # depth of the sky
@@ -23,6 +25,12 @@ def tag_of_material() -> U8:
     for material, tag in TAG_OF_STATIC_MATERIAL.items():
         table[material] = tag
     return table
+
+
+@lanes
+def _depth_row(inverse_depth: F32, depth_m: F32) -> None:
+    for x in range(len(depth_m)):
+        depth_m[x] = min(1.0 / max(inverse_depth[x], 1e-6), FAR_M)
 
 
 @kernel
@@ -47,21 +55,28 @@ def label_pixels(
     _, _, uvw, faces, material, param, _ = geometry
     height, width = slot.shape
     for y in range(worker, height, workers):
+        _depth_row(inverse_depth[y], depth_m[y])
+        last, lined = -2, False  # of the slot of the pixel before, like these two
+        tag: Any = SKY
+        name: Any = STATIC_INSTANCE
         for x in range(width):
             s = slot[y, x]
-            if s < 0:
-                depth_m[y, x], semantic[y, x], instance[y, x] = FAR_M, SKY, STATIC_INSTANCE
-                continue
-            depth_m[y, x] = min(1.0 / inverse_depth[y, x], FAR_M)
-            f = face_of_slot[s]
-            if f >= static_faces:
-                row = param[f] >> BODY_SHIFT
-                semantic[y, x] = RIDER if param[f] & RIDER_BIT else body_tag[row]
-                instance[y, x] = body_id[row]
-                continue
-            tag = tag_of[material[f]]
-            instance[y, x] = STATIC_INSTANCE
-            if material[f] == ROAD or material[f] == CROSSWALK:
+            if s != last:
+                last, lined = s, False
+                if s < 0:
+                    tag, name = SKY, STATIC_INSTANCE
+                else:
+                    f = face_of_slot[s]
+                    if f >= static_faces:
+                        row = param[f] >> BODY_SHIFT
+                        tag = RIDER if param[f] & RIDER_BIT else np.int64(body_tag[row])
+                        name = np.int64(body_id[row])
+                    else:
+                        tag, name = np.int64(tag_of[material[f]]), STATIC_INSTANCE
+                        lined = material[f] == ROAD or material[f] == CROSSWALK
+            instance[y, x] = name
+            if lined:
+                f = face_of_slot[s]
                 px, py = x + 0.5, y + 0.5
                 e0 = edges[s, 0] * px + edges[s, 1] * py + edges[s, 2]
                 e1 = edges[s, 3] * px + edges[s, 4] * py + edges[s, 5]

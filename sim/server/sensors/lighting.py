@@ -49,7 +49,7 @@ from sim.server.sensors.columns import (
     TRANSLUCENT,
     WEIGHT,
 )
-from sim.server.sensors.kernel import F32, I32, U8, kernel, lanes
+from sim.server.sensors.kernel import F32, I32, U8, U64, kernel, lanes
 
 MAP_SIZE = 2048  # texels along each side of the sun's shadow map
 SHADOW_BIAS_M = 0.18  # above the map's height by less is lit: two texels, and a kerb does not shade the gutter in teeth
@@ -59,6 +59,7 @@ CONTACT_SIZE = 640  # cells: 160 m square round the camera
 SUN_DISC_COS = 0.99995  # half a degree across, a little wider for the glare
 GLARE = 0.0002  # cosines over which the disc fades
 BRIGHTEST = 24.0  # a single fragment contributes no more: one sparkle does not wash out its pixel
+PACKED_MOST, PACKED_STEPS = 64.0, 2097151.0  # radiance up to 64 in 21 bits: steps of 3e-5
 LEAFY = 0.3  # what lets more light through than this is lit from both sides
 
 
@@ -96,9 +97,23 @@ def fog_at(air: F32, height: float) -> Any:
     return air[FOG_BETA] * math.exp(-air[FOG_FALLOFF] * max(height, -50.0))
 
 
+def packed_map(rgb: F32) -> U64:
+    """An octahedral map (n, n, 3 or more) with each texel in one word, flat: one look-up where there were three."""
+    steps = np.rint(np.clip(rgb[..., :3], 0.0, PACKED_MOST) * (PACKED_STEPS / PACKED_MOST)).astype(np.uint64)
+    return np.ascontiguousarray(steps[..., 0] | steps[..., 1] << 21 | steps[..., 2] << 42).reshape(-1)
+
+
 @lanes
-def octahedral_of(table: F32, size: int, dx: Any, dy: Any, dz: Any) -> tuple[Any, Any, Any]:
-    """Colour of direction (dx, dy, dz) in a flat octahedral map of ``size`` squared texels of four channels."""
+def _unpacked(word: Any) -> tuple[Any, Any, Any]:
+    """Red, green and blue of a word, in steps."""
+    mask = np.uint64(0x1FFFFF)
+    red, green = np.int32(word & mask), np.int32((word >> np.uint64(21)) & mask)
+    return np.float32(red), np.float32(green), np.float32(np.int32(word >> np.uint64(42)))
+
+
+@lanes
+def octahedral_of(table: U64, size: int, dx: Any, dy: Any, dz: Any) -> tuple[Any, Any, Any]:
+    """Colour of direction (dx, dy, dz) in a packed octahedral map of ``size`` squared texels."""
     k = 1.0 / (abs(dx) + abs(dy) + abs(dz))
     x, y = dx * k, dy * k
     below_x = (1.0 - abs(y)) * (1.0 if x >= 0.0 else -1.0)
@@ -109,20 +124,17 @@ def octahedral_of(table: F32, size: int, dx: Any, dy: Any, dz: Any) -> tuple[Any
     u, v = min(max(u, 0.0), top - 0.001), min(max(v, 0.0), top - 0.001)
     column, row = np.int32(u), np.int32(v)
     tx, ty = u - np.float32(column), v - np.float32(row)
-    wide = np.uint32(4 * size)
-    at = np.uint32(row) * wide + np.uint32(column) * np.uint32(4)
-    low = np.uint32(at + wide)
-    a, b, c, d = (1.0 - tx) * (1.0 - ty), tx * (1.0 - ty), (1.0 - tx) * ty, tx * ty
-    one, two, four, five, six = np.uint32(1), np.uint32(2), np.uint32(4), np.uint32(5), np.uint32(6)
-    red = table[at] * a + table[np.uint32(at + four)] * b + table[low] * c + table[np.uint32(low + four)] * d
-    green = (
-        table[np.uint32(at + one)] * a + table[np.uint32(at + five)] * b
-        + table[np.uint32(low + one)] * c + table[np.uint32(low + five)] * d
-    )  # fmt: skip
-    blue = (
-        table[np.uint32(at + two)] * a + table[np.uint32(at + six)] * b
-        + table[np.uint32(low + two)] * c + table[np.uint32(low + six)] * d
-    )  # fmt: skip
+    at = np.uint32(row) * np.uint32(size) + np.uint32(column)
+    low = np.uint32(at + np.uint32(size))
+    r0, g0, b0 = _unpacked(table[at])
+    r1, g1, b1 = _unpacked(table[np.uint32(at + np.uint32(1))])
+    r2, g2, b2 = _unpacked(table[low])
+    r3, g3, b3 = _unpacked(table[np.uint32(low + np.uint32(1))])
+    step = PACKED_MOST / PACKED_STEPS
+    lower, upper = step * (1.0 - ty), step * ty
+    red = (r0 + (r1 - r0) * tx) * lower + (r2 + (r3 - r2) * tx) * upper
+    green = (g0 + (g1 - g0) * tx) * lower + (g2 + (g3 - g2) * tx) * upper
+    blue = (b0 + (b1 - b0) * tx) * lower + (b2 + (b3 - b2) * tx) * upper
     return red, green, blue
 
 
@@ -258,7 +270,7 @@ def leave_surface(q: F32, count: int, night: bool) -> Any:
 
 
 @lanes
-def reflect(q: F32, count: int, air: F32, mirror_map: F32, size: int) -> None:
+def reflect(q: F32, count: int, air: F32, mirror_map: U64, size: int) -> None:
     """Blend the mirrored surroundings over LIGHT by Schlick's Fresnel, add the sun's glint; MIRRORED is their share."""
     for i in range(count):
         nx, ny, nz = q[NORMAL * STRIDE + i], q[(NORMAL + 1) * STRIDE + i], q[(NORMAL + 2) * STRIDE + i]
@@ -326,7 +338,7 @@ def add_to_picture(q: F32, count: int, pixel: I32, image: F32, surface: F32) -> 
 @lanes
 def sky_row(
     y: int, column0: int, count: int, share: F32, eye: F32, width: int, height: int, focal: float, air: F32,
-    sky_map: F32, size: int, sun_disc: F32, image: F32,
+    sky_map: U64, size: int, sun_disc: F32, image: F32,
 ) -> None:  # fmt: skip
     """Sky and sun of ``count`` pixels of row y from ``column0`` on: their first light, in flat ``image``.
 

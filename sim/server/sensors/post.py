@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from sim.server.sensors.atmosphere import LUMA, Atmosphere
-from sim.server.sensors.kernel import F32, U8, kernel
+from sim.server.sensors.kernel import F32, U8, kernel, lanes
 
 KEY_DAY, KEY_NIGHT = 0.235, 0.13  # mean luminance that exposure aims at, before the tone curve
 MAX_EXPOSURE_DAY, MAX_EXPOSURE_NIGHT = 3.0, 4.2  # a night that is exposed longer burns out its lamps
@@ -61,28 +61,39 @@ def add_glare(radiance: F32, exposure: float, share: float) -> None:
     cv2.add(radiance, cv2.resize(glare, (width, height), interpolation=cv2.INTER_LINEAR), dst=radiance)
 
 
+@lanes
+def _develop_row(
+    light: F32, middle: float, fall: float, curve: F32, grain: F32, first: int, share: float, bgr: U8
+) -> None:
+    """Grey levels of one row, flat like its light. grain: a periodic row, taken from its element ``first`` on."""
+    width = len(light) // 3
+    last = np.float32(len(curve) - 1)
+    scale = last / math.sqrt(np.float32(CURVE_TOP))
+    bright, dim, strength = np.float32(middle), np.float32(fall), np.float32(share)
+    per_half, begin = 2.0 / np.float32(width), np.uint32(first)
+    for x in range(width):
+        u = np.float32(x) * per_half - 1.0
+        k = bright - dim * u * u
+        noise = grain[(np.uint32(x) + begin) & np.uint32(GRAIN_SIZE - 1)] * strength
+        for c in range(3):
+            place = math.sqrt(max(light[3 * x + c] * k, 0.0)) * scale
+            level = curve[np.uint32(np.int32(min(place, last)))] + noise
+            bgr[3 * x + 2 - c] = np.uint8(np.int32(min(255.0, max(0.0, level))))
+
+
 @kernel
 def develop(
     worker: int, workers: int, radiance: F32, exposure: float, curve: F32, grain: F32, strength: float, seed: int,
     bgr: U8,
 ) -> None:  # fmt: skip
-    """Write the picture ``bgr (h, w, 3)``. grain is ``grain_tile``; seed picks what part of it lies where."""
-    height, width = bgr.shape[0], bgr.shape[1]
-    last = len(curve) - 1
-    scale = np.float32(last / math.sqrt(CURVE_TOP))
-    share = np.float32(strength)
-    per_half = np.float32(2.0 / width)
+    """Write the flat picture ``bgr (h, w * 3)`` of ``radiance (h, w * 3)``.
+
+    grain is ``grain_tile``; seed picks what part of it lies where.
+    """
+    height = bgr.shape[0]
     for y in range(worker, height, workers):
         shift = (seed + y * 7919) * 2654435761 & 0xFFFFFFFF
         row, first = (shift >> 4) & (GRAIN_SIZE - 1), (shift >> 16) & (GRAIN_SIZE - 1)
         v = (y - height * 0.5) / (height * 0.5)
-        middle = np.float32(exposure * (1.0 - VIGNETTE * v * v))
-        fall = np.float32(exposure * VIGNETTE)
-        for x in range(width):
-            u = np.float32(x) * per_half - np.float32(1.0)
-            k = middle - fall * u * u
-            noise = grain[row, (first + x) & (GRAIN_SIZE - 1)] * share
-            for c in range(3):
-                place = math.sqrt(max(radiance[y, x, c] * k, np.float32(0.0))) * scale
-                level = curve[min(last, int(place))] + noise
-                bgr[y, x, 2 - c] = np.uint8(min(np.float32(255.0), max(np.float32(0.0), level)))
+        middle = exposure * (1.0 - VIGNETTE * v * v)
+        _develop_row(radiance[y], middle, exposure * VIGNETTE, curve, grain[row], first, strength, bgr[y])

@@ -16,8 +16,13 @@ import math
 import numpy as np
 from numba import float32, int32
 
-from sim.server.sensors.kernel import F32, F64, I32, I64, U32, kernel
+from sim.server.sensors.kernel import F32, F64, I32, I64, U32, claim, kernel, lanes
 
+CELL_COLUMNS, CELL_ROW_SHIFT = 32, 3  # of a cell whose farthest sample is known: 32 x 8 samples
+CELL_COLUMN_SHIFT = 5
+LOOK_EVERY = 128  # triangles of a bin after which its cells' farthest samples are looked up anew
+CELLS_TESTED = 12  # a triangle over more cells than this is drawn without asking
+NEARLY = 1.0001  # inverse depths of samples may exceed those of the corners by rounding
 BIN_SHIFT = 5  # rows of a bin: 32, enough bins for two threads, few enough that triangles lie in one or two
 NEAR_M = 0.08  # nothing nearer is drawn: a camera's own housing
 EMPTY = -1  # slot of a sample that sees the sky
@@ -74,13 +79,15 @@ def setup_triangles(
     edges: F32,
     face_of_slot: I32,
     box: I32,
+    nearest: F32,
     counts: I64,
     scratch: F64,
 ) -> None:
     """Edge functions of the faces in ``blocks (k, 4)`` = first face, count, first slot, cull.
 
     cull 0 draws both sides, 1 only the side that the winding faces. cam (12,): position, right, down, forward.
-    Writes slots from each block's first slot on, and how many into ``counts (k,)``.
+    Writes slots from each block's first slot on, how many into ``counts (k,)``, and one over the depth of the nearest
+    corner into ``nearest``.
     """
     cx = width * 0.5
     cy = height * 0.5
@@ -118,6 +125,7 @@ def setup_triangles(
             edges[slot, 6], edges[slot, 7] = n2x * per, n2y * per
             edges[slot, 8] = n2z * inv - (n2x * cx + n2y * cy) * per
             face_of_slot[slot] = f
+            nearest[slot] = NEARLY / max(min(az, min(bz, ez)), NEAR_M)
             made += 1
         counts[k] = made
 
@@ -150,29 +158,74 @@ def bin_slots(blocks: I64, counts: I64, box: I32, start: I64, cursor: I64, membe
     return total
 
 
+@lanes
+def _farthest(inverse_depth: F32, width: int, rows: int, far: F32) -> None:
+    """One over the greatest depth in each cell of up to 8 rows of flat samples; a last narrow cell stays at 0."""
+    for cell in range(width >> CELL_COLUMN_SHIFT):
+        least = np.float32(1e30)
+        for row in range(rows):
+            begin = row * width + (cell << CELL_COLUMN_SHIFT)
+            for x in range(CELL_COLUMNS):
+                least = min(least, inverse_depth[begin + x])
+        far[cell] = least
+
+
+@kernel
+def _hidden(nearest: float, x0: int, x1: int, y0: int, y1: int, far: F32) -> bool:
+    """Whether all cells under a rectangle of the bin's samples are nearer than a triangle's nearest corner."""
+    c0, c1 = x0 >> CELL_COLUMN_SHIFT, x1 >> CELL_COLUMN_SHIFT
+    r0, r1 = y0 >> CELL_ROW_SHIFT, y1 >> CELL_ROW_SHIFT
+    if (c1 - c0 + 1) * (r1 - r0 + 1) > CELLS_TESTED:
+        return False
+    for r in range(r0, r1 + 1):
+        for c in range(c0, c1 + 1):
+            if nearest > far[r, c]:
+                return False
+    return True
+
+
 @kernel
 def rasterise(
-    worker: int, workers: int, start: I64, members: I32, edges: F32, box: I32, inverse_depth: F32, slot: I32
-) -> None:
-    """Nearest slot of every sample into ``slot (h, w)`` (EMPTY = sky) and one over its depth."""
+    worker: int, workers: int, pieces: I64, start: I64, members: I32, edges: F32, box: I32, nearest: F32, far: F32,
+    inverse_depth: F32, slot: I32,
+) -> None:  # fmt: skip
+    """Nearest slot of every sample into ``slot (h, w)`` (EMPTY = sky) and one over its depth.
+
+    Slots that come near ones first are drawn fastest: what lies behind all that is drawn already is left out. Workers
+    claim bins from pieces (1,) 0; far (workers, cell rows of a bin, cell columns) is room.
+    """
     height, width = slot.shape
     half = float32(0.5)
     zero = float32(0.0)
-    for b in range(worker, len(start) - 1, workers):
+    cells = far[worker]
+    while True:
+        b = claim(pieces)
+        if b >= len(start) - 1:
+            break
         row0 = b << BIN_SHIFT
         row1 = min(height, row0 + (1 << BIN_SHIFT))
         for y in range(row0, row1):
             for x in range(width):
                 inverse_depth[y, x] = 0.0
                 slot[y, x] = EMPTY
+        cells[:, :] = 0.0
         for q in range(start[b], start[b + 1]):
+            if (q - start[b]) % LOOK_EVERY == LOOK_EVERY - 1:
+                for r in range(len(cells)):
+                    y = row0 + (r << CELL_ROW_SHIFT)
+                    if y < row1:
+                        rows = min(row1 - y, 1 << CELL_ROW_SHIFT)
+                        _farthest(inverse_depth[y : y + rows].reshape(-1), width, rows, cells[r])
             s = members[q]
+            y0, y1 = max(row0, box[s, 2]), min(row1 - 1, box[s, 3])
+            if q - start[b] >= LOOK_EVERY and _hidden(nearest[s], box[s, 0], box[s, 1], y0 - row0, y1 - row0, cells):
+                continue
             a0, a1, a2 = edges[s, 0], edges[s, 3], edges[s, 6]
             w_step = a0 + a1 + a2
             i0 = float32(-1.0) / a0 if a0 != zero else zero
             i1 = float32(-1.0) / a1 if a1 != zero else zero
             i2 = float32(-1.0) / a2 if a2 != zero else zero
-            for y in range(max(row0, box[s, 2]), min(row1 - 1, box[s, 3]) + 1):
+            for y in range(y0, y1 + 1):
                 fy = float32(y) + half
                 c0 = edges[s, 1] * fy + edges[s, 2]
                 c1 = edges[s, 4] * fy + edges[s, 5]
@@ -215,6 +268,11 @@ def rasterise(
 def bins_of(height: int) -> int:
     """Number of row bins of a buffer of ``height`` rows."""
     return (height + (1 << BIN_SHIFT) - 1) >> BIN_SHIFT
+
+
+def cells_of(width: int, workers: int) -> F32:
+    """Room for the cells of one bin of a buffer of ``width`` columns, for each worker."""
+    return np.zeros((workers, 1 << (BIN_SHIFT - CELL_ROW_SHIFT), (width >> CELL_COLUMN_SHIFT) + 1), np.float32)
 
 
 def camera_block(position_m: F64, world_from_body: F64) -> F64:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
 
-from sim.server.scene.models import LODS, ModelLibrary
+from sim.server.scene.models import ModelLibrary
 from sim.server.scene.static import StaticScene
 from sim.server.sensors import bodies as moving
 from sim.server.sensors import debug_overlay
@@ -22,15 +21,15 @@ from sim.server.sensors.appearance import (
     texel_table,
 )
 from sim.server.sensors.atmosphere import Atmosphere, airlight
-from sim.server.sensors.columns import LAMP_COLUMNS, WET
+from sim.server.sensors.columns import FOG_BETA, LAMP_COLUMNS, WET
 from sim.server.sensors.conditions import ORDINARY, Conditions
 from sim.server.sensors.falling import FallingWeather
 from sim.server.sensors.geometry import Geometry
 from sim.server.sensors.instances import Instances, View, Weather
-from sim.server.sensors.kernel import F32, F64, I32, I64, U8, U32
+from sim.server.sensors.kernel import F32, F64, I32, I64, U8, U32, Tables
 from sim.server.sensors.labels import label_pixels, tag_of_material
 from sim.server.sensors.lamps import lamp_table
-from sim.server.sensors.lighting import CONTACT_CELLS_PER_M, CONTACT_SIZE
+from sim.server.sensors.lighting import CONTACT_CELLS_PER_M, CONTACT_SIZE, packed_map
 from sim.server.sensors.photo import Photo
 from sim.server.sensors.pool import WorkerPool
 from sim.server.sensors.post import (
@@ -42,7 +41,7 @@ from sim.server.sensors.post import (
     grain_tile,
     tone_curve,
 )
-from sim.server.sensors.raster import bin_slots, bins_of, camera_block, rasterise, setup_triangles
+from sim.server.sensors.raster import camera_block
 from sim.server.sensors.reflections import mirror_ground
 from sim.server.sensors.shade import class_of_material, scratch_tables, shade_frame
 from sim.server.sensors.shade_ground import STRIP_COLUMNS
@@ -51,31 +50,15 @@ from sim.server.sensors.silhouettes import Silhouettes, trace
 from sim.server.sensors.sky import SkyPainter
 from sim.server.sensors.surface import Motion, flow_pixels, surface_pixels
 from sim.server.sensors.textures import asphalt_tile, value_noise
+from sim.server.sensors.visible import Intrinsics, Samples, VisibleSurfaces
 from sim.server.world.pose import rotation_matrix
 
-MAX_RANGE_M = 600.0
-CLEAR_TO_NOTHING = 5.5  # optical depth beyond which a body leaves 0.4 % of its contrast: not drawn
-TREE_RANGE_M = 260.0
-LOD_PIXELS = (70.0, 24.0)  # bodies taller than this many pixels get detail 0, 1; else 2
-TREE_LOD_PIXELS = (85.0, 28.0)  # radius of the crown
+__all__ = ["Buffers", "Intrinsics", "SceneRenderer", "warm_up"]
+
 SAMPLES = 2  # along each axis of a pixel, for pictures
 WET_FROM = 0.15  # drier ground mirrors too little to march rays for
 PATTERN_SEED = 3
 NO_LAMPS = (np.zeros((0, LAMP_COLUMNS), np.float32), np.zeros(0, np.int32))
-
-
-@dataclass(frozen=True)
-class Intrinsics:
-    """A pinhole camera: width and height in pixels, horizontal field of view; square pixels, centred axis."""
-
-    width: int
-    height: int
-    fov_rad: float
-
-    @property
-    def focal_px(self) -> float:
-        """Focal length in pixels."""
-        return self.width / (2.0 * math.tan(self.fov_rad / 2.0))
 
 
 @dataclass(frozen=True)
@@ -97,16 +80,6 @@ LABELS = frozenset({"depth", "semantic", "instance"})
 WANTS = LABELS | {"rgb", "surface", "flow"}
 
 
-@dataclass
-class _Target:
-    """Buffers of one resolution, kept between pictures."""
-
-    inverse_depth: F32
-    slot: I32
-    start: I64
-    cursor: I64
-
-
 class SceneRenderer:
     """Renders a scene. Calls are serialised: cameras of one world take turns, each using all threads."""
 
@@ -116,6 +89,7 @@ class SceneRenderer:
         self._pool = WorkerPool(threads)
         self._lock = threading.Lock()
         self._geometry = Geometry(scene, library, self._pool)
+        self._visible = VisibleSurfaces(self._geometry, self._pool)
         self._shadows = SunShadows(self._geometry, self._pool)
         self._painter = SkyPainter()
         self._class_of = class_of_material()
@@ -127,23 +101,15 @@ class SceneRenderer:
         self._curve = tone_curve()
         self._falling = FallingWeather(self._pool)
         self._grain = grain_tile()
-        self._targets: dict[tuple[int, int], _Target] = {}
         self._scratch = scratch_tables(self._pool.threads)
-        self._edges: F32 = np.zeros((0, 9), np.float32)
-        self._face_of_slot: I32 = np.zeros(0, np.int32)
-        self._box: I32 = np.zeros((0, 4), np.int32)
-        self._members: I32 = np.zeros(0, np.int32)
-        self._corner = np.zeros((self._pool.threads, 9))
         self._appearance: Appearance | None = None
         self._look = ordinary(scene, False)  # the appearance in use
         self._looks = look_table(scene, self._look)
         self._texels, self._linear = texel_table(self._look), linear_of_byte()
         self._lamp_places = shining_lamps(scene, self._look)
         self._weather: Weather | None = None
-        self._air: Atmosphere = airlight(Weather())
-        self._sky = self._painter.paint(self._air)
-        self._conditions = ORDINARY
-        self._skies: dict[Conditions, tuple[Atmosphere, tuple[F32, F32, F32]]] = {}  # of the weather
+        self._skies: dict[Conditions, tuple[Atmosphere, tuple[F32, F32, F32], Tables]] = {}  # of the weather
+        self._breathe(ORDINARY)
         self._view: View | None = None
         self._table: F32 = np.zeros((1, 1), np.float32)
         self._spheres: tuple[F64, F64, F64] = (np.zeros((0, 3)), np.zeros(0), np.zeros(0))
@@ -177,11 +143,11 @@ class SceneRenderer:
             self._begin(view)
             self._breathe(conditions)
             cam = camera_block(np.asarray(position_m, np.float64), rotation_matrix(*map(float, rotation_rad)))
-            blocks = self._visible(cam, intrinsics, view.instances, exclude_actor)
+            blocks = self._blocks(cam, intrinsics, view.instances, exclude_actor)
             bgr = self._picture(cam, intrinsics, view, blocks, seed, photo, velocity_mps) if "rgb" in wanted else None
             if wanted == {"rgb"}:
                 return Buffers(bgr)
-            target = self._raster(cam, intrinsics, blocks, 1)
+            target = self._visible.draw(cam, intrinsics, blocks, 1)
             depth_m, semantic, instance = (
                 self._labels(target, intrinsics, view.instances) if wanted & LABELS else (None, None, None)
             )
@@ -214,7 +180,7 @@ class SceneRenderer:
         with self._lock:
             self._begin(view)
             cam = camera_block(np.asarray(position_m, np.float64), rotation_matrix(*map(float, rotation_rad)))
-            blocks = self._visible(cam, intrinsics, view.instances, exclude_actor)
+            blocks = self._blocks(cam, intrinsics, view.instances, exclude_actor)
             return trace(
                 self._geometry, self._pool, blocks[blocks[:, 3] == 1], view.instances.actor_id, cam,
                 intrinsics.focal_px, labels.semantic, labels.instance,
@@ -257,71 +223,15 @@ class SceneRenderer:
         of_the_air = conditions.of_the_air()
         if of_the_air not in self._skies:
             air = airlight(self._weather or Weather(), of_the_air)
-            self._skies[of_the_air] = (air, self._painter.paint(air))
+            sky = self._painter.paint(air)
+            packed = (packed_map(sky[0]), packed_map(sky[1]), sky[2], len(sky[0]), len(sky[1]))
+            self._skies[of_the_air] = (air, sky, packed)
         self._conditions = conditions
-        self._air, self._sky = self._skies[of_the_air]
+        self._air, self._sky, self._packed = self._skies[of_the_air]
 
-    def _visible(self, cam: F64, intrinsics: Intrinsics, bodies: Instances, exclude: int | None) -> I64:
-        """Face blocks (k, 4) for the raster: first face, count, first slot, cull."""
-        ranges, focal = self._geometry.ranges, intrinsics.focal_px
-        beta = float(self._air.constants[15])
-        far = min(MAX_RANGE_M, max(40.0, CLEAR_TO_NOTHING / max(beta, 1e-6)))
-        seen = in_frustum(cam, intrinsics, ranges.chunk_spheres_m, far)
-        parts = [ranges.chunks[seen[np.argsort(_distance(cam, ranges.chunk_spheres_m[seen]), kind="stable")]]]
-        trees = in_frustum(cam, intrinsics, ranges.tree_spheres_m, min(far, TREE_RANGE_M))
-        spheres = ranges.tree_spheres_m[trees]
-        size = spheres[:, 3] * focal / np.maximum(_distance(cam, spheres), 1.0)
-        level = np.where(size > TREE_LOD_PIXELS[0], 0, np.where(size > TREE_LOD_PIXELS[1], 1, 2))
-        parts.append(ranges.trees[level, trees])
-        static = np.concatenate(parts)
-        centre, radius, height = self._spheres
-        rows = in_frustum(cam, intrinsics, np.column_stack([centre, radius]), far)
-        if exclude is not None:
-            rows = rows[bodies.actor_id[rows] != exclude]
-        away = np.linalg.norm(centre[rows] - cam[:3], axis=1)
-        tall = height[rows] * focal / np.maximum(away, 1.0)
-        lod = np.where(tall > LOD_PIXELS[0], 0, np.where(tall > LOD_PIXELS[1], 1, LODS - 1))
-        placed = self._geometry.place(rows, lod)
-        blocks = np.zeros((len(static) + len(placed), 4), np.int64)
-        blocks[: len(static), :2] = static
-        blocks[len(static) :, :2] = placed
-        blocks[len(static) :, 3] = 1
-        blocks[1:, 2] = np.cumsum(blocks[:-1, 1])
-        return blocks
-
-    def _raster(self, cam: F64, intrinsics: Intrinsics, blocks: I64, samples: int) -> _Target:
-        """Visible slot of every sample."""
-        width, height = intrinsics.width * samples, intrinsics.height * samples
-        focal = intrinsics.focal_px * samples
-        slots = int(blocks[-1, 1] + blocks[-1, 2]) if len(blocks) else 0
-        if slots > len(self._edges):
-            room = slots + slots // 4
-            self._edges = np.zeros((room, 9), np.float32)
-            self._face_of_slot = np.zeros(room, np.int32)
-            self._box = np.zeros((room, 4), np.int32)
-        target = self._targets.get((width, height))
-        if target is None:
-            bins = bins_of(height)
-            target = self._targets[width, height] = _Target(
-                np.zeros((height, width), np.float32),
-                np.zeros((height, width), np.int32),
-                np.zeros(bins + 1, np.int64),
-                np.zeros(bins + 1, np.int64),
-            )
-        counts = np.zeros(len(blocks), np.int64)
-        geometry = self._geometry
-        self._pool.run(
-            setup_triangles, geometry.vertices_m, geometry.faces, blocks, cam, focal, width, height,
-            self._edges, self._face_of_slot, self._box, counts, self._corner,
-        )  # fmt: skip
-        total = bin_slots(blocks, counts, self._box, target.start, target.cursor, self._members)
-        if total < 0:
-            self._members = np.zeros(-total + -total // 4, np.int32)
-            bin_slots(blocks, counts, self._box, target.start, target.cursor, self._members)
-        self._pool.run(
-            rasterise, target.start, self._members, self._edges, self._box, target.inverse_depth, target.slot
-        )
-        return target
+    def _blocks(self, cam: F64, intrinsics: Intrinsics, bodies: Instances, exclude: int | None) -> I64:
+        left_out = np.flatnonzero(bodies.actor_id == exclude) if exclude is not None else np.zeros(0, np.int64)
+        return self._visible.blocks(cam, intrinsics, float(self._air.constants[FOG_BETA]), self._spheres, left_out)
 
     def _arrays(self) -> tuple[F32, F32, F32, U32, U8, I32, F32]:
         g = self._geometry
@@ -332,7 +242,7 @@ class SceneRenderer:
         self, cam: F64, intrinsics: Intrinsics, view: View, blocks: I64, seed: int, photo: Photo | None,
         velocity_mps: F64 | None,
     ) -> U8:  # fmt: skip
-        target = self._raster(cam, intrinsics, blocks, SAMPLES)
+        target = self._visible.draw(cam, intrinsics, blocks, SAMPLES)
         air = self._air
         eye = cam[:3]
         centre, radius, _ = self._spheres
@@ -349,13 +259,11 @@ class SceneRenderer:
         surface = np.empty_like(radiance) if kept else np.empty((0, 0, 3), np.float32)
         static_counts = np.array([self._geometry.static_faces, self._geometry.static_vertices], np.int64)
         signals = np.ascontiguousarray(view.signal_state, np.uint8)
-        sky_map, mirror_map, disc = self._sky
-        sky = (sky_map.reshape(-1), mirror_map.reshape(-1), disc, len(sky_map), len(mirror_map))
         self._pool.run(
-            shade_frame, np.zeros(1, np.int64), target.inverse_depth, target.slot, self._edges, self._face_of_slot,
+            shade_frame, np.zeros(1, np.int64), target.inverse_depth, target.slot, target.edges, target.face_of_slot,
             self._arrays(), static_counts, self._class_of, self._strips, self._patterns, self._charts, self._table,
-            signals, objects, painted, cam, cam.astype(np.float32), intrinsics.focal_px * SAMPLES, air.constants, sky,
-            shadow, contact, lamps, night, self._scratch, radiance.reshape(-1), surface.reshape(-1, 3),
+            signals, objects, painted, cam, cam.astype(np.float32), intrinsics.focal_px * SAMPLES, air.constants,
+            self._packed, shadow, contact, lamps, night, self._scratch, radiance.reshape(-1), surface.reshape(-1, 3),
         )  # fmt: skip
         if mirrors:
             mirror_ground(
@@ -389,33 +297,34 @@ class SceneRenderer:
             add_glare(radiance, exposure, glare)
         bgr = np.empty(radiance.shape, np.uint8)
         self._pool.run(
-            develop, radiance, exposure, curve, self._grain, grain, (view.frame * 31 + seed) & 0xFFFFFF, bgr,
+            develop, radiance.reshape(len(bgr), -1), exposure, curve, self._grain, grain,
+            (view.frame * 31 + seed) & 0xFFFFFF, bgr.reshape(len(bgr), -1),
         )  # fmt: skip
         return bgr
 
-    def _surface(self, target: _Target, intrinsics: Intrinsics) -> tuple[F32, U8]:
+    def _surface(self, target: Samples, intrinsics: Intrinsics) -> tuple[F32, U8]:
         shape = (intrinsics.height, intrinsics.width)
         normal, material = np.empty((*shape, 3), np.float32), np.empty(shape, np.uint8)
-        self._pool.run(surface_pixels, target.slot, self._edges, self._face_of_slot, self._arrays(), normal, material)
+        self._pool.run(surface_pixels, target.slot, target.edges, target.face_of_slot, self._arrays(), normal, material)
         return normal, material
 
-    def _flow(self, target: _Target, cam: F64, intrinsics: Intrinsics, motion: Motion | None) -> F32:
+    def _flow(self, target: Samples, cam: F64, intrinsics: Intrinsics, motion: Motion | None) -> F32:
         if motion is None:
             raise ValueError("render: flow needs the motion since the last picture, got None")
         flow = np.empty((intrinsics.height, intrinsics.width, 2), np.float32)
         self._pool.run(
-            flow_pixels, target.inverse_depth, target.slot, self._face_of_slot, self._arrays(),
+            flow_pixels, target.inverse_depth, target.slot, target.face_of_slot, self._arrays(),
             self._geometry.static_faces, cam, motion.camera, motion.bodies, intrinsics.focal_px, flow,
         )  # fmt: skip
         return flow
 
-    def _labels(self, target: _Target, intrinsics: Intrinsics, bodies: Instances) -> tuple[F32, U8, I32]:
+    def _labels(self, target: Samples, intrinsics: Intrinsics, bodies: Instances) -> tuple[F32, U8, I32]:
         shape = (intrinsics.height, intrinsics.width)
         depth_m, semantic, instance = np.empty(shape, np.float32), np.empty(shape, np.uint8), np.empty(shape, np.int32)
         ids = np.zeros(max(len(bodies.actor_id), 1), np.int32)
         ids[: len(bodies.actor_id)] = bodies.actor_id
         self._pool.run(
-            label_pixels, target.inverse_depth, target.slot, self._edges, self._face_of_slot, self._arrays(),
+            label_pixels, target.inverse_depth, target.slot, target.edges, target.face_of_slot, self._arrays(),
             self._geometry.static_faces, self._strips, self._tag_of, moving.tags(bodies), ids,
             depth_m, semantic, instance,
         )  # fmt: skip
@@ -437,25 +346,6 @@ class SceneRenderer:
     def close(self) -> None:
         """Let the threads end."""
         self._pool.close()
-
-
-def _distance(cam: F64, spheres_m: F32) -> F64:
-    return np.linalg.norm(spheres_m[:, :3] - cam[:3], axis=1)
-
-
-def in_frustum(cam: F64, intrinsics: Intrinsics, spheres_m: F32 | F64, far_m: float) -> I64:
-    """Rows of the spheres (n, 4) that reach into the picture and nearer than ``far_m``."""
-    if not len(spheres_m):
-        return np.zeros(0, np.int64)
-    offset = spheres_m[:, :3] - cam[:3]
-    radius = spheres_m[:, 3]
-    across, down, depth = offset @ cam[3:6], offset @ cam[6:9], offset @ cam[9:12]
-    half_x = intrinsics.fov_rad / 2.0
-    half_y = math.atan(intrinsics.height / 2.0 / intrinsics.focal_px)
-    inside = (depth + radius > 0.0) & (depth - radius < far_m)
-    inside &= np.abs(across) * math.cos(half_x) - depth * math.sin(half_x) < radius
-    inside &= np.abs(down) * math.cos(half_y) - depth * math.sin(half_y) < radius
-    return np.flatnonzero(inside)
 
 
 def strip_table(scene: StaticScene) -> F32:

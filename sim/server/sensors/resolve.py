@@ -37,12 +37,18 @@ from sim.server.sensors.kernel import F32, I32, I64, U8, Tables, kernel, lanes
 LEAF = int(Material.LEAF)
 SAME_DEPTH = 0.07  # surfaces of one kind whose depths differ by less are one: 7 %, more than a pixel's slope makes
 SAME_NORMAL = 0.9  # cosine, 26 degrees: bends sharper than this are shaded apart
-# Columns of a fragment's names, (NAME_COLUMNS, STRIDE) int32: pixel and sample are numbers within their images.
-SLOT, PIXEL, FACE, SAMPLE = 0, 1, 2, 3
-NAME_COLUMNS = 4
-# Columns of what is gathered, (STRIDE, 8) int32: ACROSS and DOWN are sums of its samples' places in half samples.
-FOUND_SLOT, FOUND_PIXEL, FOUND_FACE, FOUND_SAMPLE, COUNT, ACROSS, DOWN = range(7)
-FOUND_COLUMNS = 8
+# Columns of a fragment's names, (NAME_COLUMNS, STRIDE) int32; pixel is its number within the image.
+SLOT, PIXEL, FACE = 0, 1, 2
+NAME_COLUMNS = 3
+# Columns of a run, (FRAGMENTS, RUN_COLUMNS) int32: LENGTH pixels of a row that all show one face and nothing else, or
+# one surface of one pixel. ACROSS and DOWN are sums of the places of its COUNT samples (of its first pixel), in half
+# samples; SAMPLE is the number of the first of them within the samples' image.
+RUN_SLOT, RUN_PIXEL, RUN_FACE, SAMPLE, COUNT, ACROSS, DOWN, LENGTH = range(8)
+RUN_COLUMNS = 8
+LANES = 16  # runs are filled by so many fragments at a time: what is too much, the next run writes over
+NOTHING, SKY = -1, -2  # instead of a run that goes on
+# Of a run's plane functions, each a value at its first pixel and a step to the next.
+PLANE_W, PLANE_NORMAL, PLANE_UVW, PLANE_EXTRA, PLANES = 0, 1, 4, 7, 10
 
 
 @kernel
@@ -60,145 +66,213 @@ def _one_surface(face_a: int, face_b: int, depth_ratio: float, geometry: Tables)
     return cosine > SAME_NORMAL
 
 
+@lanes
+def _mark_row(top: I32, bottom: I32, count: int, mark: U8) -> None:
+    """Of ``count`` pixels of two rows of samples: bit 0 where samples differ, bit 1 where the left pixel is another."""
+    for x in range(count):
+        s = top[2 * x]
+        mark[x] = 0 if (top[2 * x + 1] == s) & (bottom[2 * x] == s) & (bottom[2 * x + 1] == s) else 1
+    for x in range(1, count):
+        mark[x] |= 0 if top[2 * x - 1] == top[2 * x] else 2
+
+
 @kernel
-def gather_fragments(
-    row0: int,
-    row1: int,
-    column0: int,
-    column1: int,
-    inverse_depth: F32,
-    slot: I32,
-    face_of_slot: I32,
-    geometry: Tables,
-    found: I32,
-    sky: F32,
-) -> int:
-    """Group the samples of a tile of pixels into fragments ``found (n, FOUND_COLUMNS)``; returns how many.
+def _gather_pixel(
+    y: int, x: int, total: int, inverse_depth: F32, slot: I32, face_of_slot: I32, geometry: Tables, runs: I32
+) -> tuple[int, int]:
+    """Group the four samples of one pixel into runs from number ``total`` on; returns the next number, and how many
+    samples see the sky."""
+    samples = slot.shape[1]
+    begin, empty = total, 0
+    iy, ix = 2 * y, 2 * x
+    for k in range(4):
+        jy, jx = iy + (k >> 1), ix + (k & 1)
+        s = slot[jy, jx]
+        if s < 0:
+            empty += 1
+            continue
+        f = face_of_slot[s]
+        merged = False
+        for j in range(begin, total):
+            g = runs[j]
+            same = g[RUN_SLOT] == s
+            if not same:
+                first = g[SAMPLE] - iy * samples
+                row = iy + (1 if first >= samples else 0)
+                column = first - (samples if first >= samples else 0)
+                same = _one_surface(f, g[RUN_FACE], inverse_depth[jy, jx] / inverse_depth[row, column], geometry)
+            if same:
+                g[ACROSS] += 2 * jx + 1
+                g[DOWN] += 2 * jy + 1
+                g[COUNT] += 1
+                merged = True
+                break
+        if not merged:
+            g = runs[total]
+            g[RUN_SLOT], g[RUN_PIXEL], g[RUN_FACE] = s, y * (samples // 2) + x, f
+            g[SAMPLE], g[COUNT], g[LENGTH] = jy * samples + jx, 1, 1
+            g[ACROSS], g[DOWN] = 2 * jx + 1, 2 * jy + 1
+            total += 1
+    return total, empty
+
+
+@kernel
+def gather_runs(
+    row0: int, row1: int, column0: int, column1: int, inverse_depth: F32, slot: I32, face_of_slot: I32,
+    geometry: Tables, mark: U8, runs: I32, sky: F32,
+) -> int:  # fmt: skip
+    """Group the samples of a tile of pixels into ``runs (n, RUN_COLUMNS)``; returns how many.
 
     sky (rows, columns) becomes the share of each pixel that sees none.
     """
-    samples = slot.shape[1]
-    width = samples // 2
+    samples, wide = slot.shape[1], column1 - column0
     total = 0
     for y in range(row0, row1):
-        for x in range(column0, column1):
-            begin = total
-            empty = 0
-            iy, ix = 2 * y, 2 * x
-            s = slot[iy, ix]
-            if slot[iy, ix + 1] == s and slot[iy + 1, ix] == s and slot[iy + 1, ix + 1] == s:
-                if s < 0:
-                    empty = 4
+        top = slot[2 * y]
+        _mark_row(top[2 * column0 :], slot[2 * y + 1][2 * column0 :], wide, mark)
+        share = sky[y - row0]
+        share[:] = 0.0
+        going_on = NOTHING
+        for x in range(wide):
+            if mark[x] == 0 and going_on != NOTHING:
+                if going_on == SKY:
+                    share[x] = 1.0
                 else:
-                    g = found[total]
-                    g[FOUND_SLOT], g[FOUND_PIXEL], g[FOUND_FACE] = s, y * width + x, face_of_slot[s]
-                    g[FOUND_SAMPLE], g[COUNT] = iy * samples + ix, 4
-                    g[ACROSS], g[DOWN] = 8 * ix + 8, 8 * iy + 8
-                    total += 1
+                    runs[going_on, LENGTH] += 1
+            elif mark[x] & 1:
+                going_on = NOTHING
+                total, empty = _gather_pixel(y, column0 + x, total, inverse_depth, slot, face_of_slot, geometry, runs)
+                share[x] = empty * 0.25
             else:
-                for k in range(4):
-                    jy, jx = iy + (k >> 1), ix + (k & 1)
-                    s = slot[jy, jx]
-                    if s < 0:
-                        empty += 1
-                        continue
-                    f = face_of_slot[s]
-                    merged = False
-                    for j in range(begin, total):
-                        g = found[j]
-                        same = g[FOUND_SLOT] == s
-                        if not same:
-                            first = g[FOUND_SAMPLE] - iy * samples
-                            row = iy + (1 if first >= samples else 0)
-                            column = first - (samples if first >= samples else 0)
-                            ratio = inverse_depth[jy, jx] / inverse_depth[row, column]
-                            same = _one_surface(f, g[FOUND_FACE], ratio, geometry)
-                        if same:
-                            g[ACROSS] += 2 * jx + 1
-                            g[DOWN] += 2 * jy + 1
-                            g[COUNT] += 1
-                            merged = True
-                            break
-                    if not merged:
-                        g = found[total]
-                        g[FOUND_SLOT], g[FOUND_PIXEL], g[FOUND_FACE] = s, y * width + x, f
-                        g[FOUND_SAMPLE], g[COUNT] = jy * samples + jx, 1
-                        g[ACROSS], g[DOWN] = 2 * jx + 1, 2 * jy + 1
-                        total += 1
-            sky[y - row0, x - column0] = empty * 0.25
+                s = top[2 * (column0 + x)]
+                if s < 0:
+                    share[x] = 1.0
+                    going_on = SKY
+                else:
+                    g = runs[total]
+                    g[RUN_SLOT], g[RUN_PIXEL], g[RUN_FACE] = s, y * (samples // 2) + column0 + x, face_of_slot[s]
+                    g[SAMPLE], g[COUNT], g[LENGTH] = 2 * y * samples + 2 * (column0 + x), 4, 1
+                    g[ACROSS], g[DOWN] = 16 * (column0 + x) + 8, 16 * y + 8
+                    going_on = total
+                    total += 1
     return total
 
 
 @kernel
-def sort_fragments(count: int, found: I32, material: U8, class_of: U8, start: I64, name: I32, fragment: F32) -> None:
-    """Put fragments in order of shading class: those of class c lie from ``start[c]`` to ``start[c + 1]``.
-
-    Writes names, PX, PY (mean sample position) and WEIGHT.
-    """
+def sort_runs(count: int, runs: I32, material: U8, class_of: U8, start: I64, order: I32) -> None:
+    """Put runs in order of shading class: fragments of class c will lie from ``start[c]`` to ``start[c + 1]``."""
     classes = len(start) - 1
     for c in range(classes + 1):
         start[c] = 0
     for i in range(count):
-        start[class_of[material[found[i, FOUND_FACE]]] + 1] += 1
+        start[class_of[material[runs[i, RUN_FACE]]] + 1] += 1
     for c in range(classes):
         start[c + 1] += start[c]
     for i in range(count):
-        g = found[i]
-        c = class_of[material[g[FOUND_FACE]]]
-        at = start[c]
-        start[c] = at + 1
-        name[SLOT, at], name[PIXEL, at] = g[FOUND_SLOT], g[FOUND_PIXEL]
-        name[FACE, at], name[SAMPLE, at] = g[FOUND_FACE], g[FOUND_SAMPLE]
-        per = 0.5 / g[COUNT]
-        fragment[PX, at], fragment[PY, at], fragment[WEIGHT, at] = g[ACROSS] * per, g[DOWN] * per, g[COUNT] * 0.25
-    for c in range(classes, 0, -1):
-        start[c] = start[c - 1]
-    start[0] = 0
+        c = class_of[material[runs[i, RUN_FACE]]]
+        order[start[c]] = i
+        start[c] += 1
+    # start[c] now is how many runs are of classes up to c: from runs to fragments
+    run, fragments, before = 0, 0, 0
+    for c in range(classes):
+        for i in range(run, start[c]):
+            fragments += runs[order[i], LENGTH]
+        run = start[c]
+        start[c] = before
+        before = fragments
+    start[classes] = fragments
+
+
+@lanes
+def _fill_run(q: F32, count: int, planes: F32, across: float, down: float, weight: float, on_body: bool) -> None:
+    """Columns of ``count`` fragments along a run, a multiple of LANES."""
+    begin = np.float32(across)
+    py, share = np.float32(down), np.float32(weight)
+    for first in range(0, count, LANES):
+        for lane in range(LANES):
+            i = first + lane
+            x = np.float32(i)
+            z = 1.0 / (planes[0] + planes[PLANES] * x)
+            q[PX * STRIDE + i], q[PY * STRIDE + i] = begin + 2.0 * x, py
+            q[WEIGHT * STRIDE + i], q[DEPTH * STRIDE + i] = share, z
+            for j in range(3):
+                normal, uvw = PLANE_NORMAL + j, PLANE_UVW + j
+                q[(NORMAL + j) * STRIDE + i] = (planes[normal] + planes[PLANES + normal] * x) * z
+                q[(UVW + j) * STRIDE + i] = (planes[uvw] + planes[PLANES + uvw] * x) * z
+    if on_body:
+        for first in range(0, count, LANES):
+            for lane in range(LANES):
+                i = first + lane
+                x = np.float32(i)
+                z = q[DEPTH * STRIDE + i]
+                for j in range(3):
+                    extra = PLANE_EXTRA + j
+                    q[(EXTRA + j) * STRIDE + i] = (planes[extra] + planes[PLANES + extra] * x) * z
+
+
+@lanes
+def _name_run(name: I32, count: int, slot: int, pixel: int, face: int) -> None:
+    """Names of ``count`` fragments along a run, a multiple of LANES."""
+    s, p, f = np.int32(slot), np.int32(pixel), np.int32(face)
+    for first in range(0, count, LANES):
+        for lane in range(LANES):
+            i = first + lane
+            name[SLOT * STRIDE + i] = s
+            name[PIXEL * STRIDE + i] = p + np.int32(i)
+            name[FACE * STRIDE + i] = f
 
 
 @kernel
-def interpolate(
-    count: int,
-    inverse_depth: F32,
-    edges: F32,
-    geometry: Tables,
-    static_faces: int,
-    static_vertices: int,
-    fragment: F32,
-    name: I32,
-) -> None:
-    """Depth, surface coordinates and normal (not yet of unit length) of every fragment; of bodies, where on them."""
+def _plane(planes: F32, k: int, at: Tables, step: Tables, a: float, b: float, c: float) -> None:
+    """Function k of a run: a, b, c at the corners of its face."""
+    planes[k] = at[0] * a + at[1] * b + at[2] * c
+    planes[PLANES + k] = step[0] * a + step[1] * b + step[2] * c
+
+
+@kernel
+def fill_fragments(
+    count: int, runs: I32, order: I32, inverse_depth: F32, edges: F32, geometry: Tables, static_faces: int,
+    static_vertices: int, planes: F32, q: F32, name: I32,
+) -> None:  # fmt: skip
+    """Sample place, weight, depth, surface coordinates and normal (not yet of unit length) of every fragment, of
+    bodies where on them; and its names. planes (2 * PLANES,) is room."""
     _vertices, normals, uvw, faces, _, _, local = geometry
     samples = inverse_depth.shape[1]
-    for i in range(count):
-        s = name[SLOT, i]
-        f = name[FACE, i]
-        px, py = np.float64(fragment[PX, i]), np.float64(fragment[PY, i])
-        e0 = edges[s, 0] * px + edges[s, 1] * py + edges[s, 2]
-        e1 = edges[s, 3] * px + edges[s, 4] * py + edges[s, 5]
-        e2 = edges[s, 6] * px + edges[s, 7] * py + edges[s, 8]
+    at = 0
+    for o in range(count):
+        g = runs[order[o]]
+        s, f, length = g[RUN_SLOT], g[RUN_FACE], g[LENGTH]
+        per = 0.5 / g[COUNT]
+        px, py = g[ACROSS] * per, g[DOWN] * per
+        d0, d1, d2 = np.float64(edges[s, 0]), np.float64(edges[s, 3]), np.float64(edges[s, 6])
+        e0 = d0 * px + edges[s, 1] * py + edges[s, 2]
+        e1 = d1 * px + edges[s, 4] * py + edges[s, 5]
+        e2 = d2 * px + edges[s, 7] * py + edges[s, 8]
         w = e0 + e1 + e2
-        row = name[SAMPLE, i] // samples
-        column = name[SAMPLE, i] - row * samples
+        row = g[SAMPLE] // samples
+        column = g[SAMPLE] - row * samples
         w_sample = inverse_depth[row, column]
         if w < 0.8 * w_sample or w > 1.25 * w_sample:  # the mean position left the face's plane: use a sample of it
             px, py = column + 0.5, row + 0.5
-            e0 = edges[s, 0] * px + edges[s, 1] * py + edges[s, 2]
-            e1 = edges[s, 3] * px + edges[s, 4] * py + edges[s, 5]
-            e2 = edges[s, 6] * px + edges[s, 7] * py + edges[s, 8]
+            e0 = d0 * px + edges[s, 1] * py + edges[s, 2]
+            e1 = d1 * px + edges[s, 4] * py + edges[s, 5]
+            e2 = d2 * px + edges[s, 7] * py + edges[s, 8]
             w = e0 + e1 + e2
-            fragment[PX, i], fragment[PY, i] = px, py
-        z = 1.0 / w
-        fragment[DEPTH, i] = z
-        l0, l1, l2 = np.float32(e0 * z), np.float32(e1 * z), np.float32(e2 * z)
+        planes[PLANE_W], planes[PLANES] = w, 2.0 * (d0 + d1 + d2)  # a pixel is two samples on
+        here, step = (e0, e1, e2), (2.0 * d0, 2.0 * d1, 2.0 * d2)
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         for j in range(3):
-            fragment[NORMAL + j, i] = normals[a, j] * l0 + normals[b, j] * l1 + normals[c, j] * l2
-            fragment[UVW + j, i] = uvw[a, j] * l0 + uvw[b, j] * l1 + uvw[c, j] * l2
-        if f >= static_faces:
+            _plane(planes, PLANE_NORMAL + j, here, step, normals[a, j], normals[b, j], normals[c, j])
+            _plane(planes, PLANE_UVW + j, here, step, uvw[a, j], uvw[b, j], uvw[c, j])
+        on_body = f >= static_faces
+        if on_body:
             a, b, c = a - static_vertices, b - static_vertices, c - static_vertices
             for j in range(3):
-                fragment[EXTRA + j, i] = local[a, j] * l0 + local[b, j] * l1 + local[c, j] * l2
+                _plane(planes, PLANE_EXTRA + j, here, step, local[a, j], local[b, j], local[c, j])
+        padded = (length + LANES - 1) // LANES * LANES
+        _fill_run(q[at:], padded, planes, px, py, g[COUNT] * 0.25, on_body)
+        _name_run(name[at:], padded, s, g[RUN_PIXEL], f)
+        at += length
 
 
 @lanes

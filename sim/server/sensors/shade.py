@@ -39,13 +39,14 @@ from sim.server.sensors.lighting import (
     veil,
 )
 from sim.server.sensors.resolve import (
-    FOUND_COLUMNS,
     NAME_COLUMNS,
     PIXEL,
-    gather_fragments,
-    interpolate,
+    PLANES,
+    RUN_COLUMNS,
+    fill_fragments,
+    gather_runs,
     locate,
-    sort_fragments,
+    sort_runs,
 )
 from sim.server.sensors.shade_built import shade_built, shade_leaves
 from sim.server.sensors.shade_facade import shade_facade
@@ -58,6 +59,7 @@ MIRRORS_FROM = 0.01  # a smaller share of mirror is not seen
 NO_SUN = 0.001  # radiance of a sun that is not worth a shadow
 ROAD_CLASS, GROUND_CLASS, FACADE_CLASS, LEAF_CLASS, BUILT_CLASS, PAINT_CLASS, MODEL_CLASS = range(7)
 CLASSES = 7
+RANGES = (ROAD_CLASS, FACADE_CLASS, LEAF_CLASS, BUILT_CLASS, PAINT_CLASS, CLASSES)  # alike in what they mirror
 MATERIALS = 64
 
 
@@ -77,13 +79,18 @@ def class_of_material() -> U8:
 def scratch_tables(workers: int) -> Tables:
     """What each worker needs for one tile."""
     fragment = np.zeros((workers, FRAGMENT_COLUMNS, STRIDE), np.float32)
+    name = np.zeros((workers, NAME_COLUMNS, STRIDE), np.int32)
     return (
         fragment,
         fragment.reshape(workers, -1),  # the same columns, flat
-        np.zeros((workers, NAME_COLUMNS, STRIDE), np.int32),
-        np.zeros((workers, FRAGMENTS, FOUND_COLUMNS), np.int32),
+        name,
+        name.reshape(workers, -1),
+        np.zeros((workers, FRAGMENTS, RUN_COLUMNS), np.int32),
+        np.zeros((workers, FRAGMENTS), np.int32),
+        np.zeros((workers, TILE_WIDTH), np.uint8),
         np.zeros((workers, TILE_HEIGHT, TILE_WIDTH), np.float32),
         np.zeros((workers, CLASSES + 1), np.int64),
+        np.zeros((workers, 2 * PLANES), np.float32),
         np.zeros((workers, 2, LAMPS), np.int32),
         np.zeros((workers, 4), np.float32),
     )
@@ -110,11 +117,8 @@ def _light(
     daylight(q, count, air, np.float32(1.0 if shining else 0.0))
     if night:
         lamplight(q, count, air, table, everywhere, near[0], near[1], box)
-    for first, last in (
-        (0, start[FACADE_CLASS]),
-        (start[FACADE_CLASS], start[PAINT_CLASS]),
-        (start[PAINT_CLASS], count),
-    ):
+    for k in range(len(RANGES) - 1):
+        first, last = start[RANGES[k]], start[RANGES[k + 1]]
         if first < last and leave_surface(q[first:], last - first, night) > MIRRORS_FROM:
             reflect(q[first:], last - first, air, sky[1], sky[4])
     veil(q, count, air, eye, fog_here)
@@ -155,12 +159,13 @@ def shade_frame(
     """Radiance of every pixel into flat ``image (h * w * 3,)`` and what mirrors into ``surface (h * w, 3)``.
 
     pieces (1,) 0: tiles are claimed from it. focal in samples, two a pixel. objects: see
-    ``appearance.paint_objects``; painted: whether any has a texture. sky: flat maps and the sun's disc, then sizes of
+    ``appearance.paint_objects``; painted: whether any has a texture. sky: packed maps and the sun's disc, then sizes of
     the maps. An empty surface keeps nothing.
     """
     height, width = slot.shape[0] // 2, slot.shape[1] // 2
-    fragment, q, name, found = scratch[0][worker], scratch[1][worker], scratch[2][worker], scratch[3][worker]
-    share, start, near, box = scratch[4][worker], scratch[5][worker], scratch[6][worker], scratch[7][worker]
+    fragment, q, name, names = scratch[0][worker], scratch[1][worker], scratch[2][worker], scratch[3][worker]
+    runs, order, mark, share = scratch[4][worker], scratch[5][worker], scratch[6][worker], scratch[7][worker]
+    start, planes, near, box = scratch[8][worker], scratch[9][worker], scratch[10][worker], scratch[11][worker]
     across = (width + TILE_WIDTH - 1) // TILE_WIDTH
     tiles = across * ((height + TILE_HEIGHT - 1) // TILE_HEIGHT)
     fog_here = fog_at(air, cam[2])
@@ -170,8 +175,8 @@ def shade_frame(
             break
         row0, column0 = tile // across * TILE_HEIGHT, tile % across * TILE_WIDTH
         row1, column1 = min(height, row0 + TILE_HEIGHT), min(width, column0 + TILE_WIDTH)
-        count = gather_fragments(
-            row0, row1, column0, column1, inverse_depth, slot, face_of_slot, geometry, found, share
+        count = gather_runs(
+            row0, row1, column0, column1, inverse_depth, slot, face_of_slot, geometry, mark, runs, share
         )
         for y in range(row0, row1):
             first = y * width + column0
@@ -192,8 +197,11 @@ def shade_frame(
                     surface[p, 1] = 0.0
         if count == 0:
             continue
-        sort_fragments(count, found, geometry[4], class_of, start, name, fragment)
-        interpolate(count, inverse_depth, edges, geometry, static_counts[0], static_counts[1], fragment, name)
+        sort_runs(count, runs, geometry[4], class_of, start, order)
+        fill_fragments(
+            count, runs, order, inverse_depth, edges, geometry, static_counts[0], static_counts[1], planes, q, names
+        )
+        count = start[CLASSES]
         locate(q, count, eye, 2 * width, 2 * height, focal)
         shade_road(start[0], start[1], name, fragment, edges, geometry, strips, tables, air)
         shade_ground(start[1], start[2], name, fragment, edges, geometry, tables, air)
