@@ -36,7 +36,6 @@ F64 = npt.NDArray[np.float64]
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 U32 = npt.NDArray[np.uint32]
-U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Tables = Any  # a tuple of arrays; mypy cannot follow numba's tuples
@@ -73,6 +72,11 @@ def kernel(function: Callable[..., Any]) -> Any:
     return _compiled(function)
 
 
+def part(function: Callable[..., Any]) -> Any:
+    """Decorator of a kernel's own parts, compiled into it: a call with many arrays costs as much as a little work."""
+    return _compiled(function, forceinline=True)
+
+
 def inline(function: Callable[..., Any]) -> Any:
     """For the few-line functions inside the innermost loops."""
     return _compiled(function, inline="always")
@@ -80,6 +84,16 @@ def inline(function: Callable[..., Any]) -> Any:
 
 def lanes(function: Callable[..., Any]) -> Any:
     """Decorator of loops over columns, see the top of the file."""
+    return _compiled(_in_single_precision(function), noalias=True)
+
+
+def lane(function: Callable[..., Any]) -> Any:
+    """Decorator of what such a loop does with one element: no loop with a call in it becomes vector code."""
+    return _compiled(_in_single_precision(function), noalias=True, forceinline=True)
+
+
+def _in_single_precision(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its literals and the module's constants in single precision."""
 
     def single(value: Any) -> Any:
         return np.float32(value) if type(value) is float else value
@@ -91,7 +105,7 @@ def lanes(function: Callable[..., Any]) -> Any:
     )
     rewritten.__module__, rewritten.__qualname__ = function.__module__, function.__qualname__
     rewritten.__doc__, rewritten.__annotations__ = function.__doc__, function.__annotations__
-    return _compiled(rewritten, noalias=True)
+    return rewritten
 
 
 @intrinsic
@@ -110,3 +124,27 @@ def _claim(_context: Any, counter: Any) -> Any:
 
 
 claim: Any = _claim
+
+
+@intrinsic
+def _bits(_context: Any, number: Any) -> Any:
+    """The bits of a single-precision number as a whole number: of numbers from 0 up they are in the numbers' order."""
+
+    def build(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.int32(types.float32), build
+
+
+@intrinsic
+def _number(_context: Any, bits: Any) -> Any:
+    """The single-precision number with these bits."""
+
+    def build(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), build
+
+
+bits_of: Any = _bits
+number_of: Any = _number

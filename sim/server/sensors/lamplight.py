@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from sim.server.sensors.columns import (
     GLINT,
     GROUND,
@@ -30,26 +32,28 @@ from sim.server.sensors.columns import (
     TRANSLUCENT,
     WET,
 )
-from sim.server.sensors.kernel import F32, I32, kernel, lanes
+from sim.server.sensors.kernel import F32, I32, bits_of, kernel, lanes, number_of
 
 GROUP = 64  # fragments: a few vectors, and yet a small box
 LAMPS = 1024  # that one tile may list; lamps beyond it are left out
 ROUGH_GROUND = 0.10  # stones stand up to flat beams: without it head lamps would hardly light a road
-FAR_AWAY = 1e9
 
 
 @lanes
 def _bounds(q: F32, count: int, box: F32) -> None:
-    """Centre (3,) and radius of a sphere round the fragments, into ``box``."""
-    low_x, low_y, low_z = FAR_AWAY, FAR_AWAY, FAR_AWAY
-    high_x, high_y, high_z = -FAR_AWAY, -FAR_AWAY, -FAR_AWAY
+    """Mean place (3,) of the fragments and the radius of a sphere round it that holds all of them, into ``box``."""
+    x, y, z = np.float32(0.0), np.float32(0.0), np.float32(0.0)
     for i in range(count):
-        x, y, z = q[POS * STRIDE + i], q[(POS + 1) * STRIDE + i], q[(POS + 2) * STRIDE + i]
-        low_x, low_y, low_z = min(low_x, x), min(low_y, y), min(low_z, z)
-        high_x, high_y, high_z = max(high_x, x), max(high_y, y), max(high_z, z)
-    box[0], box[1], box[2] = 0.5 * (low_x + high_x), 0.5 * (low_y + high_y), 0.5 * (low_z + high_z)
-    x, y, z = high_x - low_x, high_y - low_y, high_z - low_z
-    box[3] = 0.5 * math.sqrt(x * x + y * y + z * z)
+        x += q[POS * STRIDE + i]
+        y += q[(POS + 1) * STRIDE + i]
+        z += q[(POS + 2) * STRIDE + i]
+    per = 1.0 / np.float32(count)
+    x, y, z = x * per, y * per, z * per
+    most = np.int32(0)  # bits of numbers from 0 up are in the order of the numbers, and make vector code
+    for i in range(count):
+        dx, dy, dz = q[POS * STRIDE + i] - x, q[(POS + 1) * STRIDE + i] - y, q[(POS + 2) * STRIDE + i] - z
+        most = max(most, bits_of(dx * dx + dy * dy + dz * dz))
+    box[0], box[1], box[2], box[3] = x, y, z, math.sqrt(number_of(most)) + 0.01
 
 
 @kernel
@@ -82,12 +86,13 @@ def _reaching(table: F32, members: I32, count: int, box: F32, out: I32) -> int:
 
 
 @lanes
-def _shine_of(q: F32, count: int, wet: float) -> Any:
-    """The strongest highlight that these surfaces make."""
-    most = 0.0
+def _shines(q: F32, count: int, wet: float) -> Any:
+    """Whether any of these surfaces has highlights."""
+    any_of_them = np.uint32(0)
     for i in range(count):
-        most = max(most, 0.6 * q[SPECULAR * STRIDE + i] + 0.16 * wet * q[GROUND * STRIDE + i])
-    return most
+        shine = q[SPECULAR * STRIDE + i] + wet * q[GROUND * STRIDE + i]
+        any_of_them |= np.uint32(1 if shine > 0.0 else 0)
+    return any_of_them != 0
 
 
 @lanes
@@ -160,7 +165,7 @@ def lamplight(q: F32, count: int, air: F32, table: F32, everywhere: I32, near: I
         reaching = _reaching(table, near, nearby, box, here)
         if reaching == 0:
             continue
-        shiny = _shine_of(group, size, air[WET]) > 0.0
+        shiny = _shines(group, size, air[WET])
         for j in range(reaching):
             _spread(group, size, table[here[j]])
             if shiny:

@@ -49,7 +49,7 @@ from sim.server.sensors.columns import (
     TRANSLUCENT,
     WEIGHT,
 )
-from sim.server.sensors.kernel import F32, I32, U8, U64, kernel, lanes
+from sim.server.sensors.kernel import F32, I32, U8, U32, kernel, lane, lanes
 
 MAP_SIZE = 2048  # texels along each side of the sun's shadow map
 SHADOW_BIAS_M = 0.18  # above the map's height by less is lit: two texels, and a kerb does not shade the gutter in teeth
@@ -59,11 +59,12 @@ CONTACT_SIZE = 640  # cells: 160 m square round the camera
 SUN_DISC_COS = 0.99995  # half a degree across, a little wider for the glare
 GLARE = 0.0002  # cosines over which the disc fades
 BRIGHTEST = 24.0  # a single fragment contributes no more: one sparkle does not wash out its pixel
-PACKED_MOST, PACKED_STEPS = 64.0, 2097151.0  # radiance up to 64 in 21 bits: steps of 3e-5
+FINE_STEPS, BLUE_STEPS = 2047.0, 1023.0  # of the root of a packed colour's share of the brightest: 11, 11, 10 bits
+MIRRORS_FROM = 0.01  # a smaller share of mirror is not seen
 LEAFY = 0.3  # what lets more light through than this is lit from both sides
 
 
-@lanes
+@lane
 def exp_of_negative(x: Any) -> Any:
     """exp(-x) of x >= 0 within 1e-4: a Taylor polynomial of x / 16, to the power of -16."""
     t = min(x, 40.0) * 0.0625
@@ -74,7 +75,7 @@ def exp_of_negative(x: Any) -> Any:
     return e * e
 
 
-@lanes
+@lane
 def fog_left(base: Any, falloff: Any, start_m: Any, rise: Any, distance: Any) -> Any:
     """Share 0..1 of light that exponential height fog lets through, from the eye over ``distance`` m.
 
@@ -97,23 +98,29 @@ def fog_at(air: F32, height: float) -> Any:
     return air[FOG_BETA] * math.exp(-air[FOG_FALLOFF] * max(height, -50.0))
 
 
-def packed_map(rgb: F32) -> U64:
-    """An octahedral map (n, n, 3 or more) with each texel in one word, flat: one look-up where there were three."""
-    steps = np.rint(np.clip(rgb[..., :3], 0.0, PACKED_MOST) * (PACKED_STEPS / PACKED_MOST)).astype(np.uint64)
-    return np.ascontiguousarray(steps[..., 0] | steps[..., 1] << 21 | steps[..., 2] << 42).reshape(-1)
+def packed_map(rgb: F32) -> tuple[U32, float]:
+    """An octahedral map (n, n, 3 or more), flat and with each texel in one word, and the radiance of its brightest.
+
+    One look-up finds all three colours. Kept are roots: dark parts have the finer steps that they need.
+    """
+    most = max(float(rgb[..., :3].max()), 1e-6)
+    share = np.sqrt(np.clip(rgb[..., :3] / most, 0.0, 1.0))
+    red, green = (np.rint(share[..., c] * FINE_STEPS).astype(np.uint32) for c in range(2))
+    blue = np.rint(share[..., 2] * BLUE_STEPS).astype(np.uint32)
+    return np.ascontiguousarray(red | green << 11 | blue << 22).reshape(-1), most
 
 
-@lanes
+@lane
 def _unpacked(word: Any) -> tuple[Any, Any, Any]:
     """Red, green and blue of a word, in steps."""
-    mask = np.uint64(0x1FFFFF)
-    red, green = np.int32(word & mask), np.int32((word >> np.uint64(21)) & mask)
-    return np.float32(red), np.float32(green), np.float32(np.int32(word >> np.uint64(42)))
+    mask = np.uint32(0x7FF)
+    red, green = np.int32(word & mask), np.int32((word >> np.uint32(11)) & mask)
+    return np.float32(red), np.float32(green), np.float32(np.int32(word >> np.uint32(22)))
 
 
-@lanes
-def octahedral_of(table: U64, size: int, dx: Any, dy: Any, dz: Any) -> tuple[Any, Any, Any]:
-    """Colour of direction (dx, dy, dz) in a packed octahedral map of ``size`` squared texels."""
+@lane
+def octahedral_of(table: U32, size: int, most: float, dx: Any, dy: Any, dz: Any) -> tuple[Any, Any, Any]:
+    """Colour of direction (dx, dy, dz) in a packed octahedral map of ``size`` squared texels up to ``most`` bright."""
     k = 1.0 / (abs(dx) + abs(dy) + abs(dz))
     x, y = dx * k, dy * k
     below_x = (1.0 - abs(y)) * (1.0 if x >= 0.0 else -1.0)
@@ -130,12 +137,13 @@ def octahedral_of(table: U64, size: int, dx: Any, dy: Any, dz: Any) -> tuple[Any
     r1, g1, b1 = _unpacked(table[np.uint32(at + np.uint32(1))])
     r2, g2, b2 = _unpacked(table[low])
     r3, g3, b3 = _unpacked(table[np.uint32(low + np.uint32(1))])
-    step = PACKED_MOST / PACKED_STEPS
-    lower, upper = step * (1.0 - ty), step * ty
-    red = (r0 + (r1 - r0) * tx) * lower + (r2 + (r3 - r2) * tx) * upper
-    green = (g0 + (g1 - g0) * tx) * lower + (g2 + (g3 - g2) * tx) * upper
-    blue = (b0 + (b1 - b0) * tx) * lower + (b2 + (b3 - b2) * tx) * upper
-    return red, green, blue
+    red, green, blue = r0 + (r1 - r0) * tx, g0 + (g1 - g0) * tx, b0 + (b1 - b0) * tx
+    red += (r2 + (r3 - r2) * tx - red) * ty
+    green += (g2 + (g3 - g2) * tx - green) * ty
+    blue += (b2 + (b3 - b2) * tx - blue) * ty
+    peak = np.float32(most)
+    fine, coarse = peak * (1.0 / (FINE_STEPS * FINE_STEPS)), peak * (1.0 / (BLUE_STEPS * BLUE_STEPS))
+    return red * red * fine, green * green * fine, blue * blue * coarse
 
 
 @lanes
@@ -157,7 +165,7 @@ def face_the_eye(q: F32, count: int) -> None:
         q[FACING * STRIDE + i] = 0.02 if turned else abs(facing)
 
 
-@lanes
+@lane
 def _taps(height_map: F32, u: Any, v: Any, height: Any) -> Any:
     """Lit share 0..1 at place (u, v) of the flat shadow map, four texels compared and then blended."""
     x, y = u - 0.5, v - 0.5
@@ -251,26 +259,26 @@ def daylight(q: F32, count: int, air: F32, shining: float) -> None:
 def leave_surface(q: F32, count: int, night: bool) -> Any:
     """LIGHT becomes what leaves the matt surface towards the eye, with the lamps' highlights by night; MIRRORED 0.
 
-    Returns the greatest MIRROR.
+    Returns whether any of them mirrors.
     """
-    mirror = np.float32(0.0)
+    mirrors = np.uint32(0)
     for i in range(count):
         red = q[ALBEDO * STRIDE + i] * q[LIGHT * STRIDE + i] + q[EMISSION * STRIDE + i]
         green = q[(ALBEDO + 1) * STRIDE + i] * q[(LIGHT + 1) * STRIDE + i] + q[(EMISSION + 1) * STRIDE + i]
         blue = q[(ALBEDO + 2) * STRIDE + i] * q[(LIGHT + 2) * STRIDE + i] + q[(EMISSION + 2) * STRIDE + i]
         q[LIGHT * STRIDE + i], q[(LIGHT + 1) * STRIDE + i], q[(LIGHT + 2) * STRIDE + i] = red, green, blue
         q[MIRRORED * STRIDE + i] = 0.0
-        mirror = max(mirror, q[MIRROR * STRIDE + i])
+        mirrors |= np.uint32(1 if q[MIRROR * STRIDE + i] > MIRRORS_FROM else 0)
     if night:
         for i in range(count):
             q[LIGHT * STRIDE + i] += q[GLINT * STRIDE + i]
             q[(LIGHT + 1) * STRIDE + i] += q[(GLINT + 1) * STRIDE + i]
             q[(LIGHT + 2) * STRIDE + i] += q[(GLINT + 2) * STRIDE + i]
-    return mirror
+    return mirrors != 0
 
 
 @lanes
-def reflect(q: F32, count: int, air: F32, mirror_map: U64, size: int) -> None:
+def reflect(q: F32, count: int, air: F32, mirror_map: U32, size: int, most: float) -> None:
     """Blend the mirrored surroundings over LIGHT by Schlick's Fresnel, add the sun's glint; MIRRORED is their share."""
     for i in range(count):
         nx, ny, nz = q[NORMAL * STRIDE + i], q[(NORMAL + 1) * STRIDE + i], q[(NORMAL + 2) * STRIDE + i]
@@ -284,7 +292,7 @@ def reflect(q: F32, count: int, air: F32, mirror_map: U64, size: int) -> None:
         rz = 2.0 * facing * nz - q[(TO_EYE + 2) * STRIDE + i]
         share *= 0.8 if (rz < 0.05) & (not ground) else 1.0
         rz = abs(rz) + 0.02 if ground else rz
-        red, green, blue = octahedral_of(mirror_map, size, rx, ry, rz)
+        red, green, blue = octahedral_of(mirror_map, size, most, rx, ry, rz)
         toward = min(max(rx * air[SUN_DIR] + ry * air[SUN_DIR + 1] + rz * air[SUN_DIR + 2], 0.0), 1.0)
         glint = toward**512 * 6.0 * q[SPECULAR * STRIDE + i] * lit
         q[MIRRORED * STRIDE + i] = share
@@ -338,7 +346,7 @@ def add_to_picture(q: F32, count: int, pixel: I32, image: F32, surface: F32) -> 
 @lanes
 def sky_row(
     y: int, column0: int, count: int, share: F32, eye: F32, width: int, height: int, focal: float, air: F32,
-    sky_map: U64, size: int, sun_disc: F32, image: F32,
+    sky_map: U32, size: int, most: float, sun_disc: F32, image: F32,
 ) -> None:  # fmt: skip
     """Sky and sun of ``count`` pixels of row y from ``column0`` on: their first light, in flat ``image``.
 
@@ -353,7 +361,7 @@ def sky_row(
         k = share[x]
         dx = (np.float32(x) + start) * per_focal
         rx, ry, rz = ax + eye[3] * dx, ay + eye[4] * dx, az + eye[5] * dx
-        red, green, blue = octahedral_of(sky_map, size, rx, ry, max(rz, 0.0))
+        red, green, blue = octahedral_of(sky_map, size, most, rx, ry, max(rz, 0.0))
         toward = rx * air[SUN_DIR] + ry * air[SUN_DIR + 1] + rz * air[SUN_DIR + 2]
         toward /= math.sqrt(rx * rx + ry * ry + rz * rz)
         disc = min(max((toward - glare_cos) / GLARE, 0.0), 1.0)

@@ -18,7 +18,6 @@ CURVE_TOP = 8.0  # radiance at the end of the curve
 VIGNETTE = 0.10
 GRAIN_DAY, GRAIN_NIGHT = 2.0, 3.2  # grey levels, half width of the triangular noise
 BLOOM_SCALE = 4
-GRAIN_SIZE, GRAIN_SEED = 1024, 4
 
 
 def tone_curve() -> F32:
@@ -30,12 +29,6 @@ def tone_curve() -> F32:
     y = np.clip((x * (2.51 * x + 0.03)) / (x * (2.43 * x + 0.59) + 0.14), 0.0, 1.0)
     srgb = np.where(y < 0.0031308, 12.92 * y, 1.055 * y ** (1 / 2.4) - 0.055)
     return (srgb * 255.0 + 0.5).astype(np.float32)
-
-
-def grain_tile() -> F32:
-    """Noise (1024, 1024) of a sensor, -1..1, triangular."""
-    rng = np.random.default_rng(GRAIN_SEED)
-    return (rng.random((GRAIN_SIZE, GRAIN_SIZE)) + rng.random((GRAIN_SIZE, GRAIN_SIZE)) - 1.0).astype(np.float32)
 
 
 def exposure_of(radiance: F32, air: Atmosphere) -> float:
@@ -62,19 +55,23 @@ def add_glare(radiance: F32, exposure: float, share: float) -> None:
 
 
 @lanes
-def _develop_row(
-    light: F32, middle: float, fall: float, curve: F32, grain: F32, first: int, share: float, bgr: U8
-) -> None:
-    """Grey levels of one row, flat like its light. grain: a periodic row, taken from its element ``first`` on."""
+def _develop_row(light: F32, middle: float, fall: float, curve: F32, grain: float, state: int, bgr: U8) -> None:
+    """Grey levels of one row, flat like its light. state picks the grain, which is a hash of it and of the column."""
     width = len(light) // 3
     last = np.float32(len(curve) - 1)
     scale = last / math.sqrt(np.float32(CURVE_TOP))
-    bright, dim, strength = np.float32(middle), np.float32(fall), np.float32(share)
-    per_half, begin = 2.0 / np.float32(width), np.uint32(first)
+    bright, dim, strength = np.float32(middle), np.float32(fall), np.float32(grain) * (1.0 / 4096.0)
+    per_half, begin = 2.0 / np.float32(width), np.uint32(state)
     for x in range(width):
         u = np.float32(x) * per_half - 1.0
         k = bright - dim * u * u
-        noise = grain[(np.uint32(x) + begin) & np.uint32(GRAIN_SIZE - 1)] * strength
+        h = np.uint32(np.uint32(x) * np.uint32(2654435761) + begin)
+        h ^= np.uint32(h >> np.uint32(15))
+        h = np.uint32(h * np.uint32(2246822519))
+        h ^= np.uint32(h >> np.uint32(13))
+        h = np.uint32(h * np.uint32(3266489917))
+        twice = np.int32(h & np.uint32(0xFFF)) + np.int32((h >> np.uint32(20)) & np.uint32(0xFFF))
+        noise = (np.float32(twice) - 4095.0) * strength  # triangular
         for c in range(3):
             place = math.sqrt(max(light[3 * x + c] * k, 0.0)) * scale
             level = curve[np.uint32(np.int32(min(place, last)))] + noise
@@ -83,17 +80,12 @@ def _develop_row(
 
 @kernel
 def develop(
-    worker: int, workers: int, radiance: F32, exposure: float, curve: F32, grain: F32, strength: float, seed: int,
-    bgr: U8,
-) -> None:  # fmt: skip
-    """Write the flat picture ``bgr (h, w * 3)`` of ``radiance (h, w * 3)``.
-
-    grain is ``grain_tile``; seed picks what part of it lies where.
-    """
+    worker: int, workers: int, radiance: F32, exposure: float, curve: F32, grain: float, seed: int, bgr: U8
+) -> None:
+    """Write the flat picture ``bgr (h, w * 3)`` of ``radiance (h, w * 3)``. grain in grey levels; seed picks it."""
     height = bgr.shape[0]
     for y in range(worker, height, workers):
-        shift = (seed + y * 7919) * 2654435761 & 0xFFFFFFFF
-        row, first = (shift >> 4) & (GRAIN_SIZE - 1), (shift >> 16) & (GRAIN_SIZE - 1)
+        state = (seed * 7919 + (y + 1) * 104729 + 12345) * 2654435761 & 0xFFFFFFFF
         v = (y - height * 0.5) / (height * 0.5)
         middle = exposure * (1.0 - VIGNETTE * v * v)
-        _develop_row(radiance[y], middle, exposure * VIGNETTE, curve, grain[row], first, strength, bgr[y])
+        _develop_row(radiance[y], middle, exposure * VIGNETTE, curve, grain, state, bgr[y])

@@ -20,7 +20,7 @@ from sim.server.sensors.kernel import F32, F64, I32, I64, U32, claim, kernel, la
 
 CELL_COLUMNS, CELL_ROW_SHIFT = 32, 3  # of a cell whose farthest sample is known: 32 x 8 samples
 CELL_COLUMN_SHIFT = 5
-LOOK_EVERY = 128  # triangles of a bin after which its cells' farthest samples are looked up anew
+LOOK_EVERY = 192  # triangles drawn in a bin after which its cells' farthest samples are looked up anew
 CELLS_TESTED = 12  # a triangle over more cells than this is drawn without asking
 NEARLY = 1.0001  # inverse depths of samples may exceed those of the corners by rounding
 BIN_SHIFT = 5  # rows of a bin: 32, enough bins for two threads, few enough that triangles lie in one or two
@@ -159,15 +159,31 @@ def bin_slots(blocks: I64, counts: I64, box: I32, start: I64, cursor: I64, membe
 
 
 @lanes
-def _farthest(inverse_depth: F32, width: int, rows: int, far: F32) -> None:
-    """One over the greatest depth in each cell of up to 8 rows of flat samples; a last narrow cell stays at 0."""
+def _farthest(inverse_depth: F32, rows: int, least: F32, far: F32) -> None:
+    """One over the greatest depth in each cell of up to 8 rows of flat samples; a last narrow cell stays at 0.
+
+    least (columns,) is room.
+    """
+    width = len(least)
+    for x in range(width):
+        least[x] = inverse_depth[x]
+    for row in range(1, rows):
+        line = inverse_depth[row * width :]
+        for x in range(width):
+            least[x] = min(least[x], line[x])
+    # the least of two columns, of four, ... of all 32 that begin at a column; constant steps make vector code
+    for x in range(width - 16):
+        least[x] = min(least[x], least[x + 16])
+    for x in range(width - 8):
+        least[x] = min(least[x], least[x + 8])
+    for x in range(width - 4):
+        least[x] = min(least[x], least[x + 4])
+    for x in range(width - 2):
+        least[x] = min(least[x], least[x + 2])
+    for x in range(width - 1):
+        least[x] = min(least[x], least[x + 1])
     for cell in range(width >> CELL_COLUMN_SHIFT):
-        least = np.float32(1e30)
-        for row in range(rows):
-            begin = row * width + (cell << CELL_COLUMN_SHIFT)
-            for x in range(CELL_COLUMNS):
-                least = min(least, inverse_depth[begin + x])
-        far[cell] = least
+        far[cell] = least[cell << CELL_COLUMN_SHIFT]
 
 
 @kernel
@@ -187,17 +203,17 @@ def _hidden(nearest: float, x0: int, x1: int, y0: int, y1: int, far: F32) -> boo
 @kernel
 def rasterise(
     worker: int, workers: int, pieces: I64, start: I64, members: I32, edges: F32, box: I32, nearest: F32, far: F32,
-    inverse_depth: F32, slot: I32,
+    room: F32, inverse_depth: F32, slot: I32,
 ) -> None:  # fmt: skip
     """Nearest slot of every sample into ``slot (h, w)`` (EMPTY = sky) and one over its depth.
 
     Slots that come near ones first are drawn fastest: what lies behind all that is drawn already is left out. Workers
-    claim bins from pieces (1,) 0; far (workers, cell rows of a bin, cell columns) is room.
+    claim bins from pieces (1,) 0; far (workers, cell rows of a bin, cell columns) and room (workers, columns) are room.
     """
     height, width = slot.shape
     half = float32(0.5)
     zero = float32(0.0)
-    cells = far[worker]
+    cells, least = far[worker], room[worker]
     while True:
         b = claim(pieces)
         if b >= len(start) - 1:
@@ -209,17 +225,20 @@ def rasterise(
                 inverse_depth[y, x] = 0.0
                 slot[y, x] = EMPTY
         cells[:, :] = 0.0
+        drawn, looked = 0, False
         for q in range(start[b], start[b + 1]):
-            if (q - start[b]) % LOOK_EVERY == LOOK_EVERY - 1:
+            if drawn == LOOK_EVERY:
+                drawn, looked = 0, True
                 for r in range(len(cells)):
                     y = row0 + (r << CELL_ROW_SHIFT)
                     if y < row1:
                         rows = min(row1 - y, 1 << CELL_ROW_SHIFT)
-                        _farthest(inverse_depth[y : y + rows].reshape(-1), width, rows, cells[r])
+                        _farthest(inverse_depth[y : y + rows].reshape(-1), rows, least, cells[r])
             s = members[q]
             y0, y1 = max(row0, box[s, 2]), min(row1 - 1, box[s, 3])
-            if q - start[b] >= LOOK_EVERY and _hidden(nearest[s], box[s, 0], box[s, 1], y0 - row0, y1 - row0, cells):
+            if looked and _hidden(nearest[s], box[s, 0], box[s, 1], y0 - row0, y1 - row0, cells):
                 continue
+            drawn += 1
             a0, a1, a2 = edges[s, 0], edges[s, 3], edges[s, 6]
             w_step = a0 + a1 + a2
             i0 = float32(-1.0) / a0 if a0 != zero else zero

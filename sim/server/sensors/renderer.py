@@ -38,13 +38,12 @@ from sim.server.sensors.post import (
     add_glare,
     develop,
     exposure_of,
-    grain_tile,
     tone_curve,
 )
 from sim.server.sensors.raster import camera_block
 from sim.server.sensors.reflections import mirror_ground
 from sim.server.sensors.shade import class_of_material, scratch_tables, shade_frame
-from sim.server.sensors.shade_ground import STRIP_COLUMNS
+from sim.server.sensors.shade_ground import STRIP_COLUMNS, STRIP_DRIVING, STRIP_JUNCTION
 from sim.server.sensors.shadows import SunShadows, splat_contact
 from sim.server.sensors.silhouettes import Silhouettes, trace
 from sim.server.sensors.sky import SkyPainter
@@ -96,11 +95,12 @@ class SceneRenderer:
         self._tag_of = tag_of_material()
         self._strips = strip_table(scene)
         rng = np.random.default_rng(PATTERN_SEED)
-        self._patterns = (value_noise(256, (4, 8, 16, 32, 64, 128), 0.55, rng), asphalt_tile(rng))
+        grain, stones = value_noise(256, (4, 8, 16, 32, 64, 128), 0.55, rng), asphalt_tile(rng)
+        driven = (self._strips[:, STRIP_DRIVING] > 0.0) & (self._strips[:, STRIP_JUNCTION] == 0.0)
+        self._patterns = (grain, stones, driven.astype(np.float32), grain.reshape(-1), stones.reshape(-1))
         self._charts = (library.atlas, library.mip_offset, library.mip_shape, moving.chart_scale(library))
         self._curve = tone_curve()
         self._falling = FallingWeather(self._pool)
-        self._grain = grain_tile()
         self._scratch = scratch_tables(self._pool.threads)
         self._appearance: Appearance | None = None
         self._look = ordinary(scene, False)  # the appearance in use
@@ -224,7 +224,8 @@ class SceneRenderer:
         if of_the_air not in self._skies:
             air = airlight(self._weather or Weather(), of_the_air)
             sky = self._painter.paint(air)
-            packed = (packed_map(sky[0]), packed_map(sky[1]), sky[2], len(sky[0]), len(sky[1]))
+            (above, most_above), (mirrored, most_mirrored) = packed_map(sky[0]), packed_map(sky[1])
+            packed = (above, mirrored, sky[2], len(sky[0]), len(sky[1]), most_above, most_mirrored)
             self._skies[of_the_air] = (air, sky, packed)
         self._conditions = conditions
         self._air, self._sky, self._packed = self._skies[of_the_air]
@@ -297,8 +298,8 @@ class SceneRenderer:
             add_glare(radiance, exposure, glare)
         bgr = np.empty(radiance.shape, np.uint8)
         self._pool.run(
-            develop, radiance.reshape(len(bgr), -1), exposure, curve, self._grain, grain,
-            (view.frame * 31 + seed) & 0xFFFFFF, bgr.reshape(len(bgr), -1),
+            develop, radiance.reshape(len(bgr), -1), exposure, curve, grain, (view.frame * 31 + seed) & 0xFFFFFF,
+            bgr.reshape(len(bgr), -1),
         )  # fmt: skip
         return bgr
 

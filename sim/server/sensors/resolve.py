@@ -32,7 +32,7 @@ from sim.server.sensors.columns import (
     UVW,
     WEIGHT,
 )
-from sim.server.sensors.kernel import F32, I32, I64, U8, Tables, kernel, lanes
+from sim.server.sensors.kernel import F32, I32, I64, U8, Tables, kernel, lanes, part
 
 LEAF = int(Material.LEAF)
 SAME_DEPTH = 0.07  # surfaces of one kind whose depths differ by less are one: 7 %, more than a pixel's slope makes
@@ -51,7 +51,7 @@ NOTHING, SKY = -1, -2  # instead of a run that goes on
 PLANE_W, PLANE_NORMAL, PLANE_UVW, PLANE_EXTRA, PLANES = 0, 1, 4, 7, 10
 
 
-@kernel
+@part
 def _one_surface(face_a: int, face_b: int, depth_ratio: float, geometry: Tables) -> bool:
     """Whether two faces of a pixel may be shaded as one."""
     _, normals, _, faces, material, param, _ = geometry
@@ -76,7 +76,7 @@ def _mark_row(top: I32, bottom: I32, count: int, mark: U8) -> None:
         mark[x] |= 0 if top[2 * x - 1] == top[2 * x] else 2
 
 
-@kernel
+@part
 def _gather_pixel(
     y: int, x: int, total: int, inverse_depth: F32, slot: I32, face_of_slot: I32, geometry: Tables, runs: I32
 ) -> tuple[int, int]:
@@ -184,45 +184,56 @@ def sort_runs(count: int, runs: I32, material: U8, class_of: U8, start: I64, ord
 
 
 @lanes
-def _fill_run(q: F32, count: int, planes: F32, across: float, down: float, weight: float, on_body: bool) -> None:
+def _fill_run(q: F32, count: int, planes: F32, across: float, down: float, weight: float) -> None:
     """Columns of ``count`` fragments along a run, a multiple of LANES."""
-    begin = np.float32(across)
-    py, share = np.float32(down), np.float32(weight)
-    for first in range(0, count, LANES):
-        for lane in range(LANES):
-            i = first + lane
-            x = np.float32(i)
-            z = 1.0 / (planes[0] + planes[PLANES] * x)
-            q[PX * STRIDE + i], q[PY * STRIDE + i] = begin + 2.0 * x, py
-            q[WEIGHT * STRIDE + i], q[DEPTH * STRIDE + i] = share, z
-            for j in range(3):
-                normal, uvw = PLANE_NORMAL + j, PLANE_UVW + j
-                q[(NORMAL + j) * STRIDE + i] = (planes[normal] + planes[PLANES + normal] * x) * z
-                q[(UVW + j) * STRIDE + i] = (planes[uvw] + planes[PLANES + uvw] * x) * z
-    if on_body:
-        for first in range(0, count, LANES):
-            for lane in range(LANES):
-                i = first + lane
-                x = np.float32(i)
-                z = q[DEPTH * STRIDE + i]
-                for j in range(3):
-                    extra = PLANE_EXTRA + j
-                    q[(EXTRA + j) * STRIDE + i] = (planes[extra] + planes[PLANES + extra] * x) * z
+    begin, py, share = np.float32(across), np.float32(down), np.float32(weight)
+    w, w_step = planes[PLANE_W], planes[PLANES + PLANE_W]
+    a, a_step = planes[PLANE_NORMAL], planes[PLANES + PLANE_NORMAL]
+    b, b_step = planes[PLANE_NORMAL + 1], planes[PLANES + PLANE_NORMAL + 1]
+    c, c_step = planes[PLANE_NORMAL + 2], planes[PLANES + PLANE_NORMAL + 2]
+    d, d_step = planes[PLANE_UVW], planes[PLANES + PLANE_UVW]
+    e, e_step = planes[PLANE_UVW + 1], planes[PLANES + PLANE_UVW + 1]
+    f, f_step = planes[PLANE_UVW + 2], planes[PLANES + PLANE_UVW + 2]
+    for i in range(count // LANES * LANES):
+        x = np.float32(np.int32(i))
+        z = 1.0 / (w + w_step * x)
+        q[PX * STRIDE + i] = begin + 2.0 * x
+        q[PY * STRIDE + i] = py
+        q[WEIGHT * STRIDE + i] = share
+        q[DEPTH * STRIDE + i] = z
+        q[NORMAL * STRIDE + i] = (a + a_step * x) * z
+        q[(NORMAL + 1) * STRIDE + i] = (b + b_step * x) * z
+        q[(NORMAL + 2) * STRIDE + i] = (c + c_step * x) * z
+        q[UVW * STRIDE + i] = (d + d_step * x) * z
+        q[(UVW + 1) * STRIDE + i] = (e + e_step * x) * z
+        q[(UVW + 2) * STRIDE + i] = (f + f_step * x) * z
+
+
+@lanes
+def _fill_on_body(q: F32, count: int, planes: F32) -> None:
+    """Model-frame places of ``count`` fragments along a run, a multiple of LANES; after ``_fill_run``."""
+    a, a_step = planes[PLANE_EXTRA], planes[PLANES + PLANE_EXTRA]
+    b, b_step = planes[PLANE_EXTRA + 1], planes[PLANES + PLANE_EXTRA + 1]
+    c, c_step = planes[PLANE_EXTRA + 2], planes[PLANES + PLANE_EXTRA + 2]
+    for i in range(count // LANES * LANES):
+        x = np.float32(np.int32(i))
+        z = q[DEPTH * STRIDE + i]
+        q[EXTRA * STRIDE + i] = (a + a_step * x) * z
+        q[(EXTRA + 1) * STRIDE + i] = (b + b_step * x) * z
+        q[(EXTRA + 2) * STRIDE + i] = (c + c_step * x) * z
 
 
 @lanes
 def _name_run(name: I32, count: int, slot: int, pixel: int, face: int) -> None:
     """Names of ``count`` fragments along a run, a multiple of LANES."""
     s, p, f = np.int32(slot), np.int32(pixel), np.int32(face)
-    for first in range(0, count, LANES):
-        for lane in range(LANES):
-            i = first + lane
-            name[SLOT * STRIDE + i] = s
-            name[PIXEL * STRIDE + i] = p + np.int32(i)
-            name[FACE * STRIDE + i] = f
+    for i in range(count // LANES * LANES):
+        name[SLOT * STRIDE + i] = s
+        name[PIXEL * STRIDE + i] = p + np.int32(i)
+        name[FACE * STRIDE + i] = f
 
 
-@kernel
+@part
 def _plane(planes: F32, k: int, at: Tables, step: Tables, a: float, b: float, c: float) -> None:
     """Function k of a run: a, b, c at the corners of its face."""
     planes[k] = at[0] * a + at[1] * b + at[2] * c
@@ -270,7 +281,9 @@ def fill_fragments(
             for j in range(3):
                 _plane(planes, PLANE_EXTRA + j, here, step, local[a, j], local[b, j], local[c, j])
         padded = (length + LANES - 1) // LANES * LANES
-        _fill_run(q[at:], padded, planes, px, py, g[COUNT] * 0.25, on_body)
+        _fill_run(q[at:], padded, planes, px, py, g[COUNT] * 0.25)
+        if on_body:
+            _fill_on_body(q[at:], padded, planes)
         _name_run(name[at:], padded, s, g[RUN_PIXEL], f)
         at += length
 

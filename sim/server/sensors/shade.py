@@ -12,6 +12,7 @@ import numpy as np
 
 from sim.server.scene.mesh import Material
 from sim.server.sensors.appearance import paint_objects
+from sim.server.sensors.asphalt import lay_asphalt
 from sim.server.sensors.columns import (
     FRAGMENT_COLUMNS,
     FRAGMENTS,
@@ -55,7 +56,6 @@ from sim.server.sensors.shade_model import shade_model, shade_paint
 from sim.server.sensors.snow import lay_snow
 
 FAR_M = 1e6  # depth of the sky in ``surface``
-MIRRORS_FROM = 0.01  # a smaller share of mirror is not seen
 NO_SUN = 0.001  # radiance of a sun that is not worth a shadow
 ROAD_CLASS, GROUND_CLASS, FACADE_CLASS, LEAF_CLASS, BUILT_CLASS, PAINT_CLASS, MODEL_CLASS = range(7)
 CLASSES = 7
@@ -119,8 +119,8 @@ def _light(
         lamplight(q, count, air, table, everywhere, near[0], near[1], box)
     for k in range(len(RANGES) - 1):
         first, last = start[RANGES[k]], start[RANGES[k + 1]]
-        if first < last and leave_surface(q[first:], last - first, night) > MIRRORS_FROM:
-            reflect(q[first:], last - first, air, sky[1], sky[4])
+        if first < last and leave_surface(q[first:], last - first, night):
+            reflect(q[first:], last - first, air, sky[1], sky[4], sky[6])
     veil(q, count, air, eye, fog_here)
 
 
@@ -158,9 +158,10 @@ def shade_frame(
 ) -> None:
     """Radiance of every pixel into flat ``image (h * w * 3,)`` and what mirrors into ``surface (h * w, 3)``.
 
-    pieces (1,) 0: tiles are claimed from it. focal in samples, two a pixel. objects: see
-    ``appearance.paint_objects``; painted: whether any has a texture. sky: packed maps and the sun's disc, then sizes of
-    the maps. An empty surface keeps nothing.
+    pieces (1,) 0: tiles are claimed from it. focal in samples, two a pixel. tables: noise and asphalt, then the tracks
+    of strips, and both again flat (``asphalt``). objects: see ``appearance.paint_objects``; painted: whether any has a
+    texture. sky: packed maps of sky and mirror, the sun's disc, then the maps' sizes, then their brightest. An empty
+    surface keeps nothing.
     """
     height, width = slot.shape[0] // 2, slot.shape[1] // 2
     fragment, q, name, names = scratch[0][worker], scratch[1][worker], scratch[2][worker], scratch[3][worker]
@@ -187,7 +188,7 @@ def shade_frame(
             if sees_sky:
                 sky_row(
                     y, column0, column1 - column0, share[y - row0], eye, width, height, focal * 0.5, air, sky[0],
-                    sky[3], sky[2], row,
+                    sky[3], sky[5], sky[2], row,
                 )  # fmt: skip
             else:
                 row[:] = 0.0
@@ -203,6 +204,8 @@ def shade_frame(
         )
         count = start[CLASSES]
         locate(q, count, eye, 2 * width, 2 * height, focal)
+        if start[1] > 0:
+            lay_asphalt(q, start[1], names, geometry[5], tables[2], tables[3], tables[4])
         shade_road(start[0], start[1], name, fragment, edges, geometry, strips, tables, air)
         shade_ground(start[1], start[2], name, fragment, edges, geometry, tables, air)
         shade_facade(start[2], start[3], name, fragment, geometry, tables, air, objects)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.server.scene.mesh import Material
+from sim.server.sensors.asphalt import COARSE
 from sim.server.sensors.columns import (
     ALBEDO,
     F0,
@@ -30,8 +31,6 @@ STRIP_COLUMNS = 8
 DASH_PERIOD_M, DASH_ON_M = 9.0, 3.0  # broken lines: 3 m of paint, 6 m of gap
 DOUBLE_GAP_M = 0.10  # clear distance from the lane edge to each line of a double marking
 MARKING_REACH_M = 0.6  # no marking reaches further into its lane
-STONES_PER_M = 105.0  # texels: stones of a centimetre
-STONES_FADE_M = 0.022  # pixels wider than this see no stones
 SIDE_FILTER = 0.8  # a pixel's footprint is two samples wide, of which a box filter wants 0.8
 
 
@@ -90,42 +89,27 @@ def shade_road(
     first: int, last: int, name: I32, fragment: F32, edges: F32, geometry: Tables, strips: F32,
     tables: Tables, air: F32,
 ) -> None:  # fmt: skip
-    """Asphalt with wheel tracks and repairs, and the markings of its lane."""
+    """Markings of lanes on the asphalt that ``asphalt`` has laid."""
     param = geometry[5]
-    grain_noise, asphalt = tables[0], tables[1]
+    wet = air[WET] > 0.0 or air[PUDDLES] > 0.0
     for i in range(first, last):
         q = fragment[:, i]
-        strip = strips[param[name[FACE, i]]]
-        x, y, foot = q[POS], q[POS + 1], q[FOOT]
+        f = name[FACE, i]
+        strip = strips[param[f]]
+        reach = MARKING_REACH_M + q[FOOT] * 3.0
         left_m, right_m = q[UVW + 1], q[UVW + 2]
-        coarse = tile(asphalt, x * 7.3 + 3.0, y * 7.3) - 0.5
-        wide = noise(grain_noise, x * 0.35, y * 0.35) - 0.5
-        base = 0.105 + 0.018 * wide + 0.012 * coarse
-        if foot < STONES_FADE_M:
-            fine = tile(asphalt, x * STONES_PER_M, y * STONES_PER_M) - 0.5
-            base += 0.075 * fine * min(1.0, STONES_FADE_M / foot - 1.0)
-        if strip[STRIP_DRIVING] > 0.0 and strip[STRIP_JUNCTION] == 0.0:
-            off_centre = abs(left_m - right_m) * 0.5
-            track = (off_centre - 0.78) * 1.9
-            base *= 1.0 - 0.13 * max(0.0, 1.0 - track * track) - 0.10 * max(0.0, 1.0 - off_centre * off_centre * 2.5)
-        repair = noise(grain_noise, x * 0.11 + 31.0, y * 0.11 + 3.0)
-        base *= 1.0 - 0.14 * smooth(0.66, 0.675, repair)
-        red, green, blue = base, base * 0.99, base * 0.965
-        reach = MARKING_REACH_M + foot * 3.0
         if (left_m < reach and strip[STRIP_TYPE] > 0.0) or (right_m < reach and strip[STRIP_TYPE + 3] > 0.0):
-            s, f = name[SLOT, i], name[FACE, i]
-            f_along, f_left = footprint(q, s, f, edges, geometry, 0)
+            f_along, f_left = footprint(q, name[SLOT, i], f, edges, geometry, 0)
             cover, yellow = marking(
                 strip, q[UVW], left_m, right_m, 2.0 * SIDE_FILTER * f_along + 0.002, 2.0 * SIDE_FILTER * f_left + 0.002
             )
             if cover > 0.0:
-                cover *= clamp01(0.80 + 0.9 * coarse)
-                red = mix(red, 0.68, cover)
-                green = mix(green, mix(0.68, 0.48, yellow), cover)
-                blue = mix(blue, mix(0.66, 0.10, yellow), cover)
-        q[ALBEDO], q[ALBEDO + 1], q[ALBEDO + 2] = red, green, blue
-        q[GROUND] = 1.0
-        _wet(q, air, tables, 0.55)
+                cover *= clamp01(0.80 + 0.9 * q[COARSE])
+                q[ALBEDO] = mix(q[ALBEDO], 0.68, cover)
+                q[ALBEDO + 1] = mix(q[ALBEDO + 1], mix(0.68, 0.48, yellow), cover)
+                q[ALBEDO + 2] = mix(q[ALBEDO + 2], mix(0.66, 0.10, yellow), cover)
+        if wet:
+            _wet(q, air, tables, 0.55)
 
 
 @kernel

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.server.scene.models import LODS
 from sim.server.sensors.columns import (
     SHADOW_COLUMNS,
     SHADOW_ON,
@@ -24,6 +25,7 @@ from sim.server.sensors.pool import WorkerPool
 TEXEL_M = 0.085  # 174 m of ground: shadows further than 87 m from the camera are a few pixels and left out
 SNAP_M = 16.0  # the map moves in steps, so that the static part is redrawn seldom and shadows do not crawl
 NOTHING = -1e9
+COARSE_FROM_M = 30.0  # bodies further from the camera cast by their coarsest shape: a texel is half a pixel there
 BLOCKS = MAP_SIZE >> SHADOW_BLOCK_SHIFT
 MIN_SUN_HEIGHT = 0.03  # sine of the altitude below which the sun casts no sharp shadow: 1.7 degrees
 
@@ -229,7 +231,8 @@ class SunShadows:
         for x0, x1, y0, y1 in np.stack([u - reach, u + reach, v - reach, v + reach], axis=1) // side:
             span_y = slice(max(0, int(y0)), max(0, int(y1) + 1))
             placed.blocks[span_y, max(0, int(x0)) : max(0, int(x1) + 1)] = 1
-        lods = np.ones(len(over), np.int64)
+        away_m = TEXEL_M * np.hypot(u - MAP_SIZE / 2, v - MAP_SIZE / 2)
+        lods = np.where(away_m > COARSE_FROM_M, LODS - 1, 1)
         faces = self._geometry.place(rows[over], lods)
         geometry = self._geometry
         self._pool.run(draw_heights, geometry.vertices_m, geometry.faces, faces, axes, u0, v0, placed.moving)

@@ -54,6 +54,7 @@ class _Target:
     start: I64
     cursor: I64
     far: F32
+    room: F32
 
     @staticmethod
     def of(width: int, height: int, workers: int) -> _Target:
@@ -64,6 +65,7 @@ class _Target:
             np.zeros(bins + 1, np.int64),
             np.zeros(bins + 1, np.int64),
             cells_of(width, workers),
+            np.zeros((workers, width), np.float32),
         )
 
 
@@ -79,7 +81,7 @@ class VisibleSurfaces:
         self._box: I32 = np.zeros((0, 4), np.int32)
         self._nearest: F32 = np.zeros(0, np.float32)
         self._members: I32 = np.zeros(0, np.int32)
-        self._corner = np.zeros((pool.threads, 9))
+        self._corner = np.zeros((pool.threads, 32))  # a row a worker, lines of the cache apart
 
     def blocks(
         self, cam: F64, intrinsics: Intrinsics, beta_per_m: float, spheres: tuple[F64, F64, F64], left_out: I64
@@ -138,7 +140,7 @@ class VisibleSurfaces:
             bin_slots(blocks, counts, self._box, target.start, target.cursor, self._members)
         self._pool.run(
             rasterise, np.zeros(1, np.int64), target.start, self._members, self._edges, self._box, self._nearest,
-            target.far, target.inverse_depth, target.slot,
+            target.far, target.room, target.inverse_depth, target.slot,
         )  # fmt: skip
         return Samples(target.inverse_depth, target.slot, self._edges, self._face_of_slot)
 
