@@ -262,7 +262,7 @@ class Studio:
         assert mount.camera is not None
         name = mount.name
         labels = conversion.bgr(data[name + "/instance"])
-        numbers = labels[..., 1].astype(np.uint16) | labels[..., 0].astype(np.uint16) << 8
+        numbers = labels[..., 1].astype(np.uint16) | labels[..., 0].astype(np.uint16) << np.uint16(8)
         return CameraCapture(
             mount.camera,
             conversion.bgr(data[name]),

@@ -86,9 +86,7 @@ def _lamp(q: F32, body: F32, weight: float) -> None:
 
 
 @kernel
-def shade_paint(
-    first: int, last: int, name: I32, fragment: F32, geometry: Tables, bodies: F32, charts: Tables
-) -> None:
+def shade_paint(first: int, last: int, name: I32, fragment: F32, geometry: Tables, bodies: F32, charts: Tables) -> None:
     """Car bodies: weights of paint, glass, lamp and dark trim from the model's charts."""
     param = geometry[5]
     atlas, mip_offset, mip_shape, texels_per_m = charts
@@ -123,9 +121,7 @@ def shade_paint(
 
 
 @kernel
-def shade_model(
-    first: int, last: int, name: I32, fragment: F32, geometry: Tables, bodies: F32, tables: Tables
-) -> None:
+def shade_model(first: int, last: int, name: I32, fragment: F32, geometry: Tables, bodies: F32, tables: Tables) -> None:
     """Wheels, trim, glass, skin, clothes, hair, bags, box bodies and props."""
     material, param = geometry[4], geometry[5]
     for i in range(first, last):

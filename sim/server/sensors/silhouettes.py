@@ -164,10 +164,10 @@ def _outline(
                     left, right, top, bottom = min(left, u), max(right, u), min(top, w), max(bottom, w)
             x_min, x_max, y_min, y_max = min(x_min, left), max(x_max, right), min(y_min, top), max(y_max, bottom)
             if right > 0.0 and bottom > 0.0 and left < width and top < height:
-                low = max(0, int(math.ceil(max(left, 0.0) - 0.5)))
-                high = min(width - 1, int(math.floor(min(right, float(width)) - 0.5)))
-                first = max(0, int(math.ceil(max(top, 0.0) - 0.5)))
-                last = min(height - 1, int(math.floor(min(bottom, float(height)) - 0.5)))
+                low = max(0, math.ceil(max(left, 0.0) - 0.5))
+                high = min(width - 1, math.floor(min(right, float(width)) - 0.5))
+                first = max(0, math.ceil(max(top, 0.0) - 0.5))
+                last = min(height - 1, math.floor(min(bottom, float(height)) - 0.5))
                 pixels[j] += _fill(stamp, j, tri, focal, low, high, first, last)
         boxes[j, 0], boxes[j, 1], boxes[j, 2], boxes[j, 3] = x_min, y_min, x_max, y_max
 
@@ -201,7 +201,7 @@ def _fill(stamp: I32, name: int, tri: F64, focal: float, low: int, high: int, fi
                 x1 = min(x1, -at_zero / nx)
             elif at_zero < 0.0:
                 x1 = -1.0
-        for x in range(int(math.ceil(x0)), int(math.floor(x1)) + 1):
+        for x in range(math.ceil(x0), math.floor(x1) + 1):
             if stamp[y, x] != name:
                 stamp[y, x] = name
                 fresh += 1
