@@ -57,6 +57,7 @@ __all__ = ["Buffers", "Intrinsics", "SceneRenderer", "warm_up"]
 SAMPLES = 2  # along each axis of a pixel, for pictures
 WET_FROM = 0.15  # drier ground mirrors too little to march rays for
 PATTERN_SEED = 3
+LAMPS_SHARED_M = 8.0  # cameras within such a cube see the same lamps
 NO_LAMPS = (np.zeros((0, LAMP_COLUMNS), np.float32), np.zeros(0, np.int32))
 
 
@@ -114,6 +115,7 @@ class SceneRenderer:
         self._table: F32 = np.zeros((1, 1), np.float32)
         self._spheres: tuple[F64, F64, F64] = (np.zeros((0, 3)), np.zeros(0), np.zeros(0))
         self._contact: dict[tuple[float, float], tuple[F32, F32]] = {}
+        self._shining: dict[tuple[float, ...], tuple[F32, I32]] = {}  # lamps of the tick, by place
 
     def render(
         self,
@@ -217,6 +219,7 @@ class SceneRenderer:
         self._table = moving.body_table(view.instances, self._library, self._air.night, view.elapsed_s)
         self._spheres = moving.spheres_of(view.instances, self._library)
         self._contact.clear()
+        self._shining.clear()
 
     def _breathe(self, conditions: Conditions) -> None:
         """Take the air of these conditions, painting its sky where no camera has asked for it under this weather."""
@@ -278,9 +281,13 @@ class SceneRenderer:
         return bgr
 
     def _lamp_tables(self, eye: F64, bodies: Instances) -> tuple[F32, I32]:
-        """Lamps that shine, and their numbers."""
-        table = lamp_table(eye, *self._lamp_places, bodies, self._table, self._library)
-        return table, np.arange(len(table), dtype=np.int32)
+        """Lamps that shine, and their numbers; cameras of one vehicle share them."""
+        place = np.floor(eye / LAMPS_SHARED_M + 0.5) * LAMPS_SHARED_M
+        key = (float(place[0]), float(place[1]), float(place[2]), self._air.night)
+        if key not in self._shining:
+            table = lamp_table(place, *self._lamp_places, bodies, self._table, self._library)
+            self._shining[key] = (table, np.arange(len(table), dtype=np.int32))
+        return self._shining[key]
 
     def _develop(self, radiance: F32, view: View, seed: int, photo: Photo | None) -> U8:
         air, curve = self._air, self._curve

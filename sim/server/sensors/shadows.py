@@ -34,7 +34,8 @@ MIN_SUN_HEIGHT = 0.03  # sine of the altitude below which the sun casts no sharp
 def draw_heights(
     worker: int, workers: int, vertices: F32, faces: U32, ranges: I64, axes: F64, u0: float, v0: float, height_map: F32
 ) -> None:
-    """Highest point along the sun of the faces in ``ranges (k, 2)`` for every texel.
+    """Highest point along the sun of the faces in ``ranges (k, 4)``: first face, count, first and last row, for every
+    texel.
 
     axes (9,): map u, map v, towards the sun. Each worker draws its own band of rows.
     """
@@ -42,6 +43,8 @@ def draw_heights(
     per = 1.0 / TEXEL_M
     row0, row1 = worker * size // workers, (worker + 1) * size // workers
     for r in range(len(ranges)):
+        if ranges[r, 3] < row0 or ranges[r, 2] >= row1:
+            continue
         for f in range(ranges[r, 0], ranges[r, 0] + ranges[r, 1]):
             a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
             ay = (vertices[a, 0] * axes[3] + vertices[a, 1] * axes[4] + vertices[a, 2] * axes[5] - v0) * per
@@ -211,7 +214,9 @@ class SunShadows:
         geometry, ranges = self._geometry, self._geometry.ranges
         chunks = _over_map(ranges.chunk_spheres_m, axes, u0, v0)
         trees = _over_map(ranges.tree_spheres_m, axes, u0, v0)
-        faces = np.ascontiguousarray(np.concatenate([ranges.chunks[chunks], ranges.trees[1][trees]]))
+        faces = np.concatenate([ranges.chunks[chunks], ranges.trees[1][trees]])
+        spheres = np.concatenate([ranges.chunk_spheres_m[chunks], ranges.tree_spheres_m[trees]])
+        faces = np.column_stack([faces, _rows(spheres, axes, v0)])
         self._pool.run(draw_heights, geometry.vertices_m, geometry.faces, faces, axes, u0, v0, placed.static)
         return placed
 
@@ -233,9 +238,15 @@ class SunShadows:
             placed.blocks[span_y, max(0, int(x0)) : max(0, int(x1) + 1)] = 1
         away_m = TEXEL_M * np.hypot(u - MAP_SIZE / 2, v - MAP_SIZE / 2)
         lods = np.where(away_m > COARSE_FROM_M, LODS - 1, 1)
-        faces = self._geometry.place(rows[over], lods)
+        faces = np.column_stack([self._geometry.place(rows[over], lods), _rows(spheres[over], axes, v0)])
         geometry = self._geometry
         self._pool.run(draw_heights, geometry.vertices_m, geometry.faces, faces, axes, u0, v0, placed.moving)
+
+
+def _rows(spheres_m: F32, axes: F64, v0: float) -> I64:
+    """First and last row (n, 2) of the map that spheres (n, 4) reach."""
+    v = spheres_m[:, :3].astype(np.float64) @ axes[3:6] - v0
+    return np.floor(np.column_stack([v - spheres_m[:, 3] - 1.0, v + spheres_m[:, 3] + 1.0]) / TEXEL_M).astype(np.int64)
 
 
 def _over_map(spheres_m: F32, axes: F64, u0: float, v0: float) -> I64:
