@@ -75,7 +75,7 @@ def project_box(corners_camera_m: FloatArray, camera: CameraModel) -> Outline | 
     """What the corners ``(8, 3)`` (camera frame) cover of a picture; None where that is nothing."""
     from shapely.geometry import MultiPoint, box
 
-    points = _in_front(corners_camera_m)
+    points = in_front(corners_camera_m)
     if not len(points):
         return None
     image = points @ camera.intrinsics.T
@@ -92,8 +92,8 @@ def project_box(corners_camera_m: FloatArray, camera: CameraModel) -> Outline | 
     return Outline(np.concatenate([low, high]), np.concatenate([cut_low, cut_high]), share, inside)
 
 
-def _in_front(points: FloatArray) -> FloatArray:
-    """Corners before the near plane, and where edges to the others cut it."""
+def in_front(points: FloatArray) -> FloatArray:
+    """Corners (8, 3) of a box, camera frame, m, before the near plane, and where edges to the others cut it."""
     ahead = points[:, 2] > NEAR_M
     if ahead.all():
         return points

@@ -19,6 +19,7 @@ from numba import njit
 
 from perception.frame import CameraModel, FloatArray
 from perception.objects import IntArray, LightState, MapLight, ObjectClass
+from sim.dataset.geometry import NEAR_M, in_front
 from sim.truth import TruthBoxes2D
 
 TAGS: Mapping[ObjectClass, tuple[int, ...]] = {
@@ -44,7 +45,6 @@ FILL: Mapping[ObjectClass, float] = {
 }
 """Pixels of an unoccluded body over the area of its projected 3-D box (convex hull), by class: medians over the
 embedded server's 41 vehicles and ten of its people, each from six sides at 9-22 m (cars 0.64, pedestrians 0.51)."""
-NEAR_M = 0.1
 MIN_PX = 2.0
 """Objects whose projected box is smaller than this in either direction are left out: nobody could detect them."""
 INSIDE_SHARE = 0.7
@@ -191,7 +191,7 @@ def _project(corners: FloatArray, camera: CameraModel, camera_from_world: FloatA
     points = corners @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
     if (points[:, 2] > NEAR_M).sum() == 0:
         return None
-    points = _in_front(points)
+    points = in_front(points)
     image = points @ camera.intrinsics.T
     uv = image[:, :2] / image[:, 2:]
     low, high = uv.min(axis=0), uv.max(axis=0)
@@ -207,21 +207,6 @@ def _project(corners: FloatArray, camera: CameraModel, camera_from_world: FloatA
         return _Hull(np.concatenate([low, high]), 0.0, whole)
     inside = float(outline.intersection(box(0.0, 0.0, *size)).area)
     return _Hull(np.concatenate([cut_low, cut_high]), 1.0 - inside / whole, inside)
-
-
-def _in_front(points: FloatArray) -> FloatArray:
-    """Corners in front of the camera, and where edges to the others cut the near plane."""
-    ahead = points[:, 2] > NEAR_M
-    if ahead.all():
-        return points
-    out = list(points[ahead])
-    for i in range(8):
-        for bit in (1, 2, 4):
-            j = i ^ bit
-            if i < j and ahead[i] != ahead[j]:
-                t = (NEAR_M - points[i, 2]) / (points[j, 2] - points[i, 2])
-                out.append(points[i] + t * (points[j] - points[i]))
-    return np.array(out)
 
 
 def _light_rows(
