@@ -32,8 +32,11 @@ def compile_kernels(progress: Progress) -> None:
     progress("physics compiled")
     _rays()
     progress("LiDAR compiled")
+    from sim.server.scene.library import load_library
     from sim.server.sensors.renderer import warm_up
 
+    load_library()  # else whoever comes first shares the processor with it for ten seconds
+    progress("models built")
     warm_up(progress)
     try:
         stamp.parent.mkdir(parents=True, exist_ok=True)

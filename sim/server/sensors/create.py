@@ -32,6 +32,9 @@ CAMERA_KINDS: Mapping[str, str] = {
     "sensor.camera.instance_segmentation": "instance_segmentation",
     "sensor.camera.normals": "normals",
 }
+SETTLED_S = 0.3
+"""How long a map must stay before what sensors share is built for it unasked: clients that look through many maps
+would else share the processor with the work for all those they have left."""
 STREAMLESS = frozenset({"sensor.other.lane_invasion", "sensor.other.rss"})
 """Sensors that live in the client: they are actors of the server's without a stream."""
 
@@ -73,7 +76,7 @@ class SensorWorld:
         self.scene = scene
         self.seed = seed
         self.describe = describe
-        self._closed = False
+        self._closed = threading.Event()
         self._look_lock = threading.Lock()  # between a part that has just been built and a change of the appearance
         self._appearance: Appearance | None = None
         self._library = Once(load_library)
@@ -127,16 +130,17 @@ class SensorWorld:
         threading.Thread(target=self._prepare, name="sensors", daemon=True).start()
 
     def _prepare(self) -> None:
-        if not self._closed:
-            self._caster()
-        if not self._closed:
+        if self._closed.wait(SETTLED_S):
+            return
+        self._caster()
+        if not self._closed.is_set():
             self._renderer()
-        if self._closed:  # meanwhile
+        if self._closed.is_set():  # meanwhile
             self.close()
 
     def close(self) -> None:
         """Let the renderer's threads end; at once, or when what is being built is done."""
-        self._closed = True
+        self._closed.set()
         if self._renderer.made is not None:
             self._renderer.made.close()
 
