@@ -16,6 +16,7 @@ from sim.dataset.export import coco, kitti, masks, nuscenes, yolo
 from sim.dataset.store import DataSet
 from tests.builders import make_world
 from tests.sim.dataset.handmade import config, data_set
+from tests.sim.dataset.kitti_readers import read_by_open3d, read_by_torchvision, within
 
 
 @pytest.fixture
@@ -91,6 +92,38 @@ def test_kitti_has_its_numbers_and_projects_boxes_onto_the_picture(data: DataSet
     seen = points[0, :3] @ lidar[:, :3].T + lidar[:, 3]
     assert seen == pytest.approx((0.0, 0.6, 8.0))  # 1 m below a LiDAR that is 0.4 m above the camera
     assert cv2.imread(str(base / "image_2" / "000000.png")).shape == (120, 160, 3)
+
+
+def test_readers_of_others_find_in_a_kitti_export_what_was_put_there(data: DataSet, tmp_path: Path) -> None:
+    folder = out(tmp_path)
+    kitti.export(data, folder, config())
+    frames = read_by_open3d(folder, tmp_path / "cache")
+    assert [frame.number for frame in frames] == ["000000", "000001", "000002", "000003"]
+    for frame in frames:
+        car, cyclist = frame.boxes
+        assert (car.kind, cyclist.kind) == ("Car", "Cyclist")
+        assert car.labelled_px == pytest.approx([70, 60, 90, 75])
+        # 2 x 4 x 1.5 m on the ground, the rear 8 m ahead: at 80 px of focal length 80 +- 10 wide, 60 to 75 high
+        assert car.projected_px == pytest.approx([70, 60, 90, 75], abs=0.1)
+        assert car.corners_m.min(axis=0) == pytest.approx([-1.0, 0.0, 8.0], abs=0.02)
+        assert car.corners_m.max(axis=0) == pytest.approx([1.0, 1.5, 12.0], abs=0.02)
+        assert [int(within(frame.seen_m, box.corners_m).sum()) for box in frame.boxes] == [2, 1]
+        assert frame.depth_m == pytest.approx([8.0, 8.0, 9.0, 6.0], abs=1e-4)
+        # the LiDAR is 0.4 m above the camera: 1 m below it and 8 m ahead is 0.6 m below the middle of the picture
+        assert frame.pixel[0] == pytest.approx([80.0, 60.0 + 80.0 * 0.6 / 8.0], abs=1e-3)
+        assert frame.pixel[1] == pytest.approx([80.0 - 80.0 * 0.5 / 8.0, 60.0 + 80.0 * 0.8 / 8.0], abs=1e-3)
+        assert frame.points[:, 3] == pytest.approx([0.5, 0.4, 0.3, 0.2])
+    read = read_by_torchvision(folder, tmp_path / "torchvision")
+    assert sorted(read) == [frame.number for frame in frames]
+    for picture, labels in read.values():
+        assert picture.size == (160, 120)
+        assert [(one["type"], one["occluded"], one["truncated"]) for one in labels] == [
+            ("Car", 0, 0),
+            ("Cyclist", 1, 0),
+        ]
+        assert labels[0]["dimensions"] == [1.5, 2.0, 4.0]
+        assert labels[0]["location"] == pytest.approx([0.0, 1.5, 10.0])
+        assert labels[0]["rotation_y"] == pytest.approx(-math.pi / 2, abs=0.01)
 
 
 @pytest.mark.parametrize("mode", ["shots", "sequences"])

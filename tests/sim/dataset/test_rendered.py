@@ -11,9 +11,11 @@ import pytest
 
 from sim.dataset import consistency
 from sim.dataset.config import DatasetConfig, load_dataset_config
+from sim.dataset.export import kitti
 from sim.dataset.plan import scenes_of
 from sim.dataset.store import DataSet, Frame, checksums
 from sim.dataset.worker import render_scene
+from tests.sim.dataset.kitti_readers import read_by_open3d, read_by_torchvision, within
 from tests.sim.server.serving import Running, running_server
 
 COMMON = [
@@ -111,6 +113,45 @@ def test_lidar_and_pictures_show_the_same_objects_at_the_same_depth(shots: DataS
     assert np.average([one.inside_box for one in seen], weights=weight) > 0.98  # the rest are hands and feet
     assert np.average([one.depth_median_m for one in seen], weights=weight) < 0.03  # 1 cm of range noise
     assert np.average([one.depth_p95_m for one in seen], weights=weight) < 0.25  # a pixel of grazed road
+
+
+def test_a_kitti_export_agrees_with_itself_in_readers_of_others(shots: DataSet, tmp_path: Path) -> None:
+    kitti.export(shots, tmp_path / "kitti", load_dataset_config(None, SHOTS))
+    read = read_by_open3d(tmp_path / "kitti", tmp_path / "cache")
+    pictures = read_by_torchvision(tmp_path / "kitti", tmp_path / "torchvision")
+    ours = frames(shots)
+    assert [one.number for one in read] == sorted(pictures) == [f"{k:06d}" for k in range(len(ours))]
+    shares: dict[str, list[float]] = {"Pedestrian": [], "other": []}  # of the projected box that the label fills
+    beyond, held, away = [], [], []
+    for frame, one in zip(ours, read, strict=True):
+        picture, labels = pictures[one.number]
+        assert picture.size == (480, 360)
+        assert len(labels) == len(one.boxes)
+        depth = frame.depth_m("front")
+        for box in one.boxes:
+            x0, y0, x1, y1 = box.labelled_px
+            assert 0.0 <= x0 < x1 <= 480.0
+            assert 0.0 <= y0 < y1 <= 360.0
+            if box.occlusion or box.truncation:
+                continue
+            size = box.projected_px[2:] - box.projected_px[:2]
+            over = np.concatenate([box.projected_px[:2] - (x0, y0), (x1, y1) - box.projected_px[2:]])
+            beyond.append(np.max(np.maximum(over - 1.0, 0.0) / np.tile(size, 2)))
+            kind = "Pedestrian" if box.kind == "Pedestrian" else "other"
+            shares[kind].append((x1 - x0) * (y1 - y0) / size.prod())
+            inside = within(one.seen_m, box.corners_m, -0.05)  # not the ground under it
+            held += [x0 - 1.0 < u < x1 + 1.0 and y0 - 1.0 < v < y1 + 1.0 for u, v in one.pixel[inside]]
+        shown = (one.depth_m > 0.5) & (one.pixel >= 0.0).all(axis=1) & (one.pixel < (480.0, 360.0)).all(axis=1)
+        column, row = one.pixel[shown].astype(int).T
+        away += np.abs(depth[row, column] - one.depth_m[shown]).tolist()
+    assert len(shares["Pedestrian"]) > 8
+    assert len(shares["other"]) > 8
+    assert len(held) > 150
+    assert max(beyond) < 0.1  # beyond the rim of the 3-D box as the reader projects it
+    assert np.median(shares["Pedestrian"]) > 0.4  # boxes are as wide as CARLA's, for people with swinging arms
+    assert np.median(shares["other"]) > 0.65  # bodies do not fill the corners of their boxes
+    assert np.mean(held) > 0.97  # of the points in a whole object's 3-D box; rims of pixels are left
+    assert np.median(away) < 0.05  # m, of all points in the picture, against its depth
 
 
 def test_lidar_points_are_counted_by_what_they_hit(shots: DataSet) -> None:
