@@ -61,16 +61,18 @@ class Session:
         self._prepares = False
         self._exposure = Exposure(self.wake)
         self._lossless = False  # whether the frame that is being measured may not be skipped
-        self.world = self._new_world(0, WORLD_STREAM + 1)
+        self.world = self._new_world(0, WORLD_STREAM + 1, 0)
 
     def prepare(self) -> None:
         """From now on build the sensors' share of each map when it is loaded, beside the ticks, not at first use."""
         self._prepares = True
         self.world.bench.prepare()
 
-    def _new_world(self, frame: int, stream: int, layers: int = Layer.ALL, bench: Bench | None = None) -> World:
+    def _new_world(
+        self, frame: int, stream: int, ids: int, layers: int = Layer.ALL, bench: Bench | None = None
+    ) -> World:
         self._episodes += 1
-        return World(self.scene, self.parts, self.seed, self._episodes, frame, stream, self.port, layers, bench)
+        return World(self.scene, self.parts, self.seed, self._episodes, frame, stream, self.port, layers, bench, ids)
 
     def load(self, name: str, reset_settings: bool, layers: int = Layer.ALL) -> None:
         """Start a new episode, on the current map if name is empty. Raises UnknownMapError, BrokenMapError.
@@ -84,7 +86,7 @@ class Session:
             self.settings = EpisodeSettings()
         old = self.world
         kept = old.bench if old.scene is self.scene else None  # what sensors share is dear to build
-        self.world = self._new_world(old.frame + 1, old.next_stream, layers, kept)
+        self.world = self._new_world(old.frame + 1, old.next_stream, old.actors.last_id, layers, kept)
         if kept is None:
             old.bench.close()
             if self._prepares:

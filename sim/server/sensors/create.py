@@ -181,8 +181,10 @@ class SensorWorld:
         return here.latitude, here.longitude
 
 
-def create_sensor(type_id: str, attributes: Mapping[str, str], shared: SensorWorld, actor_id: int = 0) -> Sensor:
-    """The sensor of a blueprint, for the actor of that id.
+def create_sensor(
+    type_id: str, attributes: Mapping[str, str], shared: SensorWorld, actor_id: int = 0, serial: int = 0
+) -> Sensor:
+    """The sensor of a blueprint, for the actor of that id; serial: its number in the episode, for what is random.
 
     Raises ValueError for an unknown or streamless type or a bad attribute value.
     """
@@ -191,9 +193,9 @@ def create_sensor(type_id: str, attributes: Mapping[str, str], shared: SensorWor
     if type_id.startswith("sensor.camera."):
         return _create_camera(type_id, attributes, shared)
     if type_id == "sensor.lidar.ray_cast":
-        return LidarSensor(values, shared.caster, seed, actor_id)
+        return LidarSensor(values, shared.caster, seed, serial)
     if type_id == "sensor.lidar.ray_cast_semantic":
-        return SemanticLidarSensor(values, shared.caster, seed, actor_id)
+        return SemanticLidarSensor(values, shared.caster, seed, serial)
     if type_id == "sensor.other.imu":
         return ImuSensor(values, seed)
     if type_id == "sensor.other.gnss":

@@ -94,7 +94,7 @@ class LidarSensor:
     stream_index = 11
     scans_per_tick = True
 
-    def __init__(self, attributes: Attributes, caster: RayCaster, seed: int, actor_id: int = 0) -> None:
+    def __init__(self, attributes: Attributes, caster: RayCaster, seed: int, serial: int = 0) -> None:
         geometry = Geometry.of(attributes)
         self._head = Spinning(geometry, caster, attributes.boolean("rolling_shutter", False))
         self._attenuation_pm = attributes.number("atmosphere_attenuation_rate", 0.004, 0.0)
@@ -106,7 +106,7 @@ class LidarSensor:
         self._by_material = _choice(attributes, "reflectivity", REFLECTIVITIES) == "material"
         self._beam = Beam(attributes.number("beam_divergence", 0.0, 0.0, 0.1), attributes.boolean("dual_return", False))
         self._rng = np.random.default_rng([attributes.seed(), seed])
-        self._skies = _Skies(attributes, True, geometry.range_m, (attributes.seed(), seed, actor_id))
+        self._skies = _Skies(attributes, True, geometry.range_m, (attributes.seed(), seed, serial))
 
     def measure(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> bytes | None:
         fan = self._head.fan(dt_s)
@@ -169,10 +169,10 @@ class SemanticLidarSensor:
     stream_index = 10
     scans_per_tick = True
 
-    def __init__(self, attributes: Attributes, caster: RayCaster, seed: int = 0, actor_id: int = 0) -> None:
+    def __init__(self, attributes: Attributes, caster: RayCaster, seed: int = 0, serial: int = 0) -> None:
         geometry = Geometry.of(attributes)
         self._head = Spinning(geometry, caster, attributes.boolean("rolling_shutter", False))
-        self._skies = _Skies(attributes, False, geometry.range_m, (seed, actor_id))
+        self._skies = _Skies(attributes, False, geometry.range_m, (seed, serial))
 
     def measure(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> bytes | None:
         fan = self._head.fan(dt_s)

@@ -75,11 +75,16 @@ class Actor:
 
 
 class ActorTable:
-    """Actors by id, in the order of their ids."""
+    """Actors by id, in the order of their ids.
 
-    def __init__(self) -> None:
+    ids_before: the last id of earlier episodes. None of them is given again, as in CARLA: clients remember by its id
+    what an actor is, over a change of the episode too.
+    """
+
+    def __init__(self, ids_before: int = 0) -> None:
         self._actors: dict[int, Actor] = {}
-        self._next_id = 1
+        self._ids_before = ids_before
+        self._next_id = ids_before + 1
         self.version = 0  # rises with every actor that comes or goes
         self._by_kind: dict[Kind, list[Actor]] = {}
         self._sorted_version = 0
@@ -105,6 +110,15 @@ class ActorTable:
             return wanted
         self._next_id += 1
         return self._next_id - 1
+
+    @property
+    def last_id(self) -> int:
+        """The highest id given by now."""
+        return self._next_id - 1
+
+    def serial(self, actor_id: int) -> int:
+        """The actor's number in this episode: chance depends on it, so that an episode repeats within one server."""
+        return actor_id - self._ids_before if actor_id > self._ids_before else actor_id
 
     def leave_free(self, last_id: int) -> None:
         """Give no id up to this one: a replay wants them for its own actors."""

@@ -198,7 +198,8 @@ class InstanceColumns:
         half_height = np.array([a.half_m[2] for a in bodies], np.float64)
         self._origin_height_m = np.where(people, half_height, 0.0)
         self._color = np.array([paint(a) for a in bodies], np.float32).reshape(n, 3)
-        self._seed = np.array([zlib.crc32(f"{a.type_id} {a.actor_id}".encode()) for a in bodies], np.uint32)
+        serial = world.actors.serial
+        self._seed = np.array([zlib.crc32(f"{a.type_id} {serial(a.actor_id)}".encode()) for a in bodies], np.uint32)
         self._tag = np.array([int(c.tag) for c in choices], np.uint8)
         self._version = world.actors.version
 

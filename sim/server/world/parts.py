@@ -50,8 +50,8 @@ class Bench(Protocol):
         """Let its threads end; it is not used any more."""
         ...
 
-    def create(self, type_id: str, attributes: Mapping[str, str], actor_id: int) -> Sensor:
-        """The sensor of an actor. Raises ValueError where an attribute makes no sense."""
+    def create(self, type_id: str, attributes: Mapping[str, str], actor_id: int, serial: int) -> Sensor:
+        """The sensor of an actor, the serial-th of its episode. Raises ValueError where an attribute makes no sense."""
         ...
 
     def gbuffer(self, type_id: str, attributes: Mapping[str, str], buffer: int) -> Sensor:
@@ -128,10 +128,10 @@ class _SensorBench:
     def show(self, appearance: Appearance) -> None:
         self._shared.show(appearance)
 
-    def create(self, type_id: str, attributes: Mapping[str, str], actor_id: int) -> Sensor:
+    def create(self, type_id: str, attributes: Mapping[str, str], actor_id: int, serial: int) -> Sensor:
         from sim.server.sensors.create import create_sensor
 
-        return create_sensor(type_id, attributes, self._shared, actor_id)
+        return create_sensor(type_id, attributes, self._shared, actor_id, serial)
 
     def gbuffer(self, type_id: str, attributes: Mapping[str, str], buffer: int) -> Sensor:
         from sim.server.sensors.create import create_gbuffer

@@ -71,16 +71,18 @@ class World:
         port: int,
         layers: int = Layer.ALL,
         bench: Bench | None = None,
+        ids_before: int = 0,
     ) -> None:
         """Start an episode: first_frame is the number before its first tick, port the one in stream tokens.
 
-        layers: of the map, those that are there; bench: of an earlier episode on the same scene.
+        layers: of the map, those that are there; bench: of an earlier episode on the same scene; ids_before: the
+        highest id of an actor in earlier episodes.
         """
         self.scene, self.seed, self.episode_id, self.port = scene, seed, episode_id, port
         self.frame, self.elapsed_s, self.delta_s = first_frame, 0.0, 0.0
         self._first_frame = first_frame
         self.next_stream = first_stream
-        self.actors = ActorTable()
+        self.actors = ActorTable(ids_before)
         self.dynamics = parts.make_dynamics(scene, np.random.default_rng([seed, 0]))
         self.lights = parts.make_lights(scene)
         self.rules = RoadRules(scene.signals, self.lights)
@@ -205,7 +207,9 @@ class World:
             sensor = None
             if actor.type_id != "sensor.other.collision":
                 try:
-                    sensor = self.bench.create(actor.type_id, actor.attributes, actor.actor_id)
+                    sensor = self.bench.create(
+                        actor.type_id, actor.attributes, actor.actor_id, self.actors.serial(actor.actor_id)
+                    )
                 except ValueError as error:
                     raise SpawnError(f"{actor.type_id}: {error}") from None
             tick_s = blueprints.leading_float(actor.attributes.get("sensor_tick", "0"))

@@ -192,7 +192,7 @@ class FakeBench:
     def choose(self, type_id: str, attributes: Any) -> Any:
         return ModelChoice("cube", (1.0, 1.0, 1.0), Tag.NONE)
 
-    def create(self, type_id: str, attributes: Any, actor_id: int) -> Any:
+    def create(self, type_id: str, attributes: Any, actor_id: int, serial: int) -> Any:
         return FakeSensor(type_id, attributes)
 
 

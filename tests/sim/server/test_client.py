@@ -354,6 +354,28 @@ def test_load_world_starts_a_new_episode(client: carla.Client, world: carla.Worl
         client.load_world("strait")
 
 
+def test_a_program_that_waits_finds_the_actor_of_a_world_that_another_loads(
+    server: Running, client: carla.Client, world: carla.World
+) -> None:
+    """Clients keep by its id what an actor is; an id of an earlier world would hide the new actor behind the old."""
+    spawn(world)
+    world.tick()
+    waiting = carla.Client("127.0.0.1", server.port)
+    waiting.set_timeout(10.0)
+    held = waiting.get_world()
+    known = {actor.id for actor in held.get_actors()}
+    assert len(held.get_actors().filter("vehicle.*")) == 1
+    fresh = client.load_world("other", reset_settings=False)
+    hero = spawn(fresh, role_name="hero")
+    fresh.tick()
+    deadline = time.monotonic() + 5.0
+    while hero.id not in [actor.id for actor in held.get_snapshot()] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    found = held.get_actors().filter("vehicle.*")
+    assert [(actor.id, actor.attributes["role_name"]) for actor in found] == [(hero.id, "hero")]
+    assert not known & {actor.id for actor in held.get_actors()}
+
+
 def test_world_from_a_text(client: carla.Client, world: carla.World) -> None:
     generated = client.generate_opendrive_world(OPENDRIVE.replace("400", "250"), carla.OpendriveGenerationParameters())
     assert generated.get_map().name == "Carla/Maps/OpenDriveMap"

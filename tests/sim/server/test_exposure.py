@@ -35,7 +35,7 @@ class _SlowBench(FakeBench):
     def __init__(self, shutter: Shutter) -> None:
         self._shutter = shutter
 
-    def create(self, type_id: str, attributes: Any, actor_id: int) -> Any:
+    def create(self, type_id: str, attributes: Any, actor_id: int, serial: int) -> Any:
         sensor, shutter = FakeSensor(type_id, attributes), self._shutter
         measure = sensor.measure
 

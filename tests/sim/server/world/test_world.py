@@ -17,6 +17,7 @@ from sim.server.sensors.instances import Contact
 from sim.server.session import Session
 from sim.server.world import blueprints
 from sim.server.world.attachment import Attachment, attached_pose
+from sim.server.world.columns import InstanceColumns
 from sim.server.world.parts import Parts
 from sim.server.world.pose import rotation_matrix
 from sim.server.world.settings import EpisodeSettings
@@ -145,6 +146,22 @@ def test_a_sensor_that_fails_does_not_stop_the_world(caplog: pytest.LogCaptureFi
     assert recorded.session.tick() + 1 == recorded.session.tick()
     assert "broken lens" in caplog.text
     assert {stream for stream, _ in recorded.frames} == {1}
+
+
+def test_chance_in_an_episode_does_not_depend_on_those_before_it() -> None:
+    """Ids go on from episode to episode; what is drawn by chance for an actor, such as its dirt, does not."""
+    recorded = Recorded()
+    looks, serials = [], []
+    for _ in range(2):
+        car = recorded.spawn("vehicle.audi.tt", 10.0)
+        recorded.session.tick()
+        looks.append(InstanceColumns().refresh(recorded.world).seed.tolist())
+        serials.append((recorded.world.actors.serial(car.actor_id), car.actor_id))
+        recorded.session.load("", reset_settings=False)
+        recorded.world = recorded.session.world
+    assert looks[0] == looks[1] != []
+    assert serials[0][0] == serials[1][0]
+    assert serials[1][1] > serials[0][1]
 
 
 def test_a_scene_is_built_once() -> None:
