@@ -25,6 +25,8 @@ PRESETS: dict[str, tuple[str, ...]] = {
 """CARLA's presets of each weather, taken by turns; fog gets the density that sees 100 m."""
 LAMPS_ON = {"noon": 0.1, "overcast": 0.2, "rain": 0.7, "sunset": 0.4, "fog": 0.85, "night": 1.0, "night_rain": 1.0}
 """Share of the drivers that have switched their lamps on."""
+FOG_LAMPS_ON = {"fog": 0.5}
+"""Share with fog lamps: below 100 m of sight they are asked for in Britain, below 50 m allowed in Germany."""
 DEFAULT_WEATHERS = ("noon", "overcast", "rain", "sunset", "fog", "night")
 
 

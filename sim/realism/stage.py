@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perception.frame import FloatArray
-from sim.realism.conditions import LAMPS_ON, weather_of
+from sim.realism.conditions import FOG_LAMPS_ON, LAMPS_ON, weather_of
 from sim.server.maps import MapCatalogue
 from sim.server.protocol.structs import ActorDescription, Pose
 from sim.server.sensors.instances import View
@@ -34,7 +34,7 @@ than that, so that there are enough to count."""
 CROSSING, WAITING = 0.15, 0.25  # share of the people who cross the road, who stand
 WALK_MPS = (0.9, 1.7)
 SETTLE_TICKS, STEP_S = 8, 0.05  # wheels find the ground, people their stride
-LOW_BEAM, BRAKE, BLINKERS = 3, 8, (16, 32)
+LOW_BEAM, BRAKE, BLINKERS, FOG = 3, 8, (16, 32), 0x80
 BRAKING, BLINKING = 0.2, 0.06
 KERB_M = (1.0, 2.6)  # people walk so far outside the road's edge where there is no pavement in the map
 WALKER_KINDS = 48  # walker.pedestrian.0001 ..
@@ -86,7 +86,7 @@ class Stage:
         for _ in range(SETTLE_TICKS):
             world.tick(STEP_S, ())
         view = world.view()
-        bodies = replace(view.instances, light_state=_lamps(kinds, view, LAMPS_ON[weather], rng))
+        bodies = replace(view.instances, light_state=_lamps(kinds, view, weather, rng))
         return Shot(replace(view, instances=bodies), eye, rotation, place[:3].copy(), kinds)
 
     def alone(self, name: str, distance_m: float, heading_rad: float, weather: str, place: int = 0) -> Shot:
@@ -245,15 +245,17 @@ def _across(dx: float, dy: float, heading: float) -> float:
 
 
 def _lamps(
-    kinds: dict[int, tuple[str, str]], view: View, share_on: float, rng: np.random.Generator
+    kinds: dict[int, tuple[str, str]], view: View, weather: str, rng: np.random.Generator
 ) -> npt.NDArray[np.uint32]:
     """VehicleLightState (n,): lamps on for a share of the drivers, some brake, a few turn."""
+    share_on, share_fog = LAMPS_ON[weather], FOG_LAMPS_ON.get(weather, 0.0)
     state = np.zeros(len(view.instances.actor_id), np.uint32)
     for row, actor in enumerate(view.instances.actor_id.tolist()):
         draw = rng.random(3)
         if kinds.get(actor, ("person", ""))[0] == "person":
             continue
         state[row] |= LOW_BEAM if draw[0] < share_on else 0
+        state[row] |= FOG if draw[0] < share_fog else 0
         state[row] |= BRAKE if draw[1] < BRAKING else 0
         state[row] |= BLINKERS[int(draw[2] * 1e6) % 2] if draw[2] < BLINKING else 0
     return state

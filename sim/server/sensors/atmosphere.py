@@ -40,6 +40,9 @@ from sim.server.sensors.kernel import F32, F64
 from sim.server.sensors.scattering import HAZE_ALWAYS_PER_KM, clear_sky, elevation_rows, sunlight_left
 
 FOG_AT_FULL_PER_M = 0.05
+FOG_SHARE_SEEN = 0.75
+"""Mean luminance of a street in thick fog, in luminances of the fog: cameras expose for what they see, so that fog
+is light grey, not white, and what stands in it keeps the contrast that is left."""
 RAIN_AT_FULL_MMPH = 25.0
 DUST_AT_FULL_PER_M = 0.02
 PER_M_OF_DB_PER_KM = math.log(10.0) / 10.0 / 1000.0
@@ -183,6 +186,7 @@ def airlight(weather: Weather, conditions: Conditions = ORDINARY) -> Atmosphere:
     c[NIGHT], c[CLOUD], c[SNOW] = night, cloud, snow
     albedo = 0.13 + 0.14 * snow
     luminance = float(LUMA @ (albedo * (light * max(light_dir[2], 0.2) + ambient)))
+    luminance = max(luminance, FOG_SHARE_SEEN * haze * float(LUMA @ c[FOG_RGB : FOG_RGB + 3]))
     return Atmosphere(
         c, light_dir, light, direct * gains, table * gains, sun_dir, zenith, horizon, cloud, closed, overcast, haze,
         night, rain, max(luminance, 1e-4) + 0.02 * night,

@@ -32,7 +32,7 @@ from sim.server.sensors.kernel import F32, F64, I64, U8, U32
 
 # carla.VehicleLightState
 POSITION, LOW_BEAM, HIGH_BEAM, BRAKE, RIGHT_BLINKER, LEFT_BLINKER, REVERSE = 1, 2, 4, 8, 16, 32, 64
-SPECIAL_1, INTERIOR = 0x80, 0x200
+FOG, INTERIOR, SPECIAL_1, SPECIAL_2 = 0x80, 0x100, 0x200, 0x400
 BUS_INSIDE = 0.08  # buses are lit inside by night, dimly beside a head lamp
 BEACON_HZ = 2.0  # the sides of a light bar take turns
 BLINK_HZ = 1.5
@@ -94,17 +94,19 @@ def body_table(bodies: Instances, library: ModelLibrary, night: float, elapsed_s
     head = (state & (LOW_BEAM | HIGH_BEAM)) != 0
     tail = (state & (POSITION | LOW_BEAM | HIGH_BEAM)) != 0
     has_lamps = library.lamps_m[bodies.model][:, :, 3].max(axis=1) > 0
-    # lamps outshine the day a little and the night, when exposure is wide open, by far
-    t[:, LIT_HEAD] = np.where((head | automatic) & has_lamps, 0.45 + 0.55 * night, 0.02)
+    # by day in luminances of the sun on white, 30 kcd/m2: dipped head lamps 35 kcd/m2, rear fog lamps (150 to 300 cd from
+    # 140 cm2, UN R38) 14, tail lamps 3; a night's exposure is wide open
+    t[:, LIT_HEAD] = np.where((head | automatic) & has_lamps, 1.2 - 0.2 * night, 0.02)
     t[:, LIT_HEAD] *= np.where((state & HIGH_BEAM) != 0, 1.5, 1.0)
     t[:, LIT_TAIL] = np.where((tail | automatic) & has_lamps, 0.35 + 0.25 * night, 0.0)
+    t[:, LIT_TAIL] += np.where(((state & FOG) != 0) & has_lamps, 1.6 - 0.8 * night, 0.0)
     t[:, LIT_BRAKE] = np.where((state & BRAKE) != 0, 1.0 - 0.45 * night, 0.0)
     t[:, LIT_REVERSE] = np.where((state & REVERSE) != 0, 1.0 - 0.5 * night, 0.0)
     shining = (elapsed_s * BLINK_HZ) % 1.0 < 0.5
     t[:, LIT_LEFT] = np.where(((state & LEFT_BLINKER) != 0) & shining, 1.6 - 0.8 * night, 0.0)
     t[:, LIT_RIGHT] = np.where(((state & RIGHT_BLINKER) != 0) & shining, 1.6 - 0.8 * night, 0.0)
     flash = (elapsed_s * BEACON_HZ) % 1.0
-    beacon = np.where((state & SPECIAL_1) != 0, 1.0 - 0.5 * night, 0.0)
+    beacon = np.where((state & (SPECIAL_1 | SPECIAL_2)) != 0, 1.0 - 0.5 * night, 0.0)
     t[:, LIT_BEACON_LEFT], t[:, LIT_BEACON_RIGHT] = beacon * (flash < 0.5), beacon * (flash >= 0.5)
     bus = library.tag[bodies.model] == Tag.BUS
     t[:, LIT_INSIDE] = np.where((state & INTERIOR) != 0, 0.25, np.where(automatic & bus, BUS_INSIDE, 0.0))

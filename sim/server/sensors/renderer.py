@@ -292,7 +292,7 @@ class SceneRenderer:
     def _develop(self, radiance: F32, view: View, seed: int, photo: Photo | None) -> U8:
         air, curve = self._air, self._curve
         exposure = exposure_of(radiance, air)
-        glaring = air.night > 0.0 or air.rain > 0.0 or air.light_dir[2] < 0.27
+        glaring = air.night > 0.0 or air.rain > 0.0 or air.haze > 0.0 or air.light_dir[2] < 0.27
         grain = GRAIN_DAY + (GRAIN_NIGHT - GRAIN_DAY) * air.night
         glare = 1.0
         if photo is not None:
