@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from sim.server.sensors.fans import Fan
 from sim.server.sensors.hits import Hits
-from sim.server.sensors.weathering import REFLECTIVITY_AT_RANGE, reflectivity
+from sim.server.sensors.reflectance import reflectivity
+from sim.server.sensors.weathering import REFLECTIVITY_AT_RANGE
 
 Float32 = npt.NDArray[np.float32]
 

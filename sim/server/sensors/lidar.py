@@ -28,6 +28,7 @@ from sim.server.sensors.beams import Beam, Targets, targets
 from sim.server.sensors.fans import Fan
 from sim.server.sensors.instances import View
 from sim.server.sensors.rays import RayCaster
+from sim.server.sensors.reflectance import Receiver
 from sim.server.sensors.spinning import Geometry, Rays, Spinning
 from sim.server.sensors.weathering import Air, Weathering
 
@@ -103,7 +104,8 @@ class LidarSensor:
         self._dropoff_zero = attributes.number("dropoff_zero_intensity", 0.4, 0.0, 1.0)
         self._noise_m = attributes.number("noise_stddev", 0.0, 0.0)
         self._intensity_noise = attributes.number("noise_intensity_stddev", 0.0, 0.0, 1.0)
-        self._by_material = _choice(attributes, "reflectivity", REFLECTIVITIES) == "material"
+        by_material = _choice(attributes, "reflectivity", REFLECTIVITIES) == "material"
+        self._receiver = Receiver(geometry.range_m) if by_material else None
         self._beam = Beam(attributes.number("beam_divergence", 0.0, 0.0, 0.1), attributes.boolean("dual_return", False))
         self._rng = np.random.default_rng([attributes.seed(), seed])
         self._skies = _Skies(attributes, True, geometry.range_m, (attributes.seed(), seed, serial))
@@ -116,8 +118,11 @@ class LidarSensor:
         clear = np.exp(-np.float32(self._attenuation_pm) * returns.range_m)  # share that CARLA's air lets through
         kept = self._kept(clear)
         returns, intensity = returns.rows(kept), (clear * returns.share)[kept]
-        if self._by_material:
-            intensity = intensity * returns.bright
+        if self._receiver is not None:
+            strength = intensity * returns.bright
+            found = self._receiver.finds(strength, returns.range_m, self._rng)
+            returns = returns.rows(found)
+            intensity = self._receiver.reported(strength[found], returns.range_m)
         range_m = returns.range_m
         if self._noise_m > 0.0:
             range_m = range_m + self._rng.normal(0.0, self._noise_m, len(range_m)).astype(np.float32)
@@ -128,7 +133,7 @@ class LidarSensor:
 
     def _returns(self, pose: tuple[Array, Array], fan: Fan, view: View, parent_id: int) -> _Returns:
         weather = self._skies.now(view)
-        plain = weather is None and not self._by_material and self._beam == Beam()
+        plain = weather is None and self._receiver is None and self._beam == Beam()
         ray, sampled = self._head.shoot(pose, self._beam.fans(fan), view, parent_id, surfaces=not plain)
         if plain:
             row = np.flatnonzero(np.isfinite(sampled[0].range_m))

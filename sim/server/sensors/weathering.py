@@ -25,6 +25,7 @@ from sim.server.sensors.atmosphere import extinction_per_m, rain_mmph
 from sim.server.sensors.hits import Hits
 from sim.server.sensors.instances import Weather
 from sim.server.sensors.pool import WorkerPool
+from sim.server.sensors.reflectance import DIFFUSE, of_rough
 
 REFLECTIVITY_AT_RANGE = 0.1
 """Makers state a LiDAR's range for a target of 10 %."""
@@ -38,28 +39,10 @@ WET_STEPS = 256
 """Of the cosine of incidence, in the table of what wet ground returns."""
 BLOCK = 8192
 """Rays with a random generator of their own, so that threads can share the work."""
-REFLECTIVITY: dict[Material, float] = {
-    # diffuse, at 905 nm: asphalt, stone and plants after the ECOSTRESS library's spectra, the rest after makers' tables
-    Material.ROAD: 0.18, Material.SIDEWALK: 0.33, Material.KERB: 0.35, Material.GRASS: 0.45, Material.FACADE: 0.40,
-    Material.ROOF: 0.25, Material.BARK: 0.30, Material.LEAF: 0.50, Material.POLE: 0.30, Material.SIGNAL_HOUSING: 0.08,
-    Material.SIGNAL_RED: 0.10, Material.SIGNAL_YELLOW: 0.10, Material.SIGNAL_GREEN: 0.10, Material.STREET_LAMP: 0.30,
-    Material.CROSSWALK: 0.55, Material.CONCRETE: 0.38, Material.STOP_LINE: 0.55, Material.SIGN_FACE: 1.0,
-    Material.SIGN_BACK: 0.35, Material.GUARD_RAIL: 0.45, Material.WALL: 0.38, Material.BRIDGE: 0.35,
-    Material.DIRT: 0.30, Material.PAINT: 0.45, Material.TYRE: 0.05, Material.RIM: 0.40, Material.PLASTIC: 0.10,
-    Material.GLASS: 0.08, Material.SKIN: 0.55, Material.TOP: 0.45, Material.BOTTOM: 0.35, Material.SHOE: 0.15,
-    Material.HAIR: 0.25, Material.METAL: 0.40, Material.BAG: 0.30, Material.CARGO: 0.55, Material.PROP: 0.35,
-    Material.HELMET: 0.40,
-}  # fmt: skip
-OTHER_REFLECTIVITY = 0.3
-RETROREFLECTS = (Material.SIGN_FACE,)
-"""Answers with all its light from wherever it is seen."""
 GETS_WET = (Material.ROAD, Material.SIDEWALK, Material.KERB, Material.CROSSWALK, Material.STOP_LINE, Material.CONCRETE)
-_LAMBERT, _RETRO, _WETTED = np.full(256, OTHER_REFLECTIVITY, np.float32), np.zeros(256, bool), np.zeros(256, bool)
-for _material, _value in REFLECTIVITY.items():
-    _LAMBERT[_material] = _value
-_RETRO[list(RETROREFLECTS)], _WETTED[list(GETS_WET)] = True, True
-for _table in (_LAMBERT, _RETRO, _WETTED):
-    _table.setflags(write=False)
+_WETTED = np.zeros(256, bool)
+_WETTED[list(GETS_WET)] = True
+_WETTED.setflags(write=False)
 
 
 @dataclass(frozen=True)
@@ -95,20 +78,14 @@ class Air:
         )
 
 
-def reflectivity(hits: Hits) -> Float32:
-    """Share of the light that comes back from each target (n,), as from white paper seen straight on; 0 for none."""
-    value = _LAMBERT[hits.material]
-    lambert = np.where(_RETRO[hits.material], np.float32(1.0), hits.cosine)
-    return np.where(np.isfinite(hits.range_m), value * lambert, np.float32(0.0))
-
-
 class Weathering:
     """One air's models for a sensor of one range, with their tables."""
 
     def __init__(self, air: Air, max_range_m: float) -> None:
         self.air, self._range_m = air, max_range_m
         wet, cosine = WetGround(air.water_mm), np.arange(WET_STEPS + 1) / WET_STEPS
-        materials = [wet_share(cosine, float(value), wet) for value in _LAMBERT]
+        dry, level = 1.0 - wet.covered, cosine / of_rough(cosine)  # a film is smooth: it follows the cosine again
+        materials = [dry + (wet_share(cosine, float(value), wet) - dry) * level for value in DIFFUSE]
         self._wet_share = np.array(materials, np.float32) if air.water_mm > 0.0 else np.ones((0, 0), np.float32)
         self._models: list[WeatherModel] = []
         self._fog: FogTable | None = None

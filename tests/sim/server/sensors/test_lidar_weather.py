@@ -6,8 +6,10 @@ import pytest
 from sim.server.scene.mesh import Material
 from sim.server.sensors.beams import Beam, targets
 from sim.server.sensors.create import SensorWorld, create_sensor
+from sim.server.sensors.hits import Hits
 from sim.server.sensors.instances import Weather
-from sim.server.sensors.weathering import Air, Weathering, reflectivity
+from sim.server.sensors.reflectance import REFLECTIVITY, REPORT_SCALE, Receiver, reflectivity
+from sim.server.sensors.weathering import Air, Weathering
 from sim.weather import PRESETS
 from tests.sim.server.sensors import builders
 from tests.sim.server.sensors.test_lidar import LEVEL, ORIGIN, PLAIN, decode
@@ -75,7 +77,7 @@ def test_snow_and_rain_put_points_into_the_air(shared):
 
 
 def test_a_wet_road_is_lost_far_away_and_a_wall_is_not(shared):
-    wet = Weather(precipitation_deposits=100.0)
+    wet = Weather(wetness=100.0)
     (_, dry_points), (_, wet_points) = sweep(shared), sweep(shared, wet)
     far = lambda p: (p[:, 2] < -1.9) & (p[:, 0] < 19.9)  # noqa: E731
     reach = [np.linalg.norm(p[far(p), :3], axis=1).max() for p in (dry_points, wet_points)]
@@ -83,11 +85,59 @@ def test_a_wet_road_is_lost_far_away_and_a_wall_is_not(shared):
     assert (np.abs(dry_points[:, 0] - 20) < 0.01).sum() == (np.abs(wet_points[:, 0] - 20) < 0.01).sum()
 
 
+def hits(material, range_m, cosine):
+    """The same target at many ranges and angles."""
+    range_m, cosine = np.broadcast_arrays(np.asarray(range_m, np.float32), np.asarray(cosine, np.float32))
+    n = range_m.size
+    same = np.full(n, material, np.uint8)
+    return Hits(range_m.ravel(), np.zeros(n, np.int64), same, same, np.zeros(n, np.int32), cosine.ravel())
+
+
+def test_every_material_has_a_reflectivity():
+    assert set(REFLECTIVITY) == set(Material)
+    assert all(0.0 < value <= 1.0 for value in REFLECTIVITY.values())
+
+
+def test_smooth_surfaces_follow_the_cosine_and_rough_ones_oren_and_nayar():
+    cosine = np.array([1.0, 0.5, 0.125], np.float32)
+    assert reflectivity(hits(Material.PLASTIC, 10.0, cosine)) == pytest.approx(0.10 * cosine)
+    # A = 1 - .3732 / (2 * .3732 + .66) = .7346, B = .45 * .3732 / (.3732 + .09) = .3626 for a spread of 35 degrees
+    rough = 0.7346 * cosine + 0.3626 * (1.0 - cosine**2)
+    assert reflectivity(hits(Material.ROAD, 10.0, cosine)) == pytest.approx(0.18 * rough, rel=1e-3)
+    assert reflectivity(hits(Material.SIGN_FACE, 10.0, cosine)) == pytest.approx([1.0, 1.0, 1.0])
+    assert reflectivity(hits(Material.ROAD, np.inf, cosine)).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_what_a_sensor_of_120_m_finds_is_what_its_maker_says():
+    receiver, rng = Receiver(120.0), np.random.default_rng(1)
+    share = lambda strength, range_m: float(  # noqa: E731
+        receiver.finds(np.full(4000, strength, np.float32), np.full(4000, range_m, np.float32), rng).mean()
+    )
+    assert share(0.8, 120.0) == pytest.approx(0.5, abs=0.03)  # the floor itself
+    assert share(0.1, 42.43) == pytest.approx(0.5, abs=0.03)  # 0.8 (42.43 / 120)^2 = 0.1
+    assert share(0.1, 30.0) > 0.999
+    assert share(0.1, 60.0) < 0.02  # half of what is needed: 2.4 sigmas under it
+    assert share(0.12, 42.43) == pytest.approx(0.829, abs=0.03)  # a fifth over it: 0.95 sigmas
+
+
+def test_intensity_is_even_in_range_and_fades_in_the_second_half_of_it():
+    receiver = Receiver(120.0)  # 0 from 54 m
+    strength, range_m = np.array([0.09, 0.36, 0.36, 0.36, 1.0], np.float32), np.array([0.0, 0.0, 27.0, 60.0, 60.0])
+    expected = [0.7 * 0.3, 0.7 * 0.6, 0.7 * 0.6 * (1.0 - 0.5**4), 0.0, 1.0]
+    assert receiver.reported(strength, range_m.astype(np.float32)) == pytest.approx(expected, abs=1e-6)
+
+
 def test_materials_and_incidence_rule_the_intensity_where_asked_for(shared):
     _, points = sweep(shared, reflectivity="material", atmosphere_attenuation_rate="0")
+    reach = np.linalg.norm(points[:, :3], axis=1)
     wall = np.abs(points[:, 0] - builders.WALL_X_M) < 0.01
-    cosine = points[wall, 0] / np.linalg.norm(points[wall, :3], axis=1)
-    assert np.allclose(points[wall, 3], 0.40 * cosine, rtol=1e-3)
+    cosine = points[wall, 0] / reach[wall]
+    rough = 0.40 * (0.7346 * cosine + 0.3626 * (1.0 - cosine**2))
+    expected = REPORT_SCALE * np.sqrt(rough) * np.maximum(1.0 - (reach[wall] / 45.0) ** 4, 0.0)
+    assert np.abs(points[wall, 3] - expected).max() < 0.01  # the cosine comes in steps of 1 / 64
+    _, carla = sweep(shared, atmosphere_attenuation_rate="0")
+    far = [int((np.linalg.norm(p[p[:, 2] < -1.99, :3], axis=1) > 30.0).sum()) for p in (points, carla)]
+    assert 0 < far[0] < 0.4 * far[1]  # a road of 18 % that is grazed sends 8 % back, and 9.5 % is the floor at 34 m
     with pytest.raises(ValueError, match=r"'reflectivity'.*carla or material.*paint"):
         sweep(shared, reflectivity="paint")
 
