@@ -74,6 +74,7 @@ def thrown_flakes(snow: Snow, range_m: float, reflectivity: float, rng: np.rando
     n = int(rng.poisson(snow.flakes_pm2 * 2.0 * edge * range_m))
     x, y = range_m * rng.random(n), edge * (2.0 * rng.random(n) - 1.0)
     diameter = np.minimum(rng.exponential(1.0 / snow.slope_pm, n), 0.02)
+    diameter *= np.sqrt(1.0 - rng.uniform(-1.0, 1.0, n) ** 2)  # where the plane cuts them
     touches = (x > 0.9) & (np.abs(y) < 0.5 * (snow.divergence_rad * x + diameter))
     order = np.flatnonzero(touches)[np.argsort(x[touches])]
     stripe = (np.arange(BEAM_STRIPES) + 0.5) / BEAM_STRIPES * snow.divergence_rad - 0.5 * snow.divergence_rad
@@ -83,6 +84,8 @@ def thrown_flakes(snow: Snow, range_m: float, reflectivity: float, rng: np.rando
         hides = free & (np.abs(stripe * x[row] - y[row]) < 0.5 * diameter[row])
         share[k] = hides.mean()
         free &= ~hides
+    if snow.behind_flakes is not None and len(order):
+        reflectivity = snow.behind_flakes
     target = reflectivity * float(free.mean()) / range_m**2
     if not len(order):
         return range_m, target

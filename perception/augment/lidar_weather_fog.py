@@ -41,6 +41,8 @@ class Fog:
     decides which points move (None). With a number all targets share one sender, calibrated on a surface of that
     reflectivity: dark targets drown in fog before bright ones, as they do. begins_m: no fog nearer than this. limit:
     the sensor sees a target of this reflectivity at max_range_m and nothing weaker (0: everything, as in the paper).
+    step: targets' strengths are multiples of this when they are compared with the fog's: 1 / 255 in the authors'
+    program, where fog wins as soon as the target rounds to nothing (0: no steps).
     """
 
     extinction_pm: float
@@ -52,6 +54,7 @@ class Fog:
     begins_m: float = 0.0
     limit: float = 0.0
     max_range_m: float = 200.0
+    step: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.extinction_pm < math.inf:
@@ -112,6 +115,8 @@ class FogTable:
         answer = self.answer_at(range_m).astype(np.float32)
         source = reflectivity if fog.reference_reflectivity is None else np.float32(fog.reference_reflectivity)
         from_fog, from_target = answer * source, clear * reflectivity
+        if fog.step > 0.0:
+            from_target = np.rint(from_target / np.float32(fog.step)) * np.float32(fog.step)
         place = np.interp(range_m, np.arange(len(self.place_m)) * TABLE_STEP_M, self.place_m)
         place = place * np.exp2(fog.spread * (2.0 * rng.random(len(range_m)) - 1.0))
         moved = (from_fog > from_target) & (place < range_m)

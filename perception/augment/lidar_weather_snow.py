@@ -1,10 +1,11 @@
 """Snowfall in LiDAR sweeps after Hahner, Sakaridis, Bijelic, Heide, Yu, Dai, Van Gool, "LiDAR Snowfall Simulation for
 Robust 3D Object Detection" (CVPR 2022).
 
-In the plane that a beam sweeps, flakes are discs that cover the share rho_w R_s / (3.6e6 rho_s v) of the area, with
-diameters after Gunn and Marshall (or Sekhon and Srivastava). The beam is a wedge; a flake at r hides the share of it
-that it covers and that nothing nearer hides, and answers with C rho_s share xi(r) / r^2 sin^2(pi (R - r) / (c tau));
-the target answers with what is left of the wedge. Pulses add up; the strongest peak is the return.
+In the plane that a beam sweeps, flakes cover the share rho_w R_s / (3.6e6 rho_s v) of the area. They are balls with
+diameters after Gunn and Marshall (or Sekhon and Srivastava) that the plane cuts at any height. The beam is a wedge; a
+flake at r hides the share of it that it covers and that nothing nearer hides, and answers with C rho_s share xi(r) /
+r^2 sin^2(pi (R - r) / (c tau)); the target answers with what is left of the wedge. Pulses add up; the strongest peak
+is the return.
 
 The paper throws flakes into the whole plane; beams that do not overlap see different flakes, so they are thrown into
 each beam's wedge alone here. Flakes too far away to beat the target take their mean share of the light instead.
@@ -40,7 +41,8 @@ class Snow:
 
     rate_mm_per_h: R_s of melted water. fall_mps: of the flakes; None: the paper's nearest value. sekhon: sizes after
     Sekhon and Srivastava 1970 instead of Gunn and Marshall 1958. flake_reflectivity, half_pulse_s, divergence_rad: the
-    paper's. limit: the sensor sees a target of this reflectivity at max_range_m and nothing weaker.
+    paper's. limit: the sensor sees a target of this reflectivity at max_range_m and nothing weaker. behind_flakes: of
+    all targets behind flakes, instead of their own; the authors' program compares flakes with targets of 0.9.
     """
 
     rate_mm_per_h: float
@@ -51,6 +53,7 @@ class Snow:
     divergence_rad: float = 3e-3
     limit: float = 0.1
     max_range_m: float = 200.0
+    behind_flakes: float | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 < self.rate_mm_per_h <= 100.0:
@@ -81,13 +84,13 @@ class Snow:
 
     @property
     def flakes_pm2(self) -> float:
-        """Number per square metre of the plane: occupancy over a flake's mean area, pi / 4 times 2 / slope^2."""
-        return self.occupancy / (math.pi / 2.0 / self.slope_pm**2)
+        """Number per square metre of the plane: occupancy over a cut's mean area, 2/3 of pi / 4 times 2 / slope^2."""
+        return self.occupancy / (math.pi / 3.0 / self.slope_pm**2)
 
     @property
     def mean_diameter_m(self) -> float:
-        """Of the flakes."""
-        return 1.0 / self.slope_pm
+        """Of the flakes where the plane cuts them: pi / 4 of their own."""
+        return math.pi / 4.0 / self.slope_pm
 
     def strike(self, range_m: Float32, reflectivity: Float32, rng: np.random.Generator) -> Returns:
         """See ``WeatherModel``."""
@@ -96,6 +99,7 @@ class Snow:
         _strike(
             range_m, reflectivity, rng, self.flakes_pm2, self.slope_pm, self.mean_diameter_m, self.divergence_rad,
             self.flake_reflectivity, LIGHT_MPS * self.half_pulse_s, self.limit / self.max_range_m**2,
+            -1.0 if self.behind_flakes is None else self.behind_flakes,
             out.range_m, out.strength, out.fate,
         )  # fmt: skip
         return out
@@ -132,10 +136,11 @@ def _hidden(left, right, count, low, high):  # type: ignore[no-untyped-def]
 def _throw(rng, near, far, width, density, slope, size, place, share, left, right):  # type: ignore[no-untyped-def]
     """Flakes that touch one beam, nearest first: place (m) and share of the beam that each hides. Returns how many.
 
-    A flake touches where its middle lies within width r + D: the density of (r, D) is that of a wedge with any flake
-    plus that of a strip with flakes drawn by size.
+    A flake of which the plane cuts out a disc d touches where its middle lies within width r + d: the density of (r, d)
+    is that of a wedge with any flake plus that of a strip with flakes drawn by d = D sqrt(1 - u^2). Any flake is cut at
+    u even in -1..1; drawn by d, u has the density sqrt(1 - u^2), which is that of an abscissa in a disc.
     """
-    wedge, strip = 0.5 * width * (far * far - near * near), (far - near) / slope
+    wedge, strip = 0.5 * width * (far * far - near * near), 0.25 * math.pi * (far - near) / slope
     mean, u = density * (wedge + strip), rng.random()
     if u <= 1.0 - mean:  # exp(-mean) is more than that: none
         return 0
@@ -148,10 +153,12 @@ def _throw(rng, near, far, width, density, slope, size, place, share, left, righ
     for k in range(n):
         if rng.random() * (wedge + strip) < wedge:
             r = math.sqrt(near * near + (far * far - near * near) * rng.random())
-            diameter = rng.standard_exponential()
+            u = 2.0 * rng.random() - 1.0
+            diameter = rng.standard_exponential() * math.sqrt(1.0 - u * u)
         else:
             r = near + (far - near) * rng.random()
-            diameter = rng.standard_exponential() + rng.standard_exponential()
+            u = math.sqrt(rng.random()) * math.cos(math.pi * rng.random())
+            diameter = (rng.standard_exponential() + rng.standard_exponential()) * math.sqrt(1.0 - u * u)
         j = k
         while j > 0 and place[j - 1] > r:
             place[j], size[j] = place[j - 1], size[j - 1]
@@ -186,8 +193,8 @@ def _peak(place, share, n, reflects, pulse_m):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _strike(  # type: ignore[no-untyped-def]
-    ranges, reflectivity, rng, density, slope, mean_diameter, width, reflects, pulse_m, weakest, new_range, strength,
-    fate,
+    ranges, reflectivity, rng, density, slope, mean_diameter, width, reflects, pulse_m, weakest, behind, new_range,
+    strength, fate,
 ):  # fmt: skip
     size, place, share = np.empty(MAX_FLAKES), np.empty(MAX_FLAKES), np.empty(MAX_FLAKES)
     left, right = np.empty(MAX_FLAKES + 1), np.empty(MAX_FLAKES + 1)
@@ -205,6 +212,8 @@ def _strike(  # type: ignore[no-untyped-def]
             if n > 0:
                 best, at = _peak(place, share, n, reflects, pulse_m)
                 rest = max(0.0, 1.0 - share[:n].sum())
+                if behind >= 0.0:
+                    power = behind / (r * r)
         kept = rest * math.exp(-density * mean_diameter * (r - far)) if far < r else rest
         if best > power * kept and best >= weakest:
             new_range[k], fate[k] = at, _SCATTERED

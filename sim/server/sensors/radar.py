@@ -6,10 +6,10 @@ exponential, one draw per body and scan; per ray for what stands). It is detecte
 
     max((R / range)^4 L(R), CFAR * eta * V(R))  m^2,
 
-so that 1 m^2 is just seen at ``range`` in clear air. Rain and dry snow weaken by L, both ways (ITU-R P.838-3 at 77 GHz;
-Gunn and East 1954). Rain also answers from the radar's cell of volume V with eta per metre: at this wave length drops
-answer with about their cross-section, half of what they take from light. ``clutter`` adds false detections anywhere in
-the field of view.
+so that 1 m^2 is just seen at ``range`` in clear air. Rain and dry snow weaken by L, both ways (ITU-R P.838-3, 2005, at
+77 GHz; Gunn and East, "The microwave properties of precipitation particles", Q. J. R. Meteorol. Soc. 80, 1954). Rain
+also answers from the radar's cell of volume V with eta per metre: at this wave length drops answer with about their
+cross-section, half of what they take from light. ``clutter`` adds false detections anywhere in the field of view.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ from sim.server.world.pose import rotation_matrix
 Array = npt.NDArray[np.float64]
 
 RCS_DBSM: dict[Tag, float] = {
-    # means at 76-81 GHz: people after Fortuny-Guasch and Chareau (EUR 25762, 2013), vehicles after ETSI TR 103 593 and
-    # the spread of published measurements around it (a car 10, lorries 20 and more, two-wheelers in between)
+    # round means at 76-81 GHz: people after the measurements of Fortuny-Guasch and Chareau ("Radar Cross Section
+    # Measurements of Pedestrian Dummies and Humans in the 24/77 GHz Frequency Bands", EUR 25762, 2013); vehicles in the
+    # middle of what is published (a car 10, lorries 20 and more, two-wheelers in between); all else by its order
     Tag.PEDESTRIANS: -8.5, Tag.RIDER: -5.0, Tag.BICYCLE: -3.0, Tag.MOTORCYCLE: 5.0, Tag.CAR: 10.0, Tag.TRUCK: 20.0,
     Tag.BUS: 20.0, Tag.TRAIN: 25.0, Tag.DYNAMIC: -5.0, Tag.STATIC: -5.0, Tag.GUARD_RAIL: 10.0, Tag.POLES: 3.0,
     Tag.TRAFFIC_LIGHT: 0.0, Tag.TRAFFIC_SIGNS: 8.0, Tag.FENCES: 0.0, Tag.WALLS: 5.0, Tag.BUILDINGS: 10.0,
@@ -41,7 +42,7 @@ RCS_DBSM: dict[Tag, float] = {
 }  # fmt: skip
 OTHER_DBSM = -5.0
 RAIN_K, RAIN_ALPHA = 1.1276, 0.7073
-"""ITU-R P.838-3 at 77 GHz: dB/km one way = k R^alpha, horizontal polarisation."""
+"""ITU-R P.838-3 at 77 GHz: dB/km one way = k R^alpha, vertical polarisation (horizontal: 1.1320, 0.7177)."""
 WAVE_CM = 0.39
 CFAR = 10.0
 """A target stands out where it is ten times its surroundings (10 dB), as in cell-averaging detectors."""
@@ -132,7 +133,8 @@ def least_m2(range_m: npt.ArrayLike, reach_m: float, weather: Weather, snowfall_
     rain = rain_mmph(weather)
     if rain <= 0.0 and snowfall_mmph <= 0.0:
         return (r / reach_m) ** 4
-    snow_db_per_km = 0.00349 * snowfall_mmph**1.6 / WAVE_CM**4 + 0.00224 * snowfall_mmph / WAVE_CM  # Gunn, East 1954
+    # Gunn and East's theory as Skolnik's Introduction to Radar Systems sums it up; meant for waves of a centimetre
+    snow_db_per_km = 0.00349 * snowfall_mmph**1.6 / WAVE_CM**4 + 0.00224 * snowfall_mmph / WAVE_CM
     loss_db = 2.0 * (RAIN_K * max(rain, 0.0) ** RAIN_ALPHA + snow_db_per_km) * r / 1000.0
     dry = Weather(precipitation=weather.precipitation)
     eta = 0.5 * extinction_per_m(dry)  # 1/m: of rain alone

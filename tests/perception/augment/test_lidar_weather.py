@@ -109,14 +109,19 @@ def test_snow_covers_what_the_paper_says():
     snow = Snow(1.0)
     assert snow.speed_mps == 1.6
     assert snow.occupancy == pytest.approx(1.0 / (3.6e6 * 0.1 * 1.6))
-    assert snow.flakes_pm2 * math.pi / 4.0 * 2.0 / snow.slope_pm**2 == pytest.approx(snow.occupancy)
+    rng = np.random.default_rng(0)  # balls of exponential size, cut at any height
+    discs = rng.exponential(1.0 / snow.slope_pm, RAYS) * np.sqrt(1.0 - rng.uniform(-1.0, 1.0, RAYS) ** 2)
+    assert snow.flakes_pm2 * math.pi / 4.0 * np.mean(discs**2) == pytest.approx(snow.occupancy, rel=0.05)
+    assert snow.mean_diameter_m == pytest.approx(discs.mean(), rel=0.02)
     assert snow.rain_rate_mm_per_h == pytest.approx(8.848, abs=0.001)
 
 
 @pytest.mark.parametrize("rate", [0.5, 1.0, 2.5])
-@pytest.mark.parametrize(("range_m", "reflectivity"), [(20.0, 0.1), (60.0, 0.4)])
-def test_snow_is_every_flake_thrown(rate, range_m, reflectivity):
-    snow, rng = Snow(rate, max_range_m=1000.0), np.random.default_rng(3)
+@pytest.mark.parametrize(
+    ("range_m", "reflectivity", "behind"), [(20.0, 0.1, None), (60.0, 0.4, None), (30.0, 0.2, 0.9)]
+)
+def test_snow_is_every_flake_thrown(rate, range_m, reflectivity, behind):
+    snow, rng = Snow(rate, max_range_m=1000.0, behind_flakes=behind), np.random.default_rng(3)
     thrown = np.array([thrown_flakes(snow, range_m, reflectivity, rng) for _ in range(3000)])
     false = thrown[:, 0] < range_m
     ranges = np.full(RAYS, range_m, np.float32)
@@ -124,8 +129,9 @@ def test_snow_is_every_flake_thrown(rate, range_m, reflectivity):
     scattered = got.fate == Fate.SCATTERED
     assert abs(scattered.mean() - false.mean()) < 4.0 * math.sqrt(false.mean() / len(thrown))
     assert np.median(got.range_m[scattered]) == pytest.approx(np.median(thrown[false, 0]), rel=0.12)
-    kept = thrown[~false, 1].mean() * range_m**2
-    assert got.strength[~scattered].mean() == pytest.approx(kept, rel=0.01)
+    if behind is None:
+        kept = thrown[~false, 1].mean() * range_m**2
+        assert got.strength[~scattered].mean() == pytest.approx(kept, rel=0.01)
 
 
 def test_water_takes_the_grazing_beam():
