@@ -46,7 +46,8 @@ class Truth:
 
     world_from_ego (4, 4), ego_velocity_mps (3,). Objects (n rows, the ego excluded): actor_id, boxes_world_m (n, 7),
     velocity_world_mps (n, 3), classes (n,) ObjectClass, lidar_points (n,) hits inside the box (-1 without a semantic
-    LiDAR or sweep), type_id (n,). lights: signal id -> LightState. events: what happened since the last frame
+    LiDAR or sweep), type_id (n,). The map's parked vehicles near the ego are among them, after the actors, type_id
+    ``parked.*``. lights: signal id -> LightState. events: what happened since the last frame
     (collision, red_light, stop_sign, lane_invasion, ...), each a flat dict with "kind".
     """
 

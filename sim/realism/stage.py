@@ -14,6 +14,7 @@ from perception.frame import FloatArray
 from sim.realism.conditions import FOG_LAMPS_ON, LAMPS_ON, weather_of
 from sim.server.maps import MapCatalogue
 from sim.server.protocol.structs import ActorDescription, Pose
+from sim.server.scene.static import Parked
 from sim.server.sensors.instances import View
 from sim.server.world import blueprints
 from sim.server.world.parts import PARTS
@@ -79,7 +80,7 @@ class Stage:
         yaw = place[4] + (rng.normal(0.0, 0.03) if rng.random() < 0.8 else rng.uniform(-0.6, 0.6))
         eye = np.array([place[0], place[1], place[2] + height])
         rotation = np.array([place[3] + rng.normal(0.0, EYE_PITCH_RAD), yaw, 0.0])
-        kinds: dict[int, tuple[str, str]] = {}
+        kinds = self._parked()
         self._drivers(eye, yaw, rng, kinds)
         self._people(eye, yaw, rng, kinds)
         world.weather = weather_of(weather, number, rng)
@@ -116,6 +117,11 @@ class Stage:
         for _ in range(SETTLE_TICKS):
             world.tick(STEP_S, ())
         return Shot(world.view(), eye, np.array([here[3], here[4], 0.0]), here[:3].copy(), kinds)
+
+    def _parked(self) -> dict[int, tuple[str, str]]:
+        """Kinds of the vehicles that belong to the map."""
+        names = self.world.scene.parked.type_id
+        return {Parked.FIRST_ID + k: (VEHICLES[name].base_type, name) for k, name in enumerate(names)}
 
     def _drivers(
         self, eye: FloatArray, yaw: float, rng: np.random.Generator, kinds: dict[int, tuple[str, str]]

@@ -23,6 +23,7 @@ from perception.camera.network import CLASS_NAMES
 from perception.frame import CameraModel, FloatArray
 from perception.objects import ObjectClass
 from sim.source.conversion import bgr, camera_model, matrix
+from sim.source.parked import parked_vehicles
 from sim.source.staging import (
     Blueprints,
     CastSpec,
@@ -78,6 +79,7 @@ class _Studio:
         self.map = self.world.get_map()
         self.street = Street.of(self.world)
         self.blueprints = Blueprints.of(self.world)
+        self.parked = parked_vehicles(self.world)
         self.pictures: dict[str, queue.Queue[Any]] = {}
         self.cameras = [self._camera(kind) for kind in ("rgb", "instance_segmentation")]
 
@@ -205,10 +207,11 @@ def _labels(studio: _Studio, instance: Any, cast: list[Member]) -> list[str]:
         row[:3] = (pose @ [member.centre_m[0], -member.centre_m[1], member.centre_m[2], 1.0])[:3]
         row[3:6] = 2.0 * member.half_m
         row[6] = math.atan2(pose[1, 0], pose[0, 0])
+    parked = studio.parked.near(world_from_camera[:3, 3])
     objects = Objects(
-        np.array([member.actor_id for member in cast], np.int64),
-        boxes,
-        np.array([member.kind.value for member in cast], np.int64),
+        np.concatenate([np.array([member.actor_id for member in cast], np.int64), parked.actor_id]),
+        np.concatenate([boxes, parked.boxes_world_m]),
+        np.concatenate([np.array([member.kind.value for member in cast], np.int64), parked.classes]),
     )
     truth = boxes_2d("camera", bgr(instance), camera, camera_from_world, objects, Lights(studio.street.lights, {}, {}))
     lines = []

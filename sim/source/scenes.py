@@ -89,7 +89,7 @@ def _shots(studio: Studio, scene: Scene, wait_s: float) -> Generator[Any, None, 
     try:
         studio.mount(ego, scene.seed, weather, lambda: int(world.tick()), wait_s)
         yield _info(studio, scene, ego)
-        around = Surroundings(_ranks(ids), int(ego.id), facts.lines, studio.lights)
+        around = Surroundings(_ranks([*ids, *studio.parked.actor_id.tolist()]), int(ego.id), facts.lines, studio.lights)
         for index in range(scene.frames):
             weather = _sunned(weather, config.random_sun, rng)
             _apply(world, weather)
@@ -163,7 +163,7 @@ def _sequence(studio: Studio, scene: Scene, wait_s: float) -> Generator[Any, Non
         studio.mount(ego, scene.seed, weather, vehicles.tick, wait_s)
         yield _info(studio, scene, ego)
         ids = [*vehicles.ids, *walkers.ids]
-        around = Surroundings(_ranks(ids), int(ego.id), facts.lines, studio.lights)
+        around = Surroundings(_ranks([*ids, *studio.parked.actor_id.tolist()]), int(ego.id), facts.lines, studio.lights)
         for index in range(scene.frames):
             capture = studio.capture(advance(), index, ego, ids, asdict(weather))
             yield capture, label(capture, around, index % config.sequence.keyframe_every == 0)

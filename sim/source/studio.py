@@ -29,6 +29,7 @@ from sim.source import conversion
 from sim.source.base import SourceLost
 from sim.source.lane_marks import lane_lines
 from sim.source.lanes import lane_graph
+from sim.source.parked import Parked, parked_vehicles
 from sim.source.rig import Mount, camera_mount, lidar_mount
 from sim.source.staging import Blueprints, Street
 from sim.source.synchronizer import Synchronizer
@@ -99,6 +100,7 @@ class Studio:
         self.mounts: tuple[Mount, ...] = ()
         self._fixed: dict[int, tuple[str, str, FloatArray, FloatArray]] = {}
         self._lamps: dict[str, Any] = {}
+        self.parked: Parked
 
     def begin(self, scene: Scene) -> None:
         """The scene's world: its map, from its first instant, in step with us.
@@ -117,6 +119,7 @@ class Studio:
             lines = lane_lines(self.world.get_map())
             self._facts[scene.map] = MapFacts(Street.of(self.world), Blueprints.of(self.world), graph, lines)
         self.facts = self._facts[scene.map]
+        self.parked = parked_vehicles(self.world)
         self._lamps = {str(a.get_opendrive_id()): a for a in self.world.get_actors().filter("traffic.traffic_light*")}
         half = {
             signal: np.array([[b.extent.x, b.extent.y, b.extent.z] for b in actor.get_light_boxes()], np.float64)
@@ -239,7 +242,7 @@ class Studio:
             world_from_ego=conversion.matrix(here.get_transform()),
             ego_velocity_mps=conversion.vector(here.get_velocity()),
             weather=weather,
-            bodies=bodies,
+            bodies=(*bodies, *self._parked_near(conversion.vector(here.get_transform().location))),
             cameras={m.name: self._camera(m, data) for m in self.mounts if m.name in self.config.sensors.cameras},
             sweeps={m.name: _sweep(m, data) for m in self.mounts if m.name in self.config.sensors.lidars},
             lights={signal: int(actor.get_state()) for signal, actor in self._lamps.items()},
@@ -257,6 +260,15 @@ class Studio:
         category, type_id, center, size = self._fixed[number]
         pose = conversion.matrix(found.get_transform())
         return Body(number, category, type_id, pose, center, size, conversion.vector(found.get_velocity()))
+
+    def _parked_near(self, centre_m: FloatArray) -> list[Body]:
+        near, still = self.parked.near(centre_m), np.zeros(3)
+        bodies = []
+        for k, box in enumerate(near.boxes_world_m):
+            x, y, z, length, width, height, yaw = box.tolist()
+            pose, size = conversion.mounting(x, y, z, yaw), np.array([length, width, height])
+            bodies.append(Body(int(near.actor_id[k]), near.category[k], near.type_id[k], pose, still, size, still))
+        return bodies
 
     def _camera(self, mount: Mount, data: Mapping[str, Any]) -> CameraCapture:
         assert mount.camera is not None

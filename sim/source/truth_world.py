@@ -13,6 +13,7 @@ import numpy as np
 from perception.frame import FloatArray, Frame
 from perception.objects import MapLight, ObjectClass
 from sim.source import conversion
+from sim.source.parked import parked_vehicles
 from sim.source.rig import TRUTH_PREFIX, Mount
 from sim.source.truth_boxes import Lights, Objects, boxes_2d, points_in_boxes
 from sim.truth import Truth, TruthBoxes2D
@@ -51,7 +52,7 @@ class _Body:
 
 
 class TruthReader:
-    """Turns snapshots into Truth. Asks the server only once about each actor."""
+    """Turns snapshots into Truth. Asks the server only once about each actor, and about the map's parked vehicles."""
 
     def __init__(self, world: carla.World, ego_id: int, from_map: Sequence[MapLight], mounts: Sequence[Mount]) -> None:
         self._world = world
@@ -63,6 +64,7 @@ class TruthReader:
         for actor in world.get_actors().filter("traffic.traffic_light*"):
             self._light_actors[str(actor.get_opendrive_id())] = actor
         self.map_lights = tuple(self._with_heads(light) for light in from_map)
+        self._parked = parked_vehicles(world)
 
     def _with_heads(self, light: MapLight) -> MapLight:
         """The light with its heads where the simulator has them; the map's guess where it does not tell."""
@@ -89,8 +91,16 @@ class TruthReader:
                 poses.append(conversion.matrix(actor.get_transform()))
                 velocities.append(conversion.vector(actor.get_velocity()))
         bodies = [body for body in map(self._body, ids) if body is not None]
-        boxes = np.array([_box(pose, body) for pose, body in zip(poses, bodies, strict=True)]).reshape(-1, 7)
-        objects = Objects(np.array(ids, np.int64), boxes, np.array([body.kind for body in bodies], np.int64))
+        moving = np.array([_box(pose, body) for pose, body in zip(poses, bodies, strict=True)]).reshape(-1, 7)
+        parked = self._parked.near(world_from_ego[:3, 3])
+        boxes = np.concatenate([moving, parked.boxes_world_m])
+        objects = Objects(
+            np.concatenate([np.array(ids, np.int64), parked.actor_id]),
+            boxes,
+            np.concatenate([np.array([body.kind for body in bodies], np.int64), parked.classes]),
+        )
+        velocity = np.zeros((len(boxes), 3))
+        velocity[: len(bodies)] = np.array(velocities, np.float64).reshape(-1, 3)
         states = {signal: int(actor.get_state()) for signal, actor in self._light_actors.items()}
         actors = {signal: int(actor.id) for signal, actor in self._light_actors.items()}
         lights = Lights(self.map_lights, states, actors, self._head_half_m)
@@ -101,10 +111,10 @@ class TruthReader:
             ego_velocity_mps=ego_velocity,
             actor_id=objects.actor_id,
             boxes_world_m=boxes,
-            velocity_world_mps=np.array(velocities, np.float64).reshape(-1, 3),
+            velocity_world_mps=velocity,
             classes=objects.classes,
             lidar_points=_hits(boxes, world_from_ego, sensed),
-            type_id=tuple(body.type_id for body in bodies),
+            type_id=(*(body.type_id for body in bodies), *parked.type_id),
             cameras=self._cameras(world_from_ego, objects, lights, data),
             lights=MappingProxyType(states),
         )

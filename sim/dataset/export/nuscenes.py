@@ -26,6 +26,7 @@ from sim.dataset.export.pictures import share
 from sim.dataset.geometry import quaternion_of, rotation_of
 from sim.dataset.records import LidarInfo, ObjectLabel, SceneInfo, matrix_of
 from sim.dataset.store import DataSet, Frame, write_bytes
+from sim.source.parked import TYPE as PARKED
 
 VERSION = "v1.0-roadlab"
 CATEGORIES = {
@@ -122,7 +123,10 @@ def category_of(label: ObjectLabel) -> str:
 
 
 def attribute_of(label: ObjectLabel) -> str:
-    """nuScenes' attribute of an object. Every two-wheeler here has a rider; a car that stands may drive on."""
+    """nuScenes' attribute of an object. Two-wheelers in traffic have riders; a car that stands may drive on, unless it
+    belongs to the map."""
+    if label.type_id.startswith(PARKED):
+        return "cycle.without_rider" if label.category in ("motorcycle", "bicycle") else "vehicle.parked"
     moving = float(np.linalg.norm(label.velocity_world_mps)) > MOVING_MPS
     if label.category in ("motorcycle", "bicycle"):
         return "cycle.with_rider"

@@ -234,7 +234,7 @@ _PAINT = (
     "only the diffuse parameter acts; a texture of at most 1024 x 1024 texels is laid over the object's box, vehicles, "
     "walkers and props take its mean colour"
 )
-_LAYERS = "any map has layers, not only those whose names end in _Opt; decals, particles and parked vehicles are empty"
+_LAYERS = "any map has layers, not only those whose names end in _Opt; decals and particles are empty"
 _CYCLE = "lights are switched at the first tick that finds the sun crossing 4 degrees"
 
 METHODS: dict[str, Method] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import carla
 import numpy as np
@@ -22,12 +22,13 @@ from sim.server.scene.lanes import Lane, read_lanes
 from sim.server.scene.mesh import Mesh
 from sim.server.scene.objects import LightGroup, Lights, ObjectBook, no_lights
 from sim.server.scene.occupancy import Occupancy
+from sim.server.scene.parking import Surroundings, park, speed_limits
 from sim.server.scene.placement import keep_clear, place_buildings, place_fronts, place_trees, with_hedges
 from sim.server.scene.roads import NOTHING_M, Carriageway, build_crosswalks, build_roads
 from sim.server.scene.signal_shapes import add_signals, add_stop_lines
 from sim.server.scene.signals import PlacedSignal, read_signals
 from sim.server.scene.spawn import spawn_points
-from sim.server.scene.static import Box, StaticScene
+from sim.server.scene.static import Box, Parked, StaticScene
 from sim.server.scene.street_things import add_things, place_things
 from sim.server.scene.terrain import Terrain, build_terrain, open_terrain, shape_terrain
 from sim.server.scene.triangles import Triangles
@@ -64,6 +65,10 @@ def build_scene(name: str, opendrive: str, seed: int = 0, generation: Generation
     else:
         town = _wall_in(things, surface, generation, book)
     crosswalks = build_crosswalks(carla_map, surface.ground, book)
+    parked, in_the_way = Parked.none(), list[Box]()
+    if town.free is not None:  # last, so that nothing moves for them
+        around = _parking_grounds(root, carla_map, lanes, surface, placed, town)
+        parked, in_the_way = park(things, around, book, [seed, int.from_bytes(digest[:8], "little")])
     parts = [*surface.parts, *map(_marked, (crosswalks, things, town.trunks))]
     world, chunks, spheres, order = in_chunks(Mesh.join([mesh for mesh, _ in parts]))
     mesh = Mesh.join([world, town.crowns.mesh()])
@@ -80,13 +85,14 @@ def build_scene(name: str, opendrive: str, seed: int = 0, generation: Generation
         strips=surface.carriageway.strips,
         lamps_m=town.lamps_m,
         signals=signals,
-        obstacles=(*surface.obstacles, *poles, *town.obstacles),
+        obstacles=(*surface.obstacles, *poles, *town.obstacles, *in_the_way),
         spawn_points=spawn_points(carla_map),
         ground=surface.ground,
         objects=book.objects(digest, mesh, owner),
         lights=town.lights,
         generation=generation,
         lanes=tuple(lanes),
+        parked=parked,
     )
 
 
@@ -101,6 +107,8 @@ class _Town:
     lamps_m: npt.NDArray[np.float32]
     lights: Lights
     obstacles: tuple[Box, ...]
+    free: Occupancy | None = None
+    bus_stops_m: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
 
 
 def _furnish(
@@ -125,10 +133,12 @@ def _furnish(
     fences = add_walls(things, walls, open_walls(book, walls))
     trees = with_hedges(place_trees(edges, occupancy, ground, rng), hedges, rng)
     plants = open_plants(book, trees)
-    furniture = add_things(things, place_things(edges, occupancy, ground, rng), book)
+    street = place_things(edges, occupancy, ground, rng)
+    furniture = add_things(things, street, book)
     obstacles = (*walled, *lamp_poles, *fences, *trunk_boxes(trees, plants), *furniture)
     lights = _lights(lamps, posts, houses, homes)
-    return _Town(*build_trees(trees, plants, rng), lamps.lights(), lights, obstacles)
+    grown = build_trees(trees, plants, rng)
+    return _Town(*grown, lamps.lights(), lights, obstacles, occupancy, street.bus_stops_m)
 
 
 def _wall_in(things: Triangles, surface: _Surface, generation: Generation, book: ObjectBook) -> _Town:
@@ -142,6 +152,30 @@ def _wall_in(things: Triangles, surface: _Surface, generation: Generation, book:
         np.zeros((0, 6), np.float32),
         no_lights(),
         tuple(add_road_walls(things, edges, generation.wall_height_m, book)),
+    )
+
+
+def _parking_grounds(
+    root: ET.Element,
+    carla_map: carla.Map,
+    lanes: Sequence[Lane],
+    surface: _Surface,
+    placed: Sequence[PlacedSignal],
+    town: _Town,
+) -> Surroundings:
+    assert town.free is not None
+    obeyed = [item.signal.position_m[:2] for item in placed if "speed_limit" not in item.signal.type_id]
+    crossings = [(corner.x, corner.y) for corner in carla_map.get_crosswalks()]
+    return Surroundings(
+        lanes,
+        speed_limits(root),
+        surface.edges.outside_junctions(),
+        surface.ground,
+        town.free,
+        np.array(obeyed).reshape(-1, 2),
+        np.array(crossings).reshape(-1, 2),
+        town.bus_stops_m[:, :2],
+        town.obstacles,
     )
 
 

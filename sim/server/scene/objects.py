@@ -113,6 +113,7 @@ class ObjectBook:
     def __init__(self) -> None:
         self._names: list[str] = []
         self._parts: list[tuple[Any, ...]] = []
+        self._enclosed: list[tuple[int, Array, Array, int]] = []
 
     def __len__(self) -> int:
         return len(self._names)
@@ -133,6 +134,13 @@ class ObjectBook:
         self._parts.append((np.full(count, int(tag)), np.full(count, int(layer)), position, yaw))
         return np.arange(first, first + count, dtype=np.int32)
 
+    def enclose(self, number: int, centre_m: Array, half_m: Array, label: int) -> None:
+        """The box of an object without triangles: centre (3,), world, and half sizes (3,) along its frame.
+
+        label: what instance pictures call it; its lower 16 bits become those of the object's id.
+        """
+        self._enclosed.append((number, centre_m, half_m, label))
+
     def number(self, stem: str, count: int, ending: str = "_SM_0") -> list[str]:
         """``count`` names of one kind: BP_Tree_0_SM_0, BP_Tree_1_SM_0, ..."""
         return [f"{stem}_{k}{ending}" for k in range(count)]
@@ -145,6 +153,9 @@ class ObjectBook:
         centre, half = _boxes(mesh, face_owner, position, yaw)
         place = np.round(position * 100.0).astype(np.int64).tolist()
         ids = [_hash64(digest, name, at) for name, at in zip(self._names, place, strict=True)]
+        for k, centre_m, half_m, label in self._enclosed:
+            centre[k], half[k] = centre_m, half_m
+            ids[k] = ids[k] & ~0xFFFF | label & 0xFFFF
         return Objects(
             tuple(self._names),
             np.array(ids, np.uint64),

@@ -7,7 +7,7 @@ scene seed. Coordinates are CARLA's world (left-handed, metres, z up), angles ra
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +69,40 @@ class Box:
 
 
 @dataclass(frozen=True)
+class Parked:
+    """Parked vehicles in columns (k,): blueprint; object that each is; position on the ground (k, 3); pitch, yaw, roll
+    (k, 3); paint, sRGB 0..1 (k, 3); angle of the front wheels; seed of what else it looks like.
+
+    Sensors know them by ids of their own, FIRST_ID + row: above those of actors, of which no server makes sixteen
+    millions, exact in the float32 of label tables, different in the 16 bits of instance pictures.
+    """
+
+    FIRST_ID: ClassVar[int] = 0xFFFF00
+    MOST: ClassVar[int] = 255
+
+    type_id: tuple[str, ...]
+    owner: npt.NDArray[np.int32]
+    position_m: npt.NDArray[np.float64]
+    rotation_rad: npt.NDArray[np.float64]
+    rgb: npt.NDArray[np.float64]
+    steer_rad: npt.NDArray[np.float64]
+    seed: npt.NDArray[np.uint32]
+
+    def __post_init__(self) -> None:
+        if len(self.type_id) > self.MOST:
+            raise ValueError(f"Parked: expected at most {self.MOST} vehicles, got {len(self.type_id)}")
+
+    def __len__(self) -> int:
+        return len(self.type_id)
+
+    @staticmethod
+    def none() -> Parked:
+        """A map on which nobody parks."""
+        none3, zero = np.zeros((0, 3)), np.zeros(0)
+        return Parked((), np.zeros(0, np.int32), none3, none3, none3, zero, np.zeros(0, np.uint32))
+
+
+@dataclass(frozen=True)
 class StaticScene:
     """All that is known of a map before the first actor."""
 
@@ -84,10 +118,11 @@ class StaticScene:
     strips: npt.NDArray[Any]  # STRIP_DTYPE
     lamps_m: npt.NDArray[np.float32]  # (k, 6) position and pointing direction of street lamps
     signals: tuple[Signal, ...]
-    obstacles: tuple[Box, ...]  # buildings, trunks, poles, walls, guard rails
+    obstacles: tuple[Box, ...]  # buildings, trunks, poles, walls, guard rails, parked vehicles
     spawn_points: npt.NDArray[np.float64]  # (n, 6) x y z pitch yaw roll, recommended for vehicles
     ground: Ground
     objects: Objects = field(default_factory=no_objects)
     lights: Lights = field(default_factory=no_lights)
     generation: Generation | None = None  # how a client wanted it built; None: a town
     lanes: tuple[Lane, ...] = ()  # what the pavement was made from
+    parked: Parked = field(default_factory=Parked.none)  # no triangles of the mesh: bodies, see scene.parking

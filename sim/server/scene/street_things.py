@@ -112,6 +112,11 @@ class Things:
     fence_yaw_rad: Array
     fence_rgb: npt.NDArray[np.int64]
 
+    @property
+    def bus_stops_m(self) -> Array:
+        """Feet (k, 3) of the shelters."""
+        return self.foot_m[[KINDS[number].stem == "BP_BusStop" for number in self.kind.tolist()]]
+
 
 def place_things(edges: Edges, occupancy: Occupancy, ground: Ground, rng: np.random.Generator) -> Things:
     """Things and fences where nothing else is yet. Marks their ground as busy."""

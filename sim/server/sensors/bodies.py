@@ -89,8 +89,8 @@ def body_table(bodies: Instances, library: ModelLibrary, night: float, elapsed_s
     )
     for salt, (column, palette) in enumerate(palettes):
         t[:, column : column + 3] = _pick(palette, seed, salt + 1)
-    state = bodies.light_state.astype(np.uint32)
-    automatic = night > AUTOMATIC_FROM_NIGHT
+    state = np.where(bodies.parked, 0, bodies.light_state).astype(np.uint32)
+    automatic = (night > AUTOMATIC_FROM_NIGHT) & ~bodies.parked
     head = (state & (LOW_BEAM | HIGH_BEAM)) != 0
     tail = (state & (POSITION | LOW_BEAM | HIGH_BEAM)) != 0
     has_lamps = library.lamps_m[bodies.model][:, :, 3].max(axis=1) > 0
@@ -98,6 +98,7 @@ def body_table(bodies: Instances, library: ModelLibrary, night: float, elapsed_s
     # 140 cm2, UN R38) 14, tail lamps 3; a night's exposure is wide open
     t[:, LIT_HEAD] = np.where((head | automatic) & has_lamps, 1.2 - 0.2 * night, 0.02)
     t[:, LIT_HEAD] *= np.where((state & HIGH_BEAM) != 0, 1.5, 1.0)
+    t[bodies.parked, LIT_HEAD] = 0.0
     t[:, LIT_TAIL] = np.where((tail | automatic) & has_lamps, 0.35 + 0.25 * night, 0.0)
     t[:, LIT_TAIL] += np.where(((state & FOG) != 0) & has_lamps, 1.6 - 0.8 * night, 0.0)
     t[:, LIT_BRAKE] = np.where((state & BRAKE) != 0, 1.0 - 0.45 * night, 0.0)

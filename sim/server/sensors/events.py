@@ -36,7 +36,8 @@ class ObstacleSensor:
 
     def measure(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> bytes | None:
         ahead = rotation_matrix(*(float(a) for a in rotation_rad))[:, 0]
-        bodies = self._caster.bodies(view.instances, without=parent_id)
+        around = view.instances.actors() if self._only_dynamics else view.instances
+        bodies = self._caster.bodies(around, without=parent_id)
         start = np.asarray(position_m, np.float64)
         hit = self._caster.sweep(start, ahead, self._radius_m, self._distance_m, bodies, not self._only_dynamics)
         if hit is None:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import numpy.typing as npt
 
+from sim.server.scene.static import Parked
 from sim.server.scene.variants import Variant
 from sim.server.sensors.drawing import Drawing
 
 
 @dataclass(frozen=True)
 class Instances:
-    """Moving bodies, one row each (n rows), sorted by actor id."""
+    """Bodies, one row each (n rows), sorted by actor id; the map's parked vehicles, which are no actors, come last."""
 
     actor_id: npt.NDArray[np.int64]  # (n,)
     model: npt.NDArray[np.int32]  # (n,) row in the ModelLibrary (people: the model of the current walk phase)
@@ -33,6 +34,26 @@ class Instances:
     velocity_mps: npt.NDArray[np.float32]  # (n, 3)
     tag: npt.NDArray[np.uint8]  # (n,) semantic tag reported by labels and semantic LiDAR
     variants: Mapping[int, Variant] = field(default_factory=dict)  # triangles of their own, by row
+
+    @property
+    def parked(self) -> npt.NDArray[np.bool_]:
+        """Which rows (n,) are parked vehicles of the map."""
+        return self.actor_id >= Parked.FIRST_ID
+
+    def actors(self) -> Instances:
+        """The rows that are actors."""
+        count = int(np.searchsorted(self.actor_id, Parked.FIRST_ID))
+        columns = {f.name: getattr(self, f.name)[:count] for f in fields(self) if f.name != "variants"}
+        return Instances(**columns, variants=self.variants)
+
+    def followed_by(self, others: Instances) -> Instances:
+        """These rows, then those of others, which have higher ids and look like their models."""
+        columns = {
+            f.name: np.concatenate([getattr(self, f.name), getattr(others, f.name)])
+            for f in fields(self)
+            if f.name != "variants"
+        }
+        return Instances(**columns, variants=self.variants)
 
     def without(self, actor_ids: Collection[int]) -> Instances:
         """All but these actors."""

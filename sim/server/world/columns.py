@@ -15,6 +15,7 @@ from sim.server.protocol import snapshot
 from sim.server.sensors.instances import Instances
 from sim.server.world.actors import Actor
 from sim.server.world.blueprints import Kind
+from sim.server.world.parked import ParkedRows
 from sim.server.world.record_kernel import fill_lights, fill_moving, fill_vehicles
 
 if TYPE_CHECKING:
@@ -130,10 +131,11 @@ class SnapshotColumns:
 
 
 class InstanceColumns:
-    """The bodies that sensors see: vehicles, people and props, sorted by actor id."""
+    """The bodies that sensors see: vehicles, people and props, sorted by actor id, and the parked vehicles."""
 
     def __init__(self) -> None:
         self._version = -1
+        self._parked = ParkedRows()
 
     def refresh(self, world: World) -> Instances:
         """The instances of this tick (arrays of their own, which later ticks leave alone)."""
@@ -151,7 +153,7 @@ class InstanceColumns:
             position[row], rotation[row] = self._bodies[row].position_m, self._bodies[row].rotation_rad
         position[:, 2] -= self._origin_height_m
         model = self._pose(world, velocity)
-        return Instances(
+        bodies = Instances(
             actor_id=self._ids,
             model=model,
             position_m=position,
@@ -166,6 +168,7 @@ class InstanceColumns:
             tag=self._tag,
             variants=world.postures.variants(self._ids, model, self._scale, world.bench),
         )
+        return self._parked.behind(bodies, world)
 
     def _pose(self, world: World, velocity: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
         """Model (n,) of each body: walkers and cyclists by the distance they moved, or standing."""

@@ -54,7 +54,8 @@ class LightState:
 class Scenery:
     """What is there of the map, how it is painted, and its lights.
 
-    show takes the appearance for the sensors, obstruct which of the scene's obstacles can be hit.
+    show takes the appearance for the sensors (``look`` is the last one), obstruct which of the scene's obstacles can
+    be hit.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Scenery:
         """The map as it is under a weather, without the layers that are not asked for."""
         self.scene = scene
         self._show, self._obstruct = show, obstruct
+        self.look: Appearance
         objects, lights = scene.objects, scene.lights
         self._row = {key: row for row, key in enumerate(objects.object_id.tolist())}
         self._row_of_name = {name: row for row, name in enumerate(objects.name)}
@@ -212,6 +214,7 @@ class Scenery:
         share = np.clip(self._intensity / self._ordinary_lumens, 0.0, BRIGHTEST) * self._active
         rgb = linear_of_byte()[self._rgb] / self._ordinary_rgb * share[:, None]
         look = Appearance(shown, self._texture.copy(), rgb.astype(np.float32), self._textures, self._unseen)
+        self.look = look
         self._show(look)
         if len(self._box_owner):
             self._obstruct(np.append(shown, True)[self._box_owner].tolist())  # the last: of no object
