@@ -8,13 +8,19 @@ from sim.server.scene.bodies.body import Body, vehicle_lamps
 from sim.server.scene.bodies.cars import underbody, wheel_parts, wheels_of
 from sim.server.scene.bodies.charts import BRIGHT, DARK, GAP, GLAZED, LAMP, PAINTED, ChartFrame, Painter, Weights
 from sim.server.scene.bodies.heavy_styles import HEAVY_STYLES, HeavyStyle, Load
-from sim.server.scene.bodies.livery import paint_car
+from sim.server.scene.bodies.livery import Livery, paint_car
 from sim.server.scene.bodies.parts import Part, box, ellipsoid, tube
 from sim.server.scene.bodies.shell import Shape, arch_radius, body, cabin
 from sim.server.scene.mesh import Material, Tag
 
 SEAT: Weights = (0.0, 0.7, 0.0, 0.26)
 """Backs of seats seen through a window."""
+FRAME: Weights = (0.0, 0.0, 0.0, 0.82)
+"""Rails and corner posts of a box: weathered aluminium and black rubber."""
+SEAM: Weights = (0.0, 0.0, 0.0, 0.35)
+"""Where two panels of a box meet."""
+REFLECTOR: Weights = (0.0, 0.0, 0.75, 0.25)
+"""Red reflecting tape."""
 
 
 def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
@@ -31,11 +37,12 @@ def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
         else:
             side.box(load.x[0] - 0.1, load.x[1], load.z[0], load.z[0] + 0.06, DARK)
     for x0, x1, z0, z1 in style.shutters:
-        side.box(x0, x1, z0, z1, (0.0, 0.0, 0.0, 0.35))
+        side.box(x0 - 0.05, x1 + 0.05, z0 - 0.05, z1 + 0.05, DARK)
+        side.box(x0, x1, z0, z1, (0.0, 0.0, 0.0, 0.5))
         for z in np.arange(z0 + 0.06, z1 - 0.02, 0.09):
-            side.box(x0, x1, z, z + 0.02, (0.0, 0.0, 0.0, 0.6))
+            side.box(x0, x1, z, z + 0.025, (0.0, 0.0, 0.0, 0.8))
     if style.tag is Tag.BUS:
-        paint_bus(side, top, front, rear, shape)
+        paint_bus(side, top, front, rear, style)
     for axle in shape.axles_m:
         side.disc(axle, shape.wheel_radius_m, arch_radius(shape) + 0.02, DARK)
     for x0, x1 in style.glazed_doors:
@@ -54,6 +61,8 @@ def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
         front.disc(0.0, 0.9, style.spare_m * 0.78, (1.0, 0.0, 0.0, 0.0))
         front.line([(0.0, 0.62), (half_width * 0.8, 1.12)], 0.02, BRIGHT)
     paint_box_doors(rear, style)
+    if style.rear_leaves:
+        paint_van_doors(rear, shape, style.livery)
     return side, top, front, rear
 
 
@@ -65,10 +74,12 @@ def paint_cargo(side: Painter, top: Painter, front: Painter, load: Load, shape: 
     assert shape.cabin is not None
     cab_top = max(z for _, z in shape.cabin.roof) + 0.03
     front.box(-w - 0.1, w + 0.1, cab_top, z1 + 0.1, BRIGHT, mirror=False)
-    for a, b in ((z0, z0 + 0.09), (z1 - 0.05, z1 + 0.1)):
-        side.box(x0 - 0.1, x1 + 0.02, a, b, (0.0, 0.0, 0.0, 0.6))
-    for x in (x0 - 0.02, x1 - 0.06):
-        side.box(x, x + 0.08, z0, z1, (0.0, 0.0, 0.0, 0.5))
+    for x in np.arange(x0 + 0.9, x1 - 0.5, 0.9):
+        side.box(x - 0.012, x + 0.012, z0, z1, SEAM)
+    for a, b in ((z0 - 0.02, z0 + 0.12), (z1 - 0.10, z1 + 0.1)):
+        side.box(x0 - 0.1, x1 + 0.02, a, b, FRAME)
+    for x in (x0 - 0.1, x1 - 0.10):
+        side.box(x, x + 0.18, z0, z1, FRAME)
     swoosh = [(x0 + 0.06, z0 + 0.12), (x1 - 0.08, z0 + 0.12), (x1 - 0.08, z0 + 0.30 * (z1 - z0))]
     side.polygon([*swoosh, ((x0 + x1) / 2, z0 + 0.20 * (z1 - z0)), (x0 + 0.06, z0 + 0.16 * (z1 - z0))], PAINTED)
     lettering(side, (x0 + x1) / 2, z0 + 0.62 * (z1 - z0), 0.22 * (z1 - z0))
@@ -90,27 +101,58 @@ def lettering(side: Painter, u: float, v: float, height_m: float) -> None:
             side.line([(at + x, v + z) for x, z in line], stroke, PAINTED)
 
 
-def paint_bus(side: Painter, top: Painter, front: Painter, rear: Painter, shape: Shape) -> None:
+def paint_bus(side: Painter, top: Painter, front: Painter, rear: Painter, style: HeavyStyle) -> None:
     """White roof and cantrail, panes between posts with seats and rails behind them, a grille for the engine."""
-    c = shape.cabin
-    assert c is not None
+    shape = style.shape
     roof, belt = shape.height_m, shape.belt_m
     rim = belt + (roof - belt) * 0.79
     for painter in (side, front, rear):
         painter.box(-20.0, 20.0, rim + 0.04, roof + 0.2, BRIGHT, mirror=False)
+        painter.box(-20.0, 20.0, rim + 0.03, rim + 0.10, DARK, mirror=False)
+        painter.box(-20.0, 20.0, 0.0, 0.50, DARK, mirror=False)
     top.box(-20.0, 20.0, -shape.width_m, shape.width_m, BRIGHT, mirror=False)
     half = shape.length_m / 2
     low, high = belt + 0.07, rim - 0.1
     for x in np.arange(-half + 0.5, half - 1.6, 0.78):  # rows of seats, and daylight from the other side above them
-        side.box(x, x + 0.78, low + 0.55, high - 0.05, (0.0, 0.80, 0.0, 0.02), mirror=False)
+        side.box(x, x + 0.78, low + 0.55, high - 0.05, (0.0, 0.86, 0.0, 0.06), mirror=False)
         side.polygon([(x + 0.1, low), (x + 0.52, low), (x + 0.46, low + 0.5), (x + 0.16, low + 0.5)], SEAT)
         side.line([(x + 0.66, low), (x + 0.66, high)], 0.035, (0.0, 0.5, 0.0, 0.0))
+    for k, x in enumerate(np.arange(-half + 0.8, half - 2.0, 0.78)):
+        if k % 3 != 1:
+            blot(side, x, low + 0.58, 0.13)
     for x in np.arange(-half + 1.05, half - 0.7, 1.5):
         side.box(x - 0.05, x + 0.05, low - 0.05, high + 0.05, DARK)
     for painter in (front, rear):
         painter.box(shape.width_m * 0.40, shape.width_m * 0.45, roof - 0.16, roof - 0.09, LAMP)
     for z in np.arange(0.55, 1.05, 0.07):
         rear.box(-0.75, 0.75, z, z + 0.035, DARK, mirror=False)
+    for painter, z in zip((front, rear), style.livery.plate_z, strict=True):
+        painter.plate(z)
+    paint_interior(front, belt, rim, shape.width_m / 2)
+    rear.box(-1.0, 1.0, belt + 0.25, low + 0.45, (0.0, 0.35, 0.0, 0.65), mirror=False)
+    for u in (-0.72, -0.3, 0.35, 0.74):
+        blot(rear, u, low + 0.52, 0.14)
+
+
+def paint_interior(front: Painter, belt_m: float, rim_m: float, half_width_m: float) -> None:
+    """What a bus's windscreen lets out by night: little of the cab, ceiling lamps and heads in the saloon behind it.
+
+    The more trim in a pane, the less light from inside it shows; by day both are as dark.
+    """
+    high, w = rim_m - belt_m, half_width_m
+    front.box(-w * 0.84, w * 0.84, belt_m + 0.1, rim_m - 0.06, (0.0, 0.30, 0.0, 0.70), mirror=False)
+    front.polygon([(-w * 0.5, belt_m + 0.42 * high), (w * 0.5, belt_m + 0.42 * high), (w * 0.62, rim_m - 0.12),
+                   (-w * 0.62, rim_m - 0.12)], (0.0, 0.62, 0.0, 0.38), mirror=False)  # fmt: skip
+    front.line([(w * 0.2, belt_m + 0.74 * high), (w * 0.5, rim_m - 0.14)], 0.07, GLAZED)
+    for u, v, r in ((-0.5, 0.34, 0.15), (-0.5, 0.12, 0.28), (-0.1, 0.46, 0.09), (0.14, 0.45, 0.09), (0.4, 0.42, 0.12)):
+        blot(front, u * w, belt_m + v * high, r)  # the driver's head and shoulders, heads of passengers
+
+
+def blot(painter: Painter, u: float, v: float, radius_m: float) -> None:
+    """Somebody's dark outline in a window."""
+    angle = np.linspace(0.0, 2.0 * np.pi, 16, endpoint=False)
+    ring = np.stack([u + radius_m * np.cos(angle), v + 1.2 * radius_m * np.sin(angle)], 1)
+    painter.polygon(ring, (0.0, 0.12, 0.0, 0.88), mirror=False)
 
 
 def paint_box_doors(rear: Painter, style: HeavyStyle) -> None:
@@ -128,16 +170,36 @@ def paint_box_doors(rear: Painter, style: HeavyStyle) -> None:
             for z in np.linspace(z0 + 0.25, z1 - 0.3, 4):
                 rear.box(w * 0.74, w * 0.96, z, z + 0.06, (0.0, 0.0, 0.0, 0.6))
             for u in np.arange(0.0, 2.0 * w - 0.1, 0.36):
-                rear.box(u - w + 0.05, u - w + 0.21, z0 + 0.10, z0 + 0.17, LAMP, mirror=False)
+                rear.box(u - w + 0.05, u - w + 0.21, z0 + 0.10, z0 + 0.17, REFLECTOR, mirror=False)
         else:
-            rear.box(w * 0.14, w * 0.6, z0 + (z1 - z0) * 0.58, z0 + (z1 - z0) * 0.82, GLAZED)
-            rear.line([(w * 0.78, z0 + 0.1), (w * 0.78, z1 - 0.12)], 0.02, GAP)
+            rear.box(w * 0.13, w * 0.85, z0 + (z1 - z0) * 0.49, z0 + (z1 - z0) * 0.81, DARK)
+            rear.box(w * 0.16, w * 0.82, z0 + (z1 - z0) * 0.51, z0 + (z1 - z0) * 0.79, GLAZED)
+            rear.line([(w * 0.9, z0 + 0.1), (w * 0.9, z1 - 0.12)], 0.02, GAP)
+            if style.chevrons:
+                for u in np.arange(0.1, w * 0.74, 0.4):
+                    low_z = z0 + load.skirt_m + 0.04
+                    rear.polygon([(u, low_z + 0.3), (u + 0.2, low_z + 0.3), (u + 0.4, low_z), (u + 0.2, low_z)], BRIGHT)
         rear.line([(0.0, z0 + 0.1), (0.0, z1 - 0.1)], 0.03, DARK)
-        rear.box(-w - 0.1, w + 0.1, 0.0, z0 + 0.06, DARK, mirror=False)
+        rear.box(-w - 0.1, w + 0.1, 0.0, z0 + load.skirt_m, DARK, mirror=False)
         rear.box(w * 0.86, w * 0.97, z1 - 0.13, z1 - 0.06, LAMP)
+        rear.box(y0 - 0.12, y1 + 0.2, low - 0.05, high + 0.05, DARK)
         rear.box(y0, y1, low, high, LAMP)
         rear.box(y0 - 0.08, y0 - 0.03, low, high, BRIGHT)
         rear.plate(style.livery.plate_z[1])
+
+
+def paint_van_doors(rear: Painter, shape: Shape, livery: Livery) -> None:
+    """Two leaves with a window each between body-coloured frames, tall lamps, a dark bumper that one can step on."""
+    c = shape.cabin
+    assert c is not None
+    w, top = shape.width_m / 2, shape.height_m
+    rear.box(-0.09, 0.09, shape.belt_m - 0.1, top, PAINTED, mirror=False)
+    rear.box(-0.012, 0.012, shape.sill_m + 0.3, top - 0.12, DARK, mirror=False)
+    rear.box(-w, w, 0.0, shape.sill_m + 0.28, DARK, mirror=False)
+    y0, y1, low, high = livery.tail
+    rear.box(y0 - 0.03, y1 + 0.1, low - 0.04, high + 0.04, DARK)
+    rear.box(y0, y1 + 0.1, low, high, LAMP)
+    rear.plate(livery.plate_z[1])
 
 
 def chassis(style: HeavyStyle, detail: int) -> list[Part]:
@@ -177,11 +239,11 @@ def roof_parts(style: HeavyStyle, detail: int) -> list[Part]:
         parts.append(box((x - 0.1, -0.7, z - 0.03), (x + 0.1, 0.7, z + 0.13), Material.BEACON, 0.03))
     if style.ladder_m > 0.0:
         z, half = style.shape.height_m - 0.16, style.ladder_m / 2
-        parts += [box((-half - 0.6, y - 0.05, z - 0.06), (half - 0.6, y + 0.05, z + 0.16), Material.METAL)
+        parts += [box((-half - 0.6, y - 0.05, z - 0.06), (half - 0.6, y + 0.05, z + 0.16), Material.RIM)
                   for y in (-0.35, 0.35)]  # fmt: skip
         if detail == 0:
             rungs = np.arange(-half - 0.4, half - 0.6, 0.4)
-            parts += [box((x, -0.32, z), (x + 0.06, 0.32, z + 0.06), Material.METAL) for x in rungs]
+            parts += [box((x, -0.32, z), (x + 0.06, 0.32, z + 0.06), Material.RIM) for x in rungs]
         parts.append(box((-half - 0.4, -0.4, 2.95), (-half, 0.4, z), Material.METAL))
         parts.append(box((half - 1.2, -0.4, 2.85), (half - 0.9, 0.4, z), Material.METAL))
     if detail < 2:

@@ -14,12 +14,14 @@ FLAT: Profile = ((0.0, 0.03), (0.45, 0.0), (5.0, 0.0))
 
 @dataclass(frozen=True)
 class Load:
-    """Box on the chassis: x span, z span, width (m); ``cargo`` is a plain bright box with doors behind."""
+    """Box on the chassis: x span, z span, width (m); ``cargo`` is a plain bright box with doors behind; ``skirt_m``
+    is how far up its rear is black bumper."""
 
     x: tuple[float, float]
     z: tuple[float, float]
     width_m: float
     cargo: bool = False
+    skirt_m: float = 0.06
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class HeavyStyle:
     ladder_m: float = 0.0
     sign_m: float = 0.0
     mirror: tuple[float, float, float] = (0.0, 1.6, 0.16)  # x, z and half height
+    rear_leaves: bool = False  # two doors behind instead of a hatch
+    chevrons: bool = False  # slanting white marks on the rear
     spare_m: float = 0.0  # radius of a round badge or spare wheel on the nose
 
 
@@ -54,10 +58,11 @@ DELIVERY_VAN = HeavyStyle(
     ),
     Livery(
         pillars=(0.72,), doors=(1.72, 0.72), panels=((-3.0, 0.66),), head=(0.56, 0.93, 0.80, 1.04),
-        tail=(0.86, 0.98, 0.95, 1.45), grille=(0.44, 0.72, 0.98), plate_z=(0.46, 0.62), intake=(0.6, 0.34, 0.6),
+        tail=(0.68, 0.86, 0.82, 1.30), grille=(0.44, 0.72, 0.98), plate_z=(0.46, 0.62), intake=(0.6, 0.34, 0.6),
         window_t=(0.04, 0.62), wrap_m=(0.34, 0.07), trim_m=0.14, side_strip=True,
     ),
     Tag.CAR,
+    rear_leaves=True,
     mirror=(1.62, 1.42, 0.17),
 )  # fmt: skip
 
@@ -94,12 +99,12 @@ AMBULANCE = HeavyStyle(
         sill_m=0.34, belt_m=1.22, wheel_width_m=0.25,
     ),
     Livery(
-        pillars=(), doors=(1.66, 0.62), head=(0.58, 0.95, 0.76, 0.96), tail=(0.92, 1.12, 0.72, 1.02),
+        pillars=(), doors=(1.66, 0.62), head=(0.58, 0.95, 0.76, 0.96), tail=(0.80, 1.12, 0.66, 0.90),
         grille=(0.48, 0.72, 0.98), plate_z=(0.5, 0.62), intake=(0.7, 0.4, 0.6), wrap_m=(0.26, 0.0), quarter_m=0.1,
         rear_window=False, window_t=(0.06, 0.84),
     ),
     Tag.CAR,
-    loads=(Load((-3.18, 0.62), (0.46, 2.43), 2.35),),
+    loads=(Load((-3.18, 0.62), (0.46, 2.43), 2.35, skirt_m=0.44),),
     beacons=((0.5, 2.43), (-3.0, 2.43)),
     stripes_z=((1.0, 1.22), (1.32, 1.38)),
     mirror=(1.6, 1.38, 0.17),
@@ -158,16 +163,17 @@ FIRE_TRUCK = HeavyStyle(
         sill_m=0.42, belt_m=1.66, wheel_width_m=0.32, arch_m=0.08,
     ),
     Livery(
-        pillars=(2.62, 1.95), doors=(3.8, 2.7, 1.5), head=(0.74, 1.14, 0.86, 1.10), tail=(0.94, 1.16, 0.86, 1.25),
+        pillars=(2.62, 1.95), doors=(3.8, 2.7, 1.5), head=(0.74, 1.14, 0.86, 1.10), tail=(0.94, 1.16, 0.92, 1.31),
         grille=(0.62, 0.92, 1.36), plate_z=(0.56, 0.72), intake=(0.9, 0.48, 0.66), wrap_m=(0.08, 0.0),
         rear_window=False, window_t=(0.06, 0.72), quarter_m=0.14, trim_m=0.08,
     ),
     Tag.TRUCK,
-    loads=(Load((-4.23, 0.9), (0.62, 3.0), 2.5),),
+    loads=(Load((-4.23, 0.9), (0.62, 3.0), 2.5, skirt_m=0.24),),
     beacons=((3.4, 2.9), (-4.05, 3.0)),
     shutters=((-4.0, -3.05, 0.85, 2.4), (-2.85, -1.45, 1.2, 2.4), (-1.25, -0.25, 0.85, 2.4), (-0.1, 0.72, 0.85, 2.4)),
     stripes_z=((2.52, 2.66),),
     ladder_m=6.0,
+    chevrons=True,
     mirror=(3.95, 2.0, 0.3),
 )  # fmt: skip
 

@@ -39,6 +39,7 @@ class Livery:
     quarter_m: float = 0.1
     roof_glass: bool = False
     intake: tuple[float, float, float] | None = None
+    dark_top: bool = False  # a hard top in black
     two_tone: bool = False  # doors in bright trim, as police cars have them
 
 
@@ -50,7 +51,25 @@ def paint_car(shape: Shape, livery: Livery) -> tuple[Painter, Painter, Painter, 
     paint_top(top, shape, livery)
     paint_front(front, shape, livery)
     paint_rear(rear, shape, livery)
+    if livery.dark_top:
+        _paint_hard_top(side, top, front, rear, shape)
     return side, top, front, rear
+
+
+def _paint_hard_top(side: Painter, top: Painter, front: Painter, rear: Painter, shape: Shape) -> None:
+    """Whatever is paint above the belt becomes dark trim; the pillars of the windscreen keep their colour."""
+    c = shape.cabin
+    assert c is not None
+    u0, u1 = top.span[:2]
+    width = top.canvas.shape[1]
+    first, last = (int((x - u0) / (u1 - u0) * width) for x in (c.back[0], c.screen[1]))
+    regions = [top.canvas[:, first:last]]
+    for painter, low_m in ((side, shape.belt_m + 0.02), (front, shape.height_m - 0.09), (rear, shape.belt_m + 0.02)):
+        v0, v1 = painter.span[2:]
+        regions.append(painter.canvas[int((low_m - v0) / (v1 - v0) * len(painter.canvas)) :])
+    for region in regions:
+        region[..., 3] += region[..., 0]
+        region[..., 0] = 0.0
 
 
 def _cabin_z(shape: Shape, x: Floats, t: Floats) -> Floats:

@@ -1,0 +1,75 @@
+"""Facts about what is painted on vans, lorries and buses: what a camera tells them by from behind and by night."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sim.server.scene.bodies.body import Body
+from sim.server.scene.bodies.charts import SUPERSAMPLE
+from sim.server.scene.bodies.heavy import build_heavy, paint_heavy
+from sim.server.scene.bodies.heavy_styles import HEAVY_STYLES, HeavyStyle
+from sim.server.scene.bodies.parts import FRONT, REAR, SIDE
+
+PAINT, GLASS, LAMP, DARK = range(4)
+STYLES = {style.shape.name: style for style in HEAVY_STYLES}
+
+
+def patch(style: HeavyStyle, chart: int, u: tuple[float, float], v: tuple[float, float]) -> np.ndarray:
+    """Weights (rows, columns, 4) of the chart between u and v, metres."""
+    painter = paint_heavy(style)[chart]
+    u0, u1, v0, v1 = painter.span
+    height, width = painter.canvas.shape[:2]
+    columns = [int((x - u0) / (u1 - u0) * width) for x in u]
+    rows = [int((z - v0) / (v1 - v0) * height) for z in v]
+    assert height == painter.shape[0] * SUPERSAMPLE
+    return painter.canvas[rows[0] : rows[1], columns[0] : columns[1]]
+
+
+def test_a_bus_shines_by_its_side_windows_and_keeps_its_windscreen_dim() -> None:
+    bus = STYLES["bus"]
+    windscreen = patch(bus, FRONT, (-1.0, 1.0), (1.5, 2.4))[..., GLASS]
+    windows = patch(bus, SIDE, (-4.0, -1.0), (1.5, 2.4))[..., GLASS]
+    assert windscreen.mean() < 0.6 * windows.mean()
+    assert windscreen.min() < 0.2  # somebody sits at the wheel
+
+
+def test_passengers_stand_out_against_the_lit_side_windows() -> None:
+    glass = patch(STYLES["bus"], SIDE, (-4.0, -1.0), (1.7, 2.1))[..., GLASS]
+    assert 0.05 < (glass < 0.3).mean() < 0.4
+
+
+@pytest.mark.parametrize("name", ["ambulance", "fire_truck"])
+def test_rear_doors_have_large_windows_and_a_black_bumper(name: str) -> None:
+    style = STYLES[name]
+    load = style.loads[0]
+    low, high = load.z
+    window = patch(style, REAR, (0.3, 0.8), (low + 0.55 * (high - low), low + 0.75 * (high - low)))
+    assert window[..., GLASS].mean() > 0.95
+    bumper = patch(style, REAR, (-0.75, -0.4), (low, low + load.skirt_m - 0.02))
+    assert bumper[..., DARK].mean() > 0.9
+
+
+@pytest.mark.parametrize("name", sorted(STYLES))
+def test_tail_lamps_show_in_the_rear_chart(name: str) -> None:
+    y0, y1, low, high = STYLES[name].livery.tail
+    edge = STYLES[name].shape.width_m / 2
+    lamp = patch(STYLES[name], REAR, (y0 + 0.01, min(y1, edge) - 0.01), (low + 0.02, high - 0.015))
+    assert lamp[..., LAMP].mean() > 0.8
+
+
+@pytest.mark.parametrize("name", ["box_truck", "hgv"])
+def test_a_box_has_dark_rails_along_its_sides(name: str) -> None:
+    load = STYLES[name].loads[0]
+    middle = (load.x[0] + load.x[1]) / 2
+    for low, high in ((load.z[0] + 0.01, load.z[0] + 0.1), (load.z[1] - 0.08, load.z[1])):
+        assert patch(STYLES[name], SIDE, (middle - 0.5, middle + 0.5), (low, high))[..., DARK].mean() > 0.7
+
+
+def test_bodies_are_built_alike_twice() -> None:
+    one, two = (build_heavy(STYLES["bus"]) for _ in range(2))
+    assert isinstance(one, Body)
+    assert one.charts is not None
+    assert two.charts is not None
+    for a, b in zip(one.charts, two.charts, strict=True):
+        assert np.array_equal(a.canvas, b.canvas)
