@@ -136,6 +136,20 @@ def test_the_defaults_leave_the_picture_as_it_is(renderer):
     assert body == image_body(np.dstack([plain, np.full(plain.shape[:2], 255, np.uint8)]), 90.0)
 
 
+def test_depth_and_labels_see_through_snow(renderer):
+    """It has no thickness, and a road under it is a road."""
+    view = View(1, 2.0, boxes([(10.0, -5.0, 0.0)]), np.zeros(0, np.uint8), GREY)
+    deep = Conditions(snowfall_mmph=5.0, snow_cover=100.0)
+    bare, snowy = (
+        renderer.render(EYE, np.zeros(3), CAMERA, view, ("rgb", "depth", "semantic", "instance"), conditions=c)
+        for c in (ORDINARY, deep)
+    )
+    assert (bare.bgr != snowy.bgr).mean() > 0.5
+    assert (bare.depth_m == snowy.depth_m).all()
+    assert (bare.semantic == snowy.semantic).all()
+    assert (bare.instance == snowy.instance).all()
+
+
 def test_cameras_take_snow_as_attributes_and_refuse_nonsense(renderer):
     view = View(1, 2.0, boxes([]), np.zeros(0, np.uint8), GREY)
     bodies = [
