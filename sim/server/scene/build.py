@@ -131,7 +131,7 @@ def _furnish(
     lamp_poles = add_lamps(things, lamps, posts)
     walls, hedges = place_fronts(edges, occupancy, ground, rng)
     fences = add_walls(things, walls, open_walls(book, walls))
-    trees = with_hedges(place_trees(edges, occupancy, ground, rng), hedges, rng)
+    trees = with_hedges(place_trees(edges, occupancy, ground, rng), hedges, occupancy, rng)
     plants = open_plants(book, trees)
     street = place_things(edges, occupancy, ground, rng)
     furniture = add_things(things, street, book)

@@ -78,7 +78,7 @@ def place_lamps(edges: Edges, occupancy: Occupancy, ground: Ground) -> Lamps:
 
 def _is_taken(occupancy: Occupancy, spot: Array, town: bool) -> bool:
     around = rectangle(spot, (0.4, 0.4), 0.0)
-    if np.any(occupancy.at(occupancy.driving, around)):
+    if np.any(occupancy.at(occupancy.driving, around)) or not occupancy.misses_corners(around):
         return True
     return not town and not occupancy.is_free(around)
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sim.server.scene.corners import corner_outlines
 from sim.server.scene.lanes import Lane
 
 Array = npt.NDArray[np.float64]
@@ -26,7 +27,8 @@ class Occupancy:
     """Boolean rasters over the map, 0.5 m cells; all rasters grow only.
 
     ``paved``: any lane; ``driving``: driving lanes; ``busy``: paved or built on;
-    ``island``: unpaved ground too small for a house, such as the middle of a roundabout.
+    ``island``: unpaved ground too small for a house, such as the middle of a roundabout; ``corner``: the inside of
+    narrow bends, where a car that cuts them would touch what stands there.
     """
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
@@ -42,6 +44,9 @@ class Occupancy:
             cv2.fillPoly(self.paved, [pixels], 1, cv2.LINE_8, _SUBPIXEL_BITS)
             if lane.is_driving:
                 cv2.fillPoly(self.driving, [pixels], 1, cv2.LINE_8, _SUBPIXEL_BITS)
+        self.corner: Mask = np.zeros((rows, columns), np.uint8)
+        for outline in corner_outlines(lanes):
+            cv2.fillConvexPoly(self.corner, self._subpixels(outline), 1, cv2.LINE_8, _SUBPIXEL_BITS)
         self.busy: Mask = self.paved.copy()
         self.island: Mask = _islands(self.paved)
         self.distance_m: npt.NDArray[np.float32] = (
@@ -60,14 +65,25 @@ class Occupancy:
 
     def is_free(self, corners_m: Array) -> bool:
         """Whether a convex outline (n, 2) lies inside the raster and on nothing busy."""
+        return self._misses(self.busy, corners_m)
+
+    def is_open(self, corners_m: Array) -> bool:
+        """Whether it is free, and nobody who cuts a corner comes there."""
+        return self.is_free(corners_m) and self.misses_corners(corners_m)
+
+    def misses_corners(self, corners_m: Array) -> bool:
+        """Whether nobody who cuts a corner comes there."""
+        return self._misses(self.corner, corners_m)
+
+    def _misses(self, raster: Mask, corners_m: Array) -> bool:
         pixels = np.round((corners_m - self.low_m) / CELL_M).astype(np.int32)
         (x0, y0), (x1, y1) = pixels.min(axis=0), pixels.max(axis=0)
-        rows, columns = self.busy.shape
+        rows, columns = raster.shape
         if x0 < 0 or y0 < 0 or x1 >= columns or y1 >= rows:
             return False
         window: Mask = np.zeros((y1 - y0 + 1, x1 - x0 + 1), np.uint8)
         cv2.fillConvexPoly(window, pixels - np.array([x0, y0], np.int32), 1)
-        return not bool(np.any(self.busy[y0 : y1 + 1, x0 : x1 + 1] & window))
+        return not bool(np.any(raster[y0 : y1 + 1, x0 : x1 + 1] & window))
 
     def take(self, corners_m: Array) -> None:
         """Mark a convex outline (n, 2) as busy."""

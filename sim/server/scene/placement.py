@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,8 @@ FRONT_RUN = 5
 """Pieces of one kind in a row, about the width of a plot."""
 FRONT_SHARES = (0.24, 0.24)
 """Of plots with a wall, with a hedge; the others are open."""
+AWAY_STEP_M, AWAY_LIMIT_M = 0.5, 8.0
+"""A house on a corner stands back, in steps and so far at most, where a car that cuts the corner would touch it."""
 STEEP_M = 3.0
 """Ground that differs by more under one building takes none."""
 
@@ -71,14 +74,14 @@ def place_buildings(edges: Edges, occupancy: Occupancy, ground: Ground, rng: np.
         if not chosen[k] or not clear[k]:
             continue
         half = (float(wide[k]) / 2.0, float(deep[k]) / 2.0)
-        outline = rectangle(centre[k], (half[0] + 1.0, half[1] + 1.0), float(yaw[k]))  # eaves and a passage
-        if not occupancy.is_free(outline):
+        if not occupancy.is_free(_plot(centre[k], half, float(yaw[k]))):
             continue
+        centre[k] = _out_of_corners(occupancy, centre[k], (edges.outward[k], edges.forward[k]), half)
         corners = rectangle(centre[k], half, float(yaw[k]))
         heights = ground.heights(np.column_stack([corners, np.full(4, edges.point_m[k, 2])]))
         if np.ptp(heights) > STEEP_M:
             continue
-        occupancy.take(outline)
+        occupancy.take(_plot(centre[k], half, float(yaw[k])))
         height = draw_height(rng) if edges.town[k] else 3.2 * float(rng.integers(1, 4))
         # walls face the road with their first side, so the width runs against the outward turn
         buildings.append(
@@ -92,6 +95,31 @@ def place_buildings(edges: Edges, occupancy: Occupancy, ground: Ground, rng: np.
             )
         )
     return buildings
+
+
+def _plot(centre: Array, half_m: tuple[float, float], yaw_rad: float) -> Array:
+    """Outline (4, 2) of a house with eaves and a passage."""
+    return rectangle(centre, (half_m[0] + 1.0, half_m[1] + 1.0), yaw_rad)
+
+
+def _out_of_corners(
+    occupancy: Occupancy, centre: Array, edge: tuple[Array, Array], half_m: tuple[float, float]
+) -> Array:
+    """The nearest place (3,) for a house where nobody who cuts a corner comes; where it is if there is no room.
+
+    edge: outward and forward direction (3,) of the street's edge that it stands at.
+    """
+    outward, forward = edge
+    yaw = float(np.arctan2(forward[1], forward[0]))
+    if occupancy.misses_corners(rectangle(centre, half_m, yaw)):
+        return centre
+    steps = np.arange(-AWAY_LIMIT_M, AWAY_LIMIT_M + AWAY_STEP_M, AWAY_STEP_M)
+    ways = [(back, side) for back in steps[steps >= 0.0].tolist() for side in steps.tolist()]
+    for back, side in sorted(ways, key=lambda way: (math.hypot(*way), way)):
+        there: Array = centre + outward * back + forward * side
+        if occupancy.misses_corners(rectangle(there, half_m, yaw)) and occupancy.is_free(_plot(there, half_m, yaw)):
+            return there
+    return centre
 
 
 @dataclass(frozen=True)
@@ -119,7 +147,8 @@ def place_fronts(edges: Edges, occupancy: Occupancy, ground: Ground, rng: np.ran
         yaw = float(np.arctan2(b[1] - a[1], b[0] - a[0]))
         middle = (a + b) / 2.0
         outline = rectangle(middle, (FRONT_PIECE_M / 2.0 - 0.2, 0.45), yaw)
-        if occupancy.is_free(outline):
+        whole = rectangle(middle, (FRONT_PIECE_M / 2.0 + 0.1, 0.15), yaw)
+        if occupancy.is_free(outline) and (kind == 1 or occupancy.misses_corners(whole)):  # hedges: see with_hedges
             occupancy.take(outline)
             found[kind].append((*middle.tolist(), yaw))
     fronts = []
@@ -130,17 +159,24 @@ def place_fronts(edges: Edges, occupancy: Occupancy, ground: Ground, rng: np.ran
     return fronts[0], fronts[1]
 
 
-def with_hedges(trees: Trees, hedges: Fronts, rng: np.random.Generator) -> Trees:
-    """Trees and pieces of hedge in one table."""
+def with_hedges(trees: Trees, hedges: Fronts, occupancy: Occupancy, rng: np.random.Generator) -> Trees:
+    """Trees and pieces of hedge in one table, without those that stand in a corner that cars cut."""
     count = len(hedges.yaw_rad)
+    foot_m = np.concatenate([trees.foot_m, hedges.foot_m])
+    seed = np.concatenate([trees.seed, rng.integers(0, 256, count)])
+    yaw_rad = np.concatenate([trees.yaw_rad, hedges.yaw_rad])
+    half_m = np.concatenate([np.zeros(len(trees.seed)), np.full(count, FRONT_PIECE_M / 2.0 + 0.1)])
+    along = half_m[:, None] * np.stack([np.cos(yaw_rad), np.sin(yaw_rad)], axis=1)
+    places = foot_m[:, :2] + np.array([-1.0, 0.0, 1.0])[:, None, None] * along  # both ends and the middle
+    stays = np.all(occupancy.at(occupancy.corner, places) == 0, axis=0)  # last: nothing else is drawn differently
     return Trees(
-        foot_m=np.concatenate([trees.foot_m, hedges.foot_m]),
-        radius_m=np.concatenate([trees.radius_m, np.ones(count)]),
-        stem_m=np.concatenate([trees.stem_m, np.zeros(count)]),
-        kind=np.concatenate([trees.kind, np.full(count, HEDGE)]),
-        near=np.concatenate([trees.near, np.ones(count, bool)]),
-        yaw_rad=np.concatenate([trees.yaw_rad, hedges.yaw_rad]),
-        seed=np.concatenate([trees.seed, rng.integers(0, 256, count)]),
+        foot_m=foot_m[stays],
+        radius_m=np.concatenate([trees.radius_m, np.ones(count)])[stays],
+        stem_m=np.concatenate([trees.stem_m, np.zeros(count)])[stays],
+        kind=np.concatenate([trees.kind, np.full(count, HEDGE)])[stays],
+        near=np.concatenate([trees.near, np.ones(count, bool)])[stays],
+        yaw_rad=yaw_rad[stays],
+        seed=seed[stays],
     )
 
 

@@ -157,7 +157,7 @@ def _is_meant(waypoint: Any, yaw: float) -> bool:
     return str(waypoint.lane_type) == "Driving" and abs(turn) < SAME_DIRECTION_RAD
 
 
-def _approach_at(waypoint: Any, room_m: float = 0.0) -> Approach:
+def _approach_at(waypoint: Any, room_m: float = 0.0, beyond_m: float = 0.0) -> Approach:
     at, yaw = waypoint.transform.location, math.radians(waypoint.transform.rotation.yaw)
     return Approach(
         waypoint.road_id,
@@ -166,6 +166,7 @@ def _approach_at(waypoint: Any, room_m: float = 0.0) -> Approach:
         np.array([math.cos(yaw), math.sin(yaw)]),
         float(waypoint.lane_width),
         room_m,
+        beyond_m,
     )
 
 
@@ -193,7 +194,7 @@ class _LaneEnds:
         if near:
             stop = max((stop, self._before_crosswalks(end, near)), key=lambda w: _distance(w, end))
         length = self._length.get(stop.road_id, math.inf)
-        return _approach_at(stop, stop.s if stop.lane_id < 0 else length - stop.s)
+        return _approach_at(stop, stop.s if stop.lane_id < 0 else length - stop.s, _distance(stop, end))
 
     def _before_crosswalks(self, end: Any, crosswalks: Sequence[Array]) -> Any:
         """The waypoint before all crosswalks on the last metres of a lane; its end if there is none."""

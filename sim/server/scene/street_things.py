@@ -129,7 +129,7 @@ def place_things(edges: Edges, occupancy: Occupancy, ground: Ground, rng: np.ran
         spot = edges.point_m[k] + edges.outward[k] * (FROM_SIDEWALK_M + half[1])
         yaw = _yaw(edges.outward[k])
         outline = rectangle(spot, (half[0] + 0.1, half[1]), yaw)
-        if len(rows) < MOST_THINGS and occupancy.is_free(outline):
+        if len(rows) < MOST_THINGS and occupancy.is_open(outline):
             occupancy.take(outline)
             rows.append((*spot.tolist(), yaw, number))
     table = np.array(rows).reshape(-1, 5)
@@ -162,7 +162,8 @@ def _place_fences(edges: Edges, occupancy: Occupancy, rng: np.random.Generator) 
         yaw = float(np.arctan2(b[1] - a[1], b[0] - a[0]))
         middle = (a + b) / 2.0
         outline = rectangle(middle, (FENCE_PIECE_M / 2.0 - 0.2, 0.3), yaw)
-        if occupancy.is_free(outline):
+        whole = rectangle(middle, (FENCE_PIECE_M / 2.0 + 0.1, 0.15), yaw)
+        if occupancy.is_free(outline) and occupancy.misses_corners(whole):
             occupancy.take(outline)
             rows.append((*middle.tolist(), yaw, FENCE_RGB[paints[plot]]))
     return np.array(rows).reshape(-1, 5)

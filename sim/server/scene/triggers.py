@@ -19,7 +19,9 @@ GATE_LENGTH_M = 6.0
 SHORTEST_GATE_M = 1.5
 GATE_BEYOND_M = 0.5
 LINE_BEFORE_M, LINE_BEYOND_M = 1.25, 0.25
-"""The volume that a light shows to clients lies on the stop line itself, for they look there for its waypoints."""
+"""The volume that a light shows to clients lies on the stop line, for they look there for its waypoints."""
+CENTRE_BEFORE_END_M = 3.0
+"""But its middle is at least this far before the junction, as CARLA's is: agents brake when they are near to it."""
 SIDE_MARGIN_M = 0.2
 SPEED_HALF_M = 3.0
 """A car at 100 km/h moves 2.8 m in a tenth of a second and must not jump over a speed sign's box."""
@@ -40,7 +42,7 @@ CLEAR_SHARE = 0.45
 class Approach:
     """One lane that obeys a signal: stop point (3,), unit travel direction (2,), lane width.
 
-    room_m: length of the lane's road behind the stop point.
+    room_m: length of the lane's road behind the stop point; beyond_m: from the stop point to the lane's end.
     """
 
     road: int
@@ -49,6 +51,7 @@ class Approach:
     forward: Array
     width_m: float
     room_m: float
+    beyond_m: float = 0.0
 
 
 def _reach(lane: Approach, gate: bool) -> tuple[float, float]:
@@ -56,6 +59,14 @@ def _reach(lane: Approach, gate: bool) -> tuple[float, float]:
     if not gate:
         return SPEED_HALF_M, SPEED_HALF_M
     return GATE_BEYOND_M, min(GATE_LENGTH_M, max(lane.room_m, SHORTEST_GATE_M))
+
+
+def _line_reach(approaches: Sequence[Approach]) -> tuple[float, float]:
+    """Metres ahead of and behind the stop points that a light's volume reaches; it stays on the lanes' roads."""
+    room = min(lane.room_m for lane in approaches)
+    middle = (LINE_BEFORE_M - LINE_BEYOND_M) / 2.0
+    early = max(0.0, CENTRE_BEFORE_END_M - middle - min(lane.beyond_m for lane in approaches))
+    return LINE_BEYOND_M, min(LINE_BEFORE_M + 2.0 * early, room)
 
 
 def effect_boxes(approaches: Sequence[Approach], gate: bool) -> Array:
@@ -83,7 +94,7 @@ def trigger_volume(
     reaches = [_reach(lane, gate) for lane in approaches]
     ahead, behind = reaches[0][0], min(behind for _, behind in reaches)
     if line:
-        ahead, behind = LINE_BEYOND_M, min(LINE_BEFORE_M, *(lane.room_m for lane in approaches))
+        ahead, behind = _line_reach(approaches)
     for lane in approaches:
         right = np.array([-lane.forward[1], lane.forward[0]]) * (lane.width_m / 2.0 - SIDE_MARGIN_M)
         for along in (ahead, -behind):

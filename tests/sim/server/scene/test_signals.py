@@ -63,6 +63,18 @@ def test_the_clients_stop_waypoints_are_on_the_lanes_that_obey(scene: StaticScen
         assert set(light.affected_lanes) & found
 
 
+def test_lights_tell_their_place_as_early_as_carlas_do(scene: StaticScene) -> None:
+    """CARLA's agents brake within 5 m of the volume's middle, which in CARLA lies 3 m before the junction."""
+    for light in lights(scene):
+        c, s = math.cos(light.yaw_rad), math.sin(light.yaw_rad)
+        (x, y, z), (px, py, pz) = light.trigger_centre_m, light.position_m
+        middle = carla.Location(px + c * x - s * y, py + s * x + c * y, pz + z)
+        waypoint = scene.carla_map.get_waypoint(middle)
+        assert not waypoint.is_junction
+        if waypoint.previous(4.0) and not waypoint.previous(4.0)[0].is_junction:  # the road is long enough
+            assert not any(ahead.is_junction for ahead in waypoint.next(2.4))
+
+
 def test_conflicting_approaches_never_share_a_phase(scene: StaticScene) -> None:
     """Lights of one junction and phase belong to one street: their directions are parallel."""
     for a in lights(scene):
