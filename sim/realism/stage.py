@@ -116,7 +116,9 @@ class Stage:
         world.weather = weather_of(weather, place, rng)
         for _ in range(SETTLE_TICKS):
             world.tick(STEP_S, ())
-        return Shot(world.view(), eye, np.array([here[3], here[4], 0.0]), here[:3].copy(), kinds)
+        view = world.view()
+        alone = replace(view, instances=view.instances.actors())
+        return Shot(alone, eye, np.array([here[3], here[4], 0.0]), here[:3].copy(), kinds)
 
     def _parked(self) -> dict[int, tuple[str, str]]:
         """Kinds of the vehicles that belong to the map."""

@@ -46,7 +46,7 @@ def test_vehicles_stand_on_lanes_along_them_and_people_are_not_in_the_car(stage:
         bodies = shot.view.instances
         assert set(bodies.actor_id.tolist()) == set(shot.kinds)
         assert {kind for kind, _ in shot.kinds.values()} <= set(GROUP_OF_KIND)
-        for row, actor in enumerate(bodies.actor_id.tolist()):
+        for row, actor in enumerate(bodies.actors().actor_id.tolist()):
             x, y, z = bodies.position_m[row]
             assert math.hypot(x - shot.position_m[0], y - shot.position_m[1]) > 2.5
             if shot.kinds[actor][0] == "person":
