@@ -15,7 +15,7 @@ from sim.server.scene.bodies.body import Body, Lamp
 from sim.server.scene.bodies.charts import DARK, LAMP, ChartFrame, Painter
 from sim.server.scene.bodies.parts import FRONT, REAR, SIDE, TOP, Part, box, by_normal, ellipsoid, lathe, tube
 from sim.server.scene.bodies.people import ADULT, WOMAN, Figure, figure_parts
-from sim.server.scene.bodies.skeleton import WALK_PHASES, seated
+from sim.server.scene.bodies.skeleton import SIDES, WALK_PHASES, resized, seated
 from sim.server.scene.bodies.wheels import hoop
 from sim.server.scene.mesh import Material, Tag
 
@@ -46,6 +46,10 @@ class Cycle:
     crank_m: float = 0.0
     lamp: tuple[float, float] = (0.0, 0.0)  # z of the head lamp, z of the tail lamp; 0 for none
     spokes: int = 0
+    stretch: tuple[float, float, float] = (1.0, 1.0, 1.0)  # of the machine, towards the size that CARLA publishes
+    rider: float = 1.0  # size of the rider, who is never stretched
+    splay: float = 0.18
+    elbows_out: float = 0.7
 
 
 def _pair(part: Part) -> list[Part]:
@@ -240,49 +244,55 @@ def _fork(c: Cycle, detail: int, radius_m: float, top: tuple[float, float]) -> l
     return _pair(tube([hub, (top[0], c.tyre_m + 0.03, top[1])], radius_m, TUBE[detail], kind))
 
 
-BIKER = replace(Figure("biker", ADULT), biker=True)
+BIKER = replace(Figure("biker", ADULT), biker=True, leather=True)
 CYCLIST = replace(Figure("cyclist", ADULT), sleeves="short", legs="shorts", helmet=True)
 CYCLES = (
-    Cycle("bicycle", Tag.BICYCLE, (0.53, -0.53), 0.345, 0.031, (-0.25, 0.96), (0.36, 0.32, 1.02), (-0.09, 0.13, 0.30),
-          0.62, replace(Figure("rider", ADULT), helmet=True), bicycle, 0.17, spokes=9),
-    Cycle("racing_bicycle", Tag.BICYCLE, (0.50, -0.50), 0.34, 0.020, (-0.25, 1.0), (0.42, 0.21, 0.95),
-        (-0.07, 0.09, 0.28),
-          0.92, CYCLIST, bicycle, 0.17, spokes=8),
-    Cycle("city_bicycle", Tag.BICYCLE, (0.56, -0.56), 0.35, 0.026, (-0.30, 0.93), (0.22, 0.30, 1.12),
-        (-0.09, 0.10, 0.29),
-          0.10, replace(Figure("rider", WOMAN), female=True, hair="long"), bicycle, 0.165, spokes=9),
-    Cycle("cruiser", Tag.MOTORCYCLE, (0.82, -0.78), 0.325, 0.07, (-0.42, 0.78), (0.10, 0.40, 1.08), (0.34, 0.26, 0.36),
-          0.02, BIKER, cruiser, lamp=(1.02, 0.74), spokes=8),
-    Cycle("sport_bike", Tag.MOTORCYCLE, (0.70, -0.70), 0.305, 0.075, (-0.34, 0.88), (0.40, 0.31, 0.96),
-        (-0.28, 0.20, 0.42),
-          0.70, BIKER, sport_bike, lamp=(0.86, 0.92), spokes=5),
-    Cycle("scooter", Tag.MOTORCYCLE, (0.66, -0.64), 0.27, 0.06, (-0.34, 0.86), (0.24, 0.32, 1.04), (0.12, 0.16, 0.42),
-          0.08, replace(Figure("rider", WOMAN), female=True, biker=True), scooter, lamp=(0.82, 0.78),
-              spokes=5),
+    Cycle("bicycle", Tag.BICYCLE, (0.53, -0.53), 0.345, 0.028, (-0.25, 0.96), (0.36, 0.36, 1.02), (-0.09, 0.15, 0.30),
+          0.70, replace(Figure("rider", ADULT), helmet=True), bicycle, 0.17, spokes=9, stretch=(0.86, 1.05, 0.87),
+          rider=0.90, elbows_out=1.0),
+    Cycle("racing_bicycle", Tag.BICYCLE, (0.50, -0.50), 0.34, 0.018, (-0.25, 1.0), (0.42, 0.21, 0.95),
+          (-0.07, 0.12, 0.28), 0.92, CYCLIST, bicycle, 0.17, spokes=8, stretch=(0.985, 1.0, 0.95), rider=0.95),
+    Cycle("city_bicycle", Tag.BICYCLE, (0.56, -0.56), 0.35, 0.024, (-0.30, 0.93), (0.22, 0.30, 1.12),
+          (-0.09, 0.13, 0.29), 0.10, replace(Figure("rider", WOMAN), female=True, hair="long"), bicycle, 0.165,
+          spokes=9, stretch=(1.01, 1.05, 0.97), rider=0.97),
+    Cycle("cruiser", Tag.MOTORCYCLE, (0.82, -0.78), 0.325, 0.075, (-0.42, 0.76), (0.10, 0.42, 1.08), (0.34, 0.30, 0.36),
+          0.02, BIKER, cruiser, lamp=(1.02, 0.74), spokes=8, stretch=(1.02, 0.85, 0.95), rider=0.94, splay=0.6,
+          elbows_out=1.6),
+    Cycle("sport_bike", Tag.MOTORCYCLE, (0.70, -0.70), 0.305, 0.075, (-0.34, 0.88), (0.40, 0.33, 0.96),
+          (-0.28, 0.22, 0.42), 0.90, BIKER, sport_bike, lamp=(0.86, 0.92), spokes=5, stretch=(1.05, 1.08, 0.94),
+          rider=0.96, splay=0.45, elbows_out=1.6),
+    Cycle("scooter", Tag.MOTORCYCLE, (0.66, -0.64), 0.27, 0.06, (-0.34, 0.84), (0.24, 0.34, 1.04), (0.12, 0.19, 0.42),
+          0.12, replace(Figure("rider", WOMAN), female=True, biker=True), scooter, lamp=(0.82, 0.78), spokes=5,
+          stretch=(0.94, 1.08, 0.87), rider=0.92, splay=0.5, elbows_out=1.5),
 )  # fmt: skip
 
 
 def rider_parts(c: Cycle, phase: int, detail: int) -> list[Part]:
     """The rider on the saddle with the cranks in ``phase`` of eight."""
-    hands = np.array([[c.bars[0] - 0.06, s * (c.bars[1] - 0.05), c.bars[2] + 0.03] for s in (-1.0, 1.0)])
-    feet = np.array([[c.feet[0], s * c.feet[1], c.feet[2]] for s in (-1.0, 1.0)])
+    figure = replace(c.figure, build=resized(c.figure.build, c.rider))
+    stretch = np.array(c.stretch)
+    hands = np.array([[c.bars[0] - 0.06, s * (c.bars[1] - 0.05), c.bars[2]] for s in SIDES]) * stretch
+    hands[:, 2] += 0.03
+    feet = np.array([[c.feet[0], s * c.feet[1], c.feet[2]] for s in SIDES]) * stretch
     pedals = []
     if c.crank_m > 0.0:
+        axle = feet * [1.0, 0.6, 1.0]
         turn = 2.0 * np.pi * phase / WALK_PHASES + np.array([0.0, np.pi])
-        feet[:, 0] += c.crank_m * np.sin(turn)
-        feet[:, 2] += c.crank_m * np.cos(turn)
-        for foot in feet:
-            axle = (c.feet[0], foot[1] * 0.6, c.feet[2])
-            pedals.append(tube([axle, (foot[0], foot[1] * 0.6, foot[2])], 0.014, TUBE[detail], METAL))
-        feet += [-0.06, 0.0, c.figure.build.ankle_m + 0.02]  # the ball of the foot is on the pedal
-    joints = seated(c.figure.build, (c.saddle[0] - 0.02, 0.0, c.saddle[1] + 0.09), feet, hands, c.lean_rad)
-    return [*pedals, *(p.ridden() for p in figure_parts(c.figure, joints, detail))]
+        feet[:, 0] += c.crank_m * stretch[0] * np.sin(turn)
+        feet[:, 2] += c.crank_m * stretch[2] * np.cos(turn)
+        for start, foot in zip(axle, feet, strict=True):
+            pedals.append(tube([start, foot * [1.0, 0.6, 1.0]], 0.014, TUBE[detail], METAL))
+        feet += [-0.06, 0.0, figure.build.ankle_m + 0.02]  # the ball of the foot is on the pedal
+    pelvis = np.array([c.saddle[0] - 0.02, 0.0, c.saddle[1]]) * stretch + [0.0, 0.0, 0.09 * c.rider]
+    joints = seated(figure.build, pelvis, feet, hands, c.lean_rad, c.splay, c.elbows_out)
+    return [*pedals, *(p.ridden() for p in figure_parts(figure, joints, detail))]
 
 
 def wheel_parts(c: Cycle, detail: int) -> list[Part]:
-    """Front wheel (1) and rear wheel (3)."""
-    wheel = hoop(c.radius_m, c.tyre_m, detail, c.spokes)
-    return [wheel.moved((x, 0.0, c.radius_m)).turning(k) for x, k in zip(c.hubs, (1, 3), strict=True)]
+    """Front wheel (1) and rear wheel (3), round whatever the machine's stretch."""
+    radius = c.radius_m * c.stretch[2]
+    wheel = hoop(radius, c.tyre_m, detail, c.spokes)
+    return [wheel.moved((x * c.stretch[0], 0.0, radius)).turning(k) for x, k in zip(c.hubs, (1, 3), strict=True)]
 
 
 def build_cycle(c: Cycle, phase: int | None) -> Body:
@@ -290,7 +300,8 @@ def build_cycle(c: Cycle, phase: int | None) -> Body:
     lods = []
     shift = 0.0
     for detail in range(3):
-        parts = [*c.build(c, detail), *wheel_parts(c, detail), *rider_parts(c, phase or 0, detail)]
+        machine = [p.scaled(c.stretch) for p in c.build(c, detail)]
+        parts = [*machine, *wheel_parts(c, detail), *rider_parts(c, phase or 0, detail)]
         if detail == 0:
             x = np.concatenate([p.points_m[:, 0] for p in parts])
             shift = -float(x.max() + x.min()) / 2
@@ -299,12 +310,13 @@ def build_cycle(c: Cycle, phase: int | None) -> Body:
     length, width, height = np.ptp(points, axis=0)
     frame = ChartFrame(float(length), float(width), float(height))
     gone = (0.0, 0.0, 0.0, 0.0)
-    front, rear = ((x + shift, 0.0, c.radius_m, c.radius_m) for x in c.hubs)
+    radius = c.radius_m * c.stretch[2]
+    front, rear = ((x * c.stretch[0] + shift, 0.0, radius, radius) for x in c.hubs)
     lamps: tuple[tuple[float, float, float, float], ...] = ()
     if c.lamp[0] > 0.0:
         lamps = (
-            (length / 2 - 0.3, 0.0, c.lamp[0], float(Lamp.HEAD)),
-            (-length / 2 + 0.05, 0.0, c.lamp[1], float(Lamp.TAIL)),
+            (length / 2 - 0.3, 0.0, c.lamp[0] * c.stretch[2], float(Lamp.HEAD)),
+            (-length / 2 + 0.05, 0.0, c.lamp[1] * c.stretch[2], float(Lamp.TAIL)),
         )
     charts = paint_cycle(c, frame)
     name = c.name if phase is None else f"{c.name}@{phase}"
@@ -314,17 +326,19 @@ def build_cycle(c: Cycle, phase: int | None) -> Body:
 def paint_cycle(c: Cycle, frame: ChartFrame) -> tuple[Painter, Painter, Painter, Painter]:
     """Head lamp on the front chart, tail lamp on the rear one."""
     side, top, front, rear = (Painter(frame, k) for k in (SIDE, TOP, FRONT, REAR))
+    wide, high = c.stretch[1:]
+    head, tail = c.lamp[0] * high, c.lamp[1] * high
     if c.lamp[0] == 0.0:
-        rear.box(-0.03, 0.03, c.saddle[1] - 0.17, c.saddle[1] - 0.10, LAMP, mirror=False)
+        rear.box(-0.03, 0.03, (c.saddle[1] - 0.17) * high, (c.saddle[1] - 0.10) * high, LAMP, mirror=False)
         return side, top, front, rear
     if c.name == "sport_bike":
-        front.box(0.03, 0.15, c.lamp[0] - 0.04, c.lamp[0] + 0.03, LAMP)
+        front.box(0.03, 0.15, head - 0.04, head + 0.03, LAMP)
         side.polygon([(0.0, 0.3), (0.5, 0.42), (0.45, 0.5), (0.0, 0.36)], DARK)
     else:
-        front.disc(0.0, c.lamp[0], 0.085, LAMP)
-    rear.box(-0.10, 0.10, c.lamp[1] - 0.045, c.lamp[1] + 0.045, LAMP, mirror=False)
+        front.disc(0.0, head, 0.085, LAMP)
+    rear.box(-0.10, 0.10, tail - 0.045, tail + 0.045, LAMP, mirror=False)
     if c.tyre_m > 0.06:
-        rear.box(0.15, 0.26, c.lamp[1] - 0.18, c.lamp[1] - 0.02, LAMP)
+        rear.box(0.15 * wide, 0.26 * wide, tail - 0.18, tail - 0.02, LAMP)
     return side, top, front, rear
 
 

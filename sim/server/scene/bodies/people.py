@@ -44,7 +44,8 @@ class Figure:
     bag: str = ""  # "backpack", "shoulder" or none
     hat: bool = False
     helmet: bool = False
-    biker: bool = False  # full-face helmet, leather jacket and gloves
+    biker: bool = False  # full-face helmet
+    leather: bool = False  # jacket and gloves
 
 
 ADULT = Build()
@@ -98,7 +99,7 @@ def figure_parts(figure: Figure, j: Joints, detail: int) -> list[Part]:
         parts += _leg(figure, j, side, detail) + _arm(figure, j, side, detail)
     if figure.bag:
         parts.append(_bag(figure, j, detail))
-    return [_in_leather(part) for part in parts] if figure.biker else parts
+    return [_in_leather(part) for part in parts] if figure.leather else parts
 
 
 def _in_leather(part: Part) -> Part:

@@ -7,7 +7,7 @@ Angles of the walk follow the gait curves in D. Winter, "Biomechanics and Motor 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ WALK_PHASES = 8
 HIP_SWING_RAD = np.radians(23.0)
 KNEE_SWING_RAD = np.radians(48.0)
 ARM_SWING_RAD = np.radians(24.0)
+STANDING_THIGH_RAD = np.array([0.20, -0.06])
 SHOULDER_SHARE = 0.935  # the arms hang from a little below the top of the trunk
 
 
@@ -37,6 +38,11 @@ class Build:
     head_m: float = 0.235  # chin to crown
     girth: float = 1.0
     belly: float = 0.0
+
+
+def resized(build: Build, factor: float) -> Build:
+    """The same proportions at ``factor`` times the size."""
+    return Build(*(getattr(build, f.name) * factor for f in fields(Build)))
 
 
 @dataclass(frozen=True)
@@ -67,10 +73,10 @@ def _swing(angle: npt.NDArray[np.float64]) -> Floats:
 def upright(build: Build, phase_rad: float | None) -> Joints:
     """Walking at ``phase_rad`` of the gait cycle (0: left thigh passing the vertical), standing at None."""
     if phase_rad is None:
-        thigh = np.array([0.03, 0.03])
-        knee_bend = np.array([0.05, 0.05])
-        arm, elbow_bend, spread = np.array([0.02, 0.02]), np.array([0.16, 0.16]), 0.16
-        lean = 0.01
+        thigh = STANDING_THIGH_RAD  # the weight is on the right leg, the left one is set a little forward
+        knee_bend = np.array([0.16, 0.03])
+        arm, elbow_bend, spread = np.array([-0.12, 0.14]), np.array([0.30, 0.42]), 0.17
+        lean = 0.02
     else:
         phi = phase_rad + np.array([0.0, np.pi])
         thigh = HIP_SWING_RAD * np.sin(phi) + 0.06
@@ -103,10 +109,12 @@ def seated(
     feet_m: npt.ArrayLike,
     hands_m: npt.ArrayLike,
     lean_rad: float,
-    splay_m: float = 0.03,
+    splay: float = 0.18,
+    elbows_out: float = 0.7,
 ) -> Joints:
     """Riding: the pelvis on a saddle, ankles ``feet_m`` (2, 3) on pegs or pedals, wrists ``hands_m`` (2, 3) on bars.
 
+    ``splay`` and ``elbows_out`` are how much knees point outward for each part forward, elbows for each part down.
     Limbs that do not reach are stretched straight towards their target.
     """
     pelvis = np.asarray(pelvis_m, np.float64)
@@ -116,8 +124,8 @@ def seated(
     head = chest + (build.head_m / 2 + 0.115) * np.array([np.sin(nod) + 0.15, 0.0, np.cos(nod)])
     hip = pelvis + np.outer(SIDES * build.hip_m, [0.0, 1.0, 0.0])
     shoulder = pelvis + SHOULDER_SHARE * (chest - pelvis) + np.outer(SIDES * build.shoulder_m, [0.0, 1.0, 0.0])
-    ahead = np.stack([np.ones(2), SIDES * splay_m * 6, np.full(2, 0.6)], axis=1)
-    below = np.stack([np.full(2, -0.2), SIDES * 0.7, np.full(2, -0.8)], axis=1)
+    ahead = np.stack([np.ones(2), SIDES * splay, np.full(2, 0.6)], axis=1)
+    below = np.stack([np.full(2, -0.2), SIDES * elbows_out, np.full(2, -0.8)], axis=1)
     knee = np.stack([_bend(h, a, build.thigh_m, build.shin_m, d) for h, a, d in zip(hip, feet, ahead, strict=True)])
     elbow = np.stack(
         [_bend(s, w, build.upper_arm_m, build.forearm_m, d) for s, w, d in zip(shoulder, hands, below, strict=True)]
