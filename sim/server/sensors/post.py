@@ -10,14 +10,16 @@ import numpy as np
 from sim.server.sensors.atmosphere import LUMA, Atmosphere
 from sim.server.sensors.kernel import F32, U8, kernel, lanes
 
-KEY_DAY, KEY_NIGHT = 0.235, 0.13  # mean luminance that exposure aims at, before the tone curve
-MAX_EXPOSURE_DAY, MAX_EXPOSURE_NIGHT = 3.0, 4.2  # a night that is exposed longer burns out its lamps
-EXPOSURE_SWING = 1.7  # the scene may move exposure this far from what the weather suggests
+KEY_DAY, KEY_NIGHT = 0.235, 0.165  # mean luminance that exposure aims at, before the tone curve
+MAX_EXPOSURE_DAY, MAX_EXPOSURE_NIGHT = 3.0, 5.4  # a night that is exposed longer burns out its lamps
+BRIGHTER, DARKER = 2.6, 1.7  # the scene may move exposure this far from what the weather suggests
 CURVE_SIZE = 4096
 CURVE_TOP = 8.0  # radiance at the end of the curve
 VIGNETTE = 0.10
 GRAIN_DAY, GRAIN_NIGHT = 2.0, 3.2  # grey levels, half width of the triangular noise
 BLOOM_SCALE = 4
+VEIL_TAKEN = 0.6  # of the light that lies over all of a hazy picture
+VEIL_PERCENTILE = 1.0
 
 
 def tone_curve() -> F32:
@@ -35,10 +37,19 @@ def exposure_of(radiance: F32, air: Atmosphere) -> float:
     """Factor on radiance, from this picture and its weather alone: the same view always looks the same."""
     sample = radiance[::8, ::8] @ LUMA.astype(np.float32)
     seen = float(np.exp(np.log(np.clip(sample, 1e-4, 4.0), dtype=np.float64).mean()))
-    mean = min(max(seen, air.luminance / EXPOSURE_SWING), air.luminance * EXPOSURE_SWING)
+    mean = min(max(seen, air.luminance / DARKER), air.luminance * BRIGHTER)
     key = KEY_DAY + (KEY_NIGHT - KEY_DAY) * air.night
     limit = MAX_EXPOSURE_DAY + (MAX_EXPOSURE_NIGHT - MAX_EXPOSURE_DAY) * air.night
     return min(key / mean, limit)
+
+
+def veil_of(radiance: F32, air: Atmosphere) -> float:
+    """Light that fog or rain puts over the whole picture, as far as a camera's automatic black level takes it off."""
+    share = VEIL_TAKEN * max(air.haze, 0.7 * air.rain) * (1.0 - air.night)
+    if share <= 0.0:
+        return 0.0
+    sample = radiance[::8, ::8] @ LUMA.astype(np.float32)
+    return share * float(np.percentile(sample, VEIL_PERCENTILE))
 
 
 def add_glare(radiance: F32, exposure: float, share: float) -> None:

@@ -39,6 +39,7 @@ from sim.server.sensors.post import (
     develop,
     exposure_of,
     tone_curve,
+    veil_of,
 )
 from sim.server.sensors.raster import camera_block
 from sim.server.sensors.reflections import mirror_ground
@@ -301,6 +302,8 @@ class SceneRenderer:
                 return photo.plain(radiance, exposure)
             radiance, curve, glare = photo.balanced(radiance), photo.curve(curve), photo.bloom_share
             glaring, grain = (glaring or glare > 1.0) and glare > 0.0, grain * photo.grain_share
+        if veil := veil_of(radiance, air):
+            radiance = np.maximum(radiance - np.float32(veil), 0.0)
         if glaring:
             add_glare(radiance, exposure, glare)
         bgr = np.empty(radiance.shape, np.uint8)

@@ -12,6 +12,7 @@ from sim.server.scene.mesh import Material, Mesh, Tag
 from sim.server.sensors.atmosphere import airlight, extinction_per_m, sun_direction
 from sim.server.sensors.instances import Instances, View, Weather
 from sim.server.sensors.lighting import fog_left
+from sim.server.sensors.post import veil_of
 from sim.server.sensors.renderer import Buffers, Intrinsics, SceneRenderer
 from sim.server.sensors.warm import box_library, box_mesh, boxes, small_scene
 
@@ -122,6 +123,18 @@ def test_a_far_wall_drowns_in_fog():
 
     clear, thin, thick = contrast(0.0), contrast(40.0), contrast(90.0)
     assert clear > 1.5 * thin > 3.0 * thick
+
+
+def test_a_camera_exposes_for_the_fog_that_it_sees():
+    # photographs show thick fog by day as a light grey; a white would leave no room for what stands in it
+    foggy = picture(replace(NOON, cloudiness=60.0, fog_density=71.0)).bgr
+    assert 150 < foggy[60:90].mean() < 205
+
+
+def test_the_black_level_takes_off_half_of_the_veil_and_nothing_in_clear_air():
+    grey = np.full((64, 64, 3), 0.5, np.float32)
+    assert veil_of(grey, airlight(NOON)) == 0.0
+    assert 0.25 < veil_of(grey, airlight(replace(NOON, fog_density=71.0))) < 0.35
 
 
 def test_street_lamps_light_the_ground_at_night_only():
