@@ -84,8 +84,9 @@ class Weathering:
     def __init__(self, air: Air, max_range_m: float) -> None:
         self.air, self._range_m = air, max_range_m
         wet, cosine = WetGround(air.water_mm), np.arange(WET_STEPS + 1) / WET_STEPS
-        dry, level = 1.0 - wet.covered, cosine / of_rough(cosine)  # a film is smooth: it follows the cosine again
-        materials = [dry + (wet_share(cosine, float(value), wet) - dry) * level for value in DIFFUSE]
+        rough = (1.0 - wet.covered) ** 2  # water fills the hollows: what stands out is the flat top of grains
+        level = rough + (1.0 - rough) * cosine / of_rough(cosine)
+        materials = [wet_share(cosine, float(value), wet) * level for value in DIFFUSE]
         self._wet_share = np.array(materials, np.float32) if air.water_mm > 0.0 else np.ones((0, 0), np.float32)
         self._models: list[WeatherModel] = []
         self._fog: FogTable | None = None

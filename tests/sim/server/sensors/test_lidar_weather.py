@@ -77,7 +77,7 @@ def test_snow_and_rain_put_points_into_the_air(shared):
 
 
 def test_a_wet_road_is_lost_far_away_and_a_wall_is_not(shared):
-    wet = Weather(wetness=100.0)
+    wet = Weather(precipitation_deposits=100.0)
     (_, dry_points), (_, wet_points) = sweep(shared), sweep(shared, wet)
     far = lambda p: (p[:, 2] < -1.9) & (p[:, 0] < 19.9)  # noqa: E731
     reach = [np.linalg.norm(p[far(p), :3], axis=1).max() for p in (dry_points, wet_points)]
