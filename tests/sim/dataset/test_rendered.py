@@ -12,6 +12,7 @@ import pytest
 from sim.dataset import consistency
 from sim.dataset.config import DatasetConfig, load_dataset_config
 from sim.dataset.export import kitti
+from sim.dataset.export.nuscenes import attribute_of
 from sim.dataset.plan import scenes_of
 from sim.dataset.store import DataSet, Frame, checksums
 from sim.dataset.worker import render_scene
@@ -209,6 +210,22 @@ def test_traffic_lights_have_boxes_and_states(shots: DataSet) -> None:
     for light in lights:
         assert light.state in ("red", "yellow", "green", "off")
         assert light.signal in states
+
+
+def test_the_parked_vehicles_of_the_map_are_objects_like_all_others(shots: DataSet) -> None:
+    seen = hit = 0
+    for frame in shots.frames():
+        views = {view.id: view for view in frame.labels.cameras["front"].objects}
+        mask = frame.instance("front")
+        for label in frame.labels.objects:
+            if label.type_id.startswith("parked."):
+                assert label.velocity_world_mps == (0.0, 0.0, 0.0)
+                assert attribute_of(label) == "vehicle.parked"
+                pixels = int((mask == label.id).sum())
+                assert pixels == (views[label.id].pixels if label.id in views else 0)
+                seen, hit = seen + (pixels > 50), hit + (label.lidar_points > 5)
+    assert seen > 0
+    assert hit > 0
 
 
 def test_a_scene_comes_again_to_the_byte_whatever_was_rendered_before(
