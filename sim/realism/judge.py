@@ -16,6 +16,8 @@ from sim.realism.rule import F32, GROUP_OF_COCO, Detections, Objects, judge_fram
 from sim.realism.stage import Shot, Stage
 from sim.realism.tally import Asked, Said
 from sim.realism.truth import real_objects, scenery_vehicles
+from sim.server.maps import MapCatalogue
+from sim.server.scene.build import build_scene
 from sim.server.scene.library import load_library
 from sim.server.sensors.renderer import Intrinsics, SceneRenderer
 
@@ -67,7 +69,10 @@ class Finding:
 
 
 def rendered(plan: JudgePlan, progress: Progress) -> Iterator[Picture]:
-    """Our own pictures, map by map, weather by weather."""
+    """Our own pictures, map by map, weather by weather. Raises UnknownMapError before the first one."""
+    catalogue = MapCatalogue(build_scene, plan.seed, plan.maps_folder)
+    for map_name in plan.maps:
+        catalogue.known_as(map_name)
     intrinsics = Intrinsics(plan.size[0], plan.size[1], math.radians(plan.fov_deg))
     for map_name in plan.maps:
         progress(f"building {map_name}")

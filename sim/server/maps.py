@@ -79,19 +79,24 @@ class MapCatalogue:
         short = name.replace("\\", "/").rsplit("/", 1)[-1]
         if short == GENERATED and self._generated is not None:
             return self._scene_of(short, *self._generated)
-        by_case = {known.lower(): known for known in self._files}
-        plain = short.lower().removesuffix(LAYERED.lower())
-        known = by_case.get(short.lower()) or by_case.get(plain)
-        if known is None:
-            near = difflib.get_close_matches(short.lower(), by_case, 1, 0.3)
-            hint = f"; did you mean {by_case[near[0]]}?" if near else "."
-            raise UnknownMapError(f"Map '{name}' not found{hint} Maps: {', '.join(self.names()) or 'none'}")
+        known = self.known_as(name)
         try:
             opendrive = self._files[known].read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise BrokenMapError(f"map {known}: cannot read {self._files[known]}: {error}") from None
-        layered = short.lower() not in by_case
+        layered = short.lower() != known.lower()
         return self._scene_of(known + LAYERED if layered else known, opendrive)
+
+    def known_as(self, name: str) -> str:
+        """The map's own name, ``Town02`` for ``/Game/Carla/Maps/town02_Opt``. Raises UnknownMapError."""
+        short = name.replace("\\", "/").rsplit("/", 1)[-1].lower()
+        by_case = {known.lower(): known for known in self._files}
+        known = by_case.get(short) or by_case.get(short.removesuffix(LAYERED.lower()))
+        if known is None:
+            near = difflib.get_close_matches(short, by_case, 1, 0.3)
+            hint = f"; did you mean {by_case[near[0]]}?" if near else "."
+            raise UnknownMapError(f"Map '{name}' not found{hint} Maps: {', '.join(self.names()) or 'none'}")
+        return known
 
     def _scene_of(self, name: str, opendrive: str, generation: Generation | None = None) -> StaticScene:
         key = (name, opendrive, generation)

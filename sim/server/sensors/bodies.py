@@ -94,8 +94,8 @@ def body_table(bodies: Instances, library: ModelLibrary, night: float, elapsed_s
     head = (state & (LOW_BEAM | HIGH_BEAM)) != 0
     tail = (state & (POSITION | LOW_BEAM | HIGH_BEAM)) != 0
     has_lamps = library.lamps_m[bodies.model][:, :, 3].max(axis=1) > 0
-    # by day in luminances of the sun on white, 30 kcd/m2: dipped head lamps 35 kcd/m2, rear fog lamps (150 to 300 cd from
-    # 140 cm2, UN R38) 14, tail lamps 3; a night's exposure is wide open
+    # by day in luminances of the sun on white, 30 kcd/m2: dipped head lamps 35 kcd/m2, rear fog lamps (150 to 300 cd
+    # from 140 cm2, UN R38) 14, tail lamps 3; a night's exposure is wide open
     t[:, LIT_HEAD] = np.where((head | automatic) & has_lamps, 1.2 - 0.2 * night, 0.02)
     t[:, LIT_HEAD] *= np.where((state & HIGH_BEAM) != 0, 1.5, 1.0)
     t[bodies.parked, LIT_HEAD] = 0.0

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from sim.realism.conditions import FOG_VISIBILITY_M, KOSCHMIEDER, PRESETS, weather_of
-from sim.realism.judge import picture_of
+from sim.realism.judge import JudgePlan, picture_of, rendered
 from sim.realism.own_sweeps import HDL64, own_sweeps
 from sim.realism.rule import GROUP_OF_KIND
 from sim.realism.stage import Stage
 from sim.realism.sweeps import figures
+from sim.server.maps import UnknownMapError
 from sim.server.scene.library import load_library
 from sim.server.sensors.atmosphere import extinction_per_m
 from sim.server.sensors.renderer import Intrinsics, SceneRenderer
@@ -91,3 +92,10 @@ def test_sweeps_of_our_own_hit_the_bodies_that_are_there(stage: Stage):
     assert told["rings"]["ground_dropout"] == pytest.approx(0.45, abs=0.03)  # CARLA's default
     counted = [row for kind in told["objects"].values() for row in kind.values()]
     assert sum(row["bodies"] for row in counted) > 4
+
+
+def test_a_map_that_is_not_there_is_told_before_the_first_picture():
+    said: list[str] = []
+    with pytest.raises(UnknownMapError, match="Nowhere"):
+        next(iter(rendered(JudgePlan(maps=("Roadlab01", "Nowhere")), said.append)))
+    assert said == []

@@ -23,7 +23,6 @@ from sim.server.sensors.columns import (
 from sim.server.sensors.kernel import F32
 from tests.sim.server.sensors import builders
 
-
 Light = carla.VehicleLightState
 
 
