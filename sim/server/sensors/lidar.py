@@ -15,7 +15,7 @@ snowfall, reflectivity by material, beam divergence, two returns, a rolling shut
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ from sim.server.sensors.beams import Beam, Targets, targets
 from sim.server.sensors.fans import Fan
 from sim.server.sensors.instances import View
 from sim.server.sensors.rays import RayCaster
-from sim.server.sensors.reflectance import Receiver
+from sim.server.sensors.reflectance import Receiver, painted
 from sim.server.sensors.spinning import Geometry, Rays, Spinning
 from sim.server.sensors.weathering import Air, Weathering
 
@@ -140,6 +140,10 @@ class LidarSensor:
             whole = np.ones(len(row), np.float32)
             return _Returns(ray[row], sampled[0].range_m[row], whole, whole)
         strongest, last = targets(sampled, self._head.geometry.range_m)
+        if self._receiver is not None:
+            strongest, last = (
+                replace(one, bright=painted(one.bright, one.hits, view.instances)) for one in (strongest, last)
+            )
         if weather is None:
             first = _clear(ray, strongest)
         else:

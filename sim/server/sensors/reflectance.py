@@ -11,10 +11,10 @@ s: the spread of the grains' slopes. Terrestrial laser scans of stone and concre
 by this model (Carrea et al. 2016, ISPRS Journal 113; Xu et al. 2017, Remote Sensing 9, 1090).
 
 ``Receiver`` is a sensor like Velodyne's HDL-64E. Echoes are found where they exceed a floor, which is the power of a
-target of ``STATED_REFLECTIVITY`` at the sensor's range: 80 % at 120 m for the HDL-64E, which puts its other figure,
-pavement of 10 %, at 42 m (data sheet: 50 m). Its intensity has range taken out of it, and half of the decibels between
-bright and dark, as it sends less light where much comes back (manual: laser output power, "auto"); the three numbers
-of this are fitted to KITTI's sweeps, whose ground is as bright at 3 m as at 40 m and dark beyond.
+target of ``DARK`` at ``DARK_SEEN_TO`` of the sensor's range: 10 % at 50 m of 120 m (data sheet: pavement; its other
+figure, 80 % at 120 m, is not reached). Its intensity has range taken out of it, and half of the decibels between bright
+and dark, as it sends less light where much comes back (manual: laser output power, "auto"); the three numbers of this
+are fitted to KITTI's sweeps, whose ground is as bright at 3 m as at 40 m and dark beyond.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from sim.server.scene.mesh import Material
 from sim.server.sensors.hits import Hits
+from sim.server.sensors.instances import Instances
 
 Float32 = npt.NDArray[np.float32]
 
@@ -57,9 +58,12 @@ SMOOTH = (
 ROUGHNESS_RAD = math.radians(35.0)
 """Spread of slopes: with it a road is as bright at 30 m as at 3 m, as in KITTI's sweeps."""
 COSINE_STEPS = 64
+BLACK_PAINT, WHITE_PAINT = 0.08, 0.70
+"""Of cars at 905 nm: soot takes infrared as it takes light; any other pigment sends back about what its brightest
+colour does."""
 
-STATED_REFLECTIVITY = 0.8
-"""Of cars and leaves, for which the manual states the HDL-64E's range."""
+DARK, DARK_SEEN_TO = 0.1, 50.0 / 120.0
+"""The HDL-64E's range for pavement, of the range that is its name for cars and leaves."""
 FLOOR_SIGMAS = 4.75
 """The floor over the receiver's noise: one false echo in a million looks (normal noise)."""
 REPORT_SCALE = 0.7
@@ -107,6 +111,18 @@ def reflectivity(hits: Hits) -> Float32:
     return np.where(np.isfinite(hits.range_m), _SENT_BACK[hits.material, step], np.float32(0.0))
 
 
+def painted(bright: Float32, hits: Hits, instances: Instances) -> Float32:
+    """Reflectivities (n,) of hits with the paint of each body instead of the paint of all."""
+    row = np.flatnonzero((hits.material == Material.PAINT) & (hits.actor_id > 0))
+    if not len(row) or not len(instances.actor_id):
+        return bright
+    body = np.minimum(np.searchsorted(instances.actor_id, hits.actor_id[row]), len(instances.actor_id) - 1)
+    light = instances.color[body].max(axis=1) ** 2.2  # sRGB to linear
+    out = bright.copy()
+    out[row] *= (BLACK_PAINT + (WHITE_PAINT - BLACK_PAINT) * light) / np.float32(REFLECTIVITY[Material.PAINT])
+    return out
+
+
 @dataclass(frozen=True)
 class Receiver:
     """Of a LiDAR whose maker states this range."""
@@ -115,7 +131,7 @@ class Receiver:
 
     def floor(self, range_m: Float32) -> Float32:
         """Reflectivity (n,) that a target at these ranges (n,) must exceed."""
-        return np.float32(STATED_REFLECTIVITY / self.range_m**2) * range_m**2
+        return np.float32(DARK / (DARK_SEEN_TO * self.range_m) ** 2) * range_m**2
 
     def finds(self, strength: Float32, range_m: Float32, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
         """Whether each echo (n,), of reflectivity ``strength``, is found: noise lifts it over the floor or pulls it
