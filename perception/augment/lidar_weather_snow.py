@@ -105,7 +105,7 @@ class Snow:
         return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _hidden(left, right, count, low, high):  # type: ignore[no-untyped-def]
     """Length of ``low..high`` that none of the first ``count`` disjoint, sorted spans covers; the spans then cover it.
 
@@ -132,7 +132,7 @@ def _hidden(left, right, count, low, high):  # type: ignore[no-untyped-def]
     return max(free, 0.0), count + shift
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _throw(rng, near, far, width, density, slope, size, place, share, left, right):  # type: ignore[no-untyped-def]
     """Flakes that touch one beam, nearest first: place (m) and share of the beam that each hides. Returns how many.
 
@@ -175,7 +175,7 @@ def _throw(rng, near, far, width, density, slope, size, place, share, left, righ
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _peak(place, share, n, reflects, pulse_m):  # type: ignore[no-untyped-def]
     """Strength (over 1 m^-2) and place of the strongest peak of the flakes' pulses together."""
     best, at = 0.0, 0.0
@@ -191,7 +191,18 @@ def _peak(place, share, n, reflects, pulse_m):  # type: ignore[no-untyped-def]
     return best, at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _most(place, share, n, reflects):  # type: ignore[no-untyped-def]
+    """What ``_peak`` never exceeds: all the flakes' pulses at their highest; quick."""
+    total = 0.0
+    for j in range(n):
+        if share[j] > 0.0:
+            overlap = min(max((place[j] - OVERLAP_BEGINS_M) / (OVERLAP_WHOLE_M - OVERLAP_BEGINS_M), 0.0), 1.0)
+            total += reflects * share[j] * overlap / place[j] ** 2
+    return 1.000001 * total  # rounding
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _strike(  # type: ignore[no-untyped-def]
     ranges, reflectivity, rng, density, slope, mean_diameter, width, reflects, pulse_m, weakest, behind, new_range,
     strength, fate,
@@ -206,15 +217,17 @@ def _strike(  # type: ignore[no-untyped-def]
         # farther than this not even a large flake answers with half of the target's strength or of the weakest
         cube = reflects * biggest / (width * 0.5 * max(power, weakest))
         far = r if cube >= r * r * r else cube ** (1.0 / 3.0)
-        rest, best, at = 1.0, 0.0, 0.0
+        n, rest, best, at = 0, 1.0, 0.0, 0.0
         if far > OVERLAP_BEGINS_M:
             n = _throw(rng, OVERLAP_BEGINS_M, far, width, density, slope, size, place, share, left, right)
-            if n > 0:
-                best, at = _peak(place, share, n, reflects, pulse_m)
-                rest = max(0.0, 1.0 - share[:n].sum())
-                if behind >= 0.0:
-                    power = behind / (r * r)
+            for j in range(n):
+                rest -= share[j]
+            rest = max(0.0, rest)
+            if n > 0 and behind >= 0.0:
+                power = behind / (r * r)
         kept = rest * math.exp(-density * mean_diameter * (r - far)) if far < r else rest
+        if n > 0 and _most(place, share, n, reflects) >= max(weakest, power * kept):
+            best, at = _peak(place, share, n, reflects, pulse_m)
         if best > power * kept and best >= weakest:
             new_range[k], fate[k] = at, _SCATTERED
             strength[k] = min(best * at * at, 1.0)

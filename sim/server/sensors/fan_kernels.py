@@ -3,40 +3,97 @@
 All rays of a fan start in one point, so that a fan is a picture: columns are azimuths, rows are elevations. A triangle
 is cut by the half-plane of each column that it reaches; the cut is a segment in the plane of height z over distance f
 from the axis, and it is met by the rays whose tangent z / f lies between those of its ends. That is exact, and a
-triangle costs only the rays that it can meet.
+triangle costs only the rays that it can meet. Which triangles those may be is found out first, for all of them at once
+in vector code of single precision with slack.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 from numba import njit
 
-FULL_TURN_RAD = 2.0 * math.pi
+from sim.server.sensors.kernel import F32, F64, I32, U8, lane, lanes
+
+TURN_RAD = 2.0 * math.pi
+HALF_TURN_RAD = math.pi
 AZIMUTH_SLACK_RAD = 4e-4
 """Of the quick arc tangent: twice its largest error."""
+ANGLE_SLACK_RAD = 4e-6
+"""Of sums of angles in single precision: eight times the last place of a full turn."""
+TANGENT_SLACK = 4e-6
+"""Of tangents in single precision, of which they are quotients, as a share of themselves and of one."""
 EDGE_SLACK = 1e-9
 """Triangles are widened by this share, so that no ray slips through where two of them meet."""
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _azimuth(y, x):  # type: ignore[no-untyped-def]
+@lane
+def _azimuth(y: Any, x: Any) -> Any:
     """Arc tangent of y / x in -pi..pi, good to 2e-4 (polynomial after Abramowitz and Stegun 4.4.47)."""
     ax, ay = abs(x), abs(y)
-    big = max(ax, ay)
-    if big == 0.0:
-        return 0.0
-    q = min(ax, ay) / big
+    q = min(ax, ay) / max(max(ax, ay), 1e-30)
     s = q * q
     a = q * (0.9998660 + s * (-0.3302995 + s * (0.1801410 + s * (-0.0851330 + s * 0.0208351))))
-    if ay > ax:
-        a = 0.5 * math.pi - a
-    if x < 0.0:
-        a = math.pi - a
+    a = HALF_TURN_RAD * 0.5 - a if ay > ax else a
+    a = HALF_TURN_RAD - a if x < 0.0 else a
     return -a if y < 0.0 else a
 
 
-@njit(cache=True, nogil=True)
+@lanes
+def _angles(x: F64, y: F64, z: F64, azimuth: F32, tangent: F32) -> None:
+    """Azimuth and tangent of the elevation of each place."""
+    for v in range(len(azimuth)):
+        a, b = np.float32(x[v]), np.float32(y[v])
+        azimuth[v] = _azimuth(b, a)
+        tangent[v] = np.float32(z[v]) / max(math.sqrt(a * a + b * b), 1e-9)
+
+
+@lanes
+def _may_meet(
+    corners: I32, v0: int, azimuth: F32, tangent: F32, before: float, last_start: float, step: float, channels: F32,
+    bins: I32, per_tan: float, keep: U8, start: F32, wide: F32,
+) -> None:  # fmt: skip
+    """Which faces (flat corners) may reach a ray: keep (f,) 1, and from where on, radians after ``before``, they go
+    how ``wide``. What is quick and rough here errs towards keeping.
+
+    channels (m,) tangents, falling; bins of them, per_tan to a unit.
+    """
+    origin, end_of_part, width = np.float32(before), np.float32(last_start), np.float32(step)
+    low_tan, top_tan, per_bin = channels[len(channels) - 1], channels[0], np.float32(per_tan)
+    last_bin = np.float32(len(bins) - 1)
+    for f in range(len(keep)):
+        a, b, c = corners[3 * f] - np.int32(v0), corners[3 * f + 1] - np.int32(v0), corners[3 * f + 2] - np.int32(v0)
+        here = azimuth[a]
+        da, db = azimuth[b] - here, azimuth[c] - here
+        da += (-TURN_RAD if da > HALF_TURN_RAD else 0.0) + (TURN_RAD if da < -HALF_TURN_RAD else 0.0)
+        db += (-TURN_RAD if db > HALF_TURN_RAD else 0.0) + (TURN_RAD if db < -HALF_TURN_RAD else 0.0)
+        begin = min(0.0, min(da, db))
+        spread = max(0.0, max(da, db)) - begin
+        # elevation: the vertices' tangents, and how far an edge may bulge over them
+        ta, tb, tc = tangent[a], tangent[b], tangent[c]
+        high, low = max(ta, max(tb, tc)), min(ta, min(tb, tc))
+        reach = spread + AZIMUTH_SLACK_RAD
+        bulge = (reach * reach + TANGENT_SLACK) * max(abs(high), abs(low)) + TANGENT_SLACK
+        high, low = high + bulge, low - bulge
+        place = np.int32(min(max((high - low_tan) * per_bin, 0.0), last_bin))
+        between = (low > top_tan) | (high < low_tan) | (channels[bins[place]] < low)
+        between &= spread < 1.0
+        around = spread > HALF_TURN_RAD - 0.01  # the axis passes through it, or nearly
+        begin, spread = -HALF_TURN_RAD if around else begin, TURN_RAD if around else spread
+        first = here + begin - AZIMUTH_SLACK_RAD - origin
+        first += TURN_RAD if first < 0.0 else 0.0
+        first += TURN_RAD if first < 0.0 else 0.0
+        first -= TURN_RAD if first >= TURN_RAD else 0.0
+        size = spread + 2.0 * AZIMUTH_SLACK_RAD
+        column = np.float32(np.int32(first / width) + np.int32(1)) * width  # the first at or after its beginning
+        elsewhere = ((first > end_of_part) | (column > first + size + ANGLE_SLACK_RAD)) & (first + size < TURN_RAD)
+        keep[f] = 0 if between | elsewhere else 1
+        start[f], wide[f] = first, size
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def reached(  # type: ignore[no-untyped-def]
     centre, radius, matrix, shift, max_range, low_rad, high_rad, azimuth, step, count, out
 ):  # fmt: skip
@@ -51,9 +108,9 @@ def reached(  # type: ignore[no-untyped-def]
         y = matrix[1, 0] * cx + matrix[1, 1] * cy + matrix[1, 2] * cz + shift[1]
         z = matrix[2, 0] * cx + matrix[2, 1] * cy + matrix[2, 2] * cz + shift[2]
         flat2 = x * x + y * y
-        distance = math.sqrt(flat2 + z * z)
-        if distance - r > max_range:
+        if r < 0.0 or flat2 + z * z > (max_range + r) ** 2:
             continue
+        distance = math.sqrt(flat2 + z * z)
         if distance > r * 1.001:
             flat = math.sqrt(flat2)
             middle, half = math.atan2(z, flat), math.asin(r / distance)
@@ -61,150 +118,187 @@ def reached(  # type: ignore[no-untyped-def]
                 continue
             if flat > r * 1.001 and abs(middle) + half < 1.5:
                 side = math.asin(r / flat) + AZIMUTH_SLACK_RAD
-                begin = (math.atan2(y, x) - side - azimuth) % FULL_TURN_RAD
-                if begin > step * (count - 1) and begin + 2.0 * side < FULL_TURN_RAD:
+                begin = (math.atan2(y, x) - side - azimuth) % TURN_RAD
+                if begin > step * (count - 1) and begin + 2.0 * side < TURN_RAD:
                     continue
         out[n] = k
         n += 1
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _move(flat, matrix, shift, x, y, z):  # type: ignore[no-untyped-def]
+    """Vertices, one flat row of them, in the sensor's frame."""
+    m00, m01, m02, m10, m11, m12 = matrix[0, 0], matrix[0, 1], matrix[0, 2], matrix[1, 0], matrix[1, 1], matrix[1, 2]
+    m20, m21, m22, t0, t1, t2 = matrix[2, 0], matrix[2, 1], matrix[2, 2], shift[0], shift[1], shift[2]
+    for v in range(len(x)):
+        vx, vy, vz = float(flat[3 * v]), float(flat[3 * v + 1]), float(flat[3 * v + 2])
+        x[v] = m00 * vx + m01 * vy + m02 * vz + t0
+        y[v] = m10 * vx + m11 * vy + m12 * vz + t1
+        z[v] = m20 * vx + m21 * vy + m22 * vz + t2
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _cut(  # type: ignore[no-untyped-def]
+    ax, ay, az, bx, by, bz, cx, cy, cz, i0, i1, f, owner, cos_a, sin_a, tangent, cos_e, sin_e, bins, low_tan, per_tan,
+    ranges, face_met, owner_met,
+):  # fmt: skip
+    """Draw a triangle a, b, c, narrower than half a turn, into the columns i0..i1.
+
+    Where a column cuts an edge, the tangent is linear in the column's cosine and sine: that of the plane through the
+    edge and the sensor. Ranges follow from the triangle's own plane.
+    """
+    channels, last_bin = len(tangent), len(bins) - 1
+    top_tan = tangent[0]
+    lx, ly, lz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx  # a x b, b x c, c x a
+    mx, my, mz = by * cz - bz * cy, bz * cx - bx * cz, bx * cy - by * cx
+    nx, ny, nz = cy * az - cz * ay, cz * ax - cx * az, cx * ay - cy * ax
+    per_l, per_m, per_n = -1.0 / lz, -1.0 / mz, -1.0 / nz
+    ab_c, ab_s, bc_c, bc_s, ca_c, ca_s = lx * per_l, ly * per_l, mx * per_m, my * per_m, nx * per_n, ny * per_n
+    away = ax * mx + ay * my + az * mz
+    nx, ny, nz = nx + lx + mx, ny + ly + my, nz + lz + mz
+    for i in range(i0, i1 + 1):
+        c, s = cos_a[i], sin_a[i]
+        a_left, b_left, c_left = c * ay - s * ax >= 0.0, c * by - s * bx >= 0.0, c * cy - s * cx >= 0.0
+        if a_left == b_left and b_left == c_left:
+            continue
+        p, q = ab_c * c + ab_s * s, bc_c * c + bc_s * s
+        third = ca_c * c + ca_s * s
+        p = third if a_left == b_left else p
+        q = third if b_left == c_left else q
+        high, low = max(p, q), min(p, q)
+        high, low = high + EDGE_SLACK * (1.0 + abs(high)), low - EDGE_SLACK * (1.0 + abs(low))
+        if low > top_tan or high < low_tan:
+            continue
+        k = bins[min(max(int((high - low_tan) * per_tan), 0), last_bin)] if high < top_tan else 0
+        while k < channels and tangent[k] > high:
+            k += 1
+        flat = nx * c + ny * s
+        while k < channels and tangent[k] >= low:
+            reach = away / (flat * cos_e[k] + nz * sin_e[k])
+            if 0.0 <= reach < ranges[i, k]:
+                ranges[i, k] = reach
+                face_met[i, k] = f
+                owner_met[i, k] = owner
+            k += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _cut_around(  # type: ignore[no-untyped-def]
+    ax, ay, az, bx, by, bz, cx, cy, cz, i0, i1, f, owner, cos_a, sin_a, tangent, cos_e, sin_e, bins, low_tan,
+    per_tan, ranges, face_met, owner_met,
+):  # fmt: skip
+    """``_cut`` of a triangle that the axis passes through, or nearly."""
+    channels = len(tangent)
+    top_tan = tangent[0]
+    last_bin = len(bins) - 1
+    for i in range(i0, i1 + 1):
+        ca, sa = cos_a[i], sin_a[i]
+        sa_, sb_, sc_ = ca * ay - sa * ax, ca * by - sa * bx, ca * cy - sa * cx
+        n = 0
+        f1_, z1_, f2_, z2_ = 0.0, 0.0, 0.0, 0.0
+        if (sa_ >= 0.0) != (sb_ >= 0.0):
+            u = sa_ / (sa_ - sb_)
+            fa = ca * ax + sa * ay
+            f1_, z1_ = fa + u * (ca * bx + sa * by - fa), az + u * (bz - az)
+            n = 1
+        if (sb_ >= 0.0) != (sc_ >= 0.0):
+            u = sb_ / (sb_ - sc_)
+            fb = ca * bx + sa * by
+            f2_, z2_ = fb + u * (ca * cx + sa * cy - fb), bz + u * (cz - bz)
+            if n == 0:
+                f1_, z1_ = f2_, z2_
+            n += 1
+        if n == 1:
+            u = sc_ / (sc_ - sa_)
+            fc = ca * cx + sa * cy
+            f2_, z2_ = fc + u * (ca * ax + sa * ay - fc), cz + u * (az - cz)
+            n = 2
+        if n != 2 or (f1_ <= 0.0 and f2_ <= 0.0):
+            continue
+        df, dz = f2_ - f1_, z2_ - z1_
+        if f1_ > 0.0 and f2_ > 0.0:
+            p, q = z1_ / f1_, z2_ / f2_
+        else:  # the segment goes on behind the axis: it reaches straight up or down
+            at_axis = z1_ - f1_ / df * dz
+            p = z1_ / f1_ if f1_ > 0.0 else z2_ / f2_
+            q = math.copysign(1e30, at_axis)
+        high, low = max(p, q), min(p, q)
+        high, low = high + EDGE_SLACK * (1.0 + abs(high)), low - EDGE_SLACK * (1.0 + abs(low))
+        if low > top_tan or high < low_tan:
+            continue
+        k = bins[min(max(int((high - low_tan) * per_tan), 0), last_bin)] if high < top_tan else 0
+        while k < channels and tangent[k] > high:
+            k += 1
+        while k < channels and tangent[k] >= low:
+            t = tangent[k]
+            fall = dz - t * df
+            u = (t * f1_ - z1_) / fall if fall != 0.0 else 0.0
+            u = min(max(u, 0.0), 1.0)
+            reach = (f1_ + u * df) / cos_e[k] if abs(t) <= 1.0 else (z1_ + u * dz) / sin_e[k]
+            if 0.0 <= reach < ranges[i, k]:
+                ranges[i, k] = reach
+                face_met[i, k] = f
+                owner_met[i, k] = owner
+            k += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def draw(  # type: ignore[no-untyped-def]
     vertices, faces, v0, v1, f0, f1, matrix, shift, owner, closed, first, count, azimuth, step, cos_a, sin_a,
-    tangent, over_cos, over_sin, bins, low_tan, per_tan, ranges, face_met, owner_met, work,
+    tangent, cos_e, sin_e, bins, low_tan, per_tan, ranges, face_met, owner_met, place, angle, found,
 ):  # fmt: skip
     """Draw the faces f0..f1 of a mesh into the columns first..first + count.
 
     matrix, shift: sensor frame from the mesh's. closed: faces are wound outward and hide what is behind them, so that
-    those seen from behind need not be drawn. tangent (m,) of the channels, falling; over_cos, over_sin: one over
-    cosine and sine of their elevations; bins: first channel whose tangent is at most that bin's upper end. ranges,
-    face_met, owner_met (m, k): nearest so far. work (v, 4): x, y, z and azimuth of the vertices.
+    those seen from behind need not be drawn. tangent (m,) of the channels, falling; cos_e, sin_e: cosine
+    and sine of their elevations; bins: first channel whose tangent is at most that bin's upper end. ranges, face_met,
+    owner_met (k, m): nearest so far. place (3, v): x, y, z of the vertices; angle: two rows of them, and
+    below two of the faces and the channels' tangents; found (f,).
     """
-    channels = len(tangent)
-    top_tan = tangent[0]
-    last_bin = len(bins) - 1
-    m00, m01, m02, m10, m11, m12 = matrix[0, 0], matrix[0, 1], matrix[0, 2], matrix[1, 0], matrix[1, 1], matrix[1, 2]
-    m20, m21, m22, t0, t1, t2 = matrix[2, 0], matrix[2, 1], matrix[2, 2], shift[0], shift[1], shift[2]
-    for v in range(v0, v1):
-        vx, vy, vz = float(vertices[v, 0]), float(vertices[v, 1]), float(vertices[v, 2])
-        x, y = m00 * vx + m01 * vy + m02 * vz + t0, m10 * vx + m11 * vy + m12 * vz + t1
-        w = v - v0
-        work[w, 0], work[w, 1], work[w, 2] = x, y, m20 * vx + m21 * vy + m22 * vz + t2
-        work[w, 3] = _azimuth(y, x)
-        work[w, 4] = work[w, 2] / max(math.sqrt(x * x + y * y), 1e-9)
+    x, y, z = place[0, : v1 - v0], place[1, : v1 - v0], place[2, : v1 - v0]
+    _move(vertices[v0:v1].reshape(-1), matrix, shift, x, y, z)
+    _angles(x, y, z, angle[0, : v1 - v0], angle[1, : v1 - v0])
+    keep, start, wide = found[: f1 - f0], angle[2, : f1 - f0], angle[3, : f1 - f0]
+    _may_meet(
+        faces[f0:f1].reshape(-1), v0, angle[0], angle[1], azimuth, (count - 1) * step + AZIMUTH_SLACK_RAD, step,
+        angle[4, : len(tangent)], bins, per_tan, keep, start, wide,
+    )  # fmt: skip
     per_step = 1.0 / step
-    last_start = (count - 1) * step + AZIMUTH_SLACK_RAD
     for f in range(f0, f1):
+        if keep[f - f0] == 0:
+            continue
         a, b, c = faces[f, 0] - v0, faces[f, 1] - v0, faces[f, 2] - v0
-        # elevation: the vertices' tangents, and how far an edge may bulge over them
-        da, db = work[b, 3] - work[a, 3], work[c, 3] - work[a, 3]
-        if da > math.pi:
-            da -= FULL_TURN_RAD
-        elif da < -math.pi:
-            da += FULL_TURN_RAD
-        if db > math.pi:
-            db -= FULL_TURN_RAD
-        elif db < -math.pi:
-            db += FULL_TURN_RAD
-        begin, end = min(0.0, da, db), max(0.0, da, db)
-        spread = end - begin
-        ta, tb, tc = work[a, 4], work[b, 4], work[c, 4]
-        high, low = max(ta, tb, tc), min(ta, tb, tc)
-        if spread < 1.0:
-            bulge = (spread + AZIMUTH_SLACK_RAD) ** 2 * max(abs(high), abs(low)) + 1e-9
-            high, low = high + bulge, low - bulge
-            if low > top_tan or high < low_tan:
-                continue
-            k = bins[min(max(int((high - low_tan) * per_tan), 0), last_bin)]
-            while k < channels and tangent[k] > high:
-                k += 1
-            if k == channels or tangent[k] < low:
-                continue  # between two channels
-        elif spread > math.pi - 0.01:  # the axis passes through it, or nearly
-            begin, spread = -math.pi, FULL_TURN_RAD
-        start = work[a, 3] + begin - AZIMUTH_SLACK_RAD - azimuth
-        if start < 0.0:
-            start += FULL_TURN_RAD
-            if start < 0.0:
-                start += FULL_TURN_RAD
-        elif start >= FULL_TURN_RAD:
-            start -= FULL_TURN_RAD
-        wide = spread + 2.0 * AZIMUTH_SLACK_RAD
-        if start > last_start and start + wide < FULL_TURN_RAD:
-            continue  # in no column of this part
-        i0 = int(start * per_step) + 1  # first column at or after the triangle's beginning
-        if i0 * step > start + wide and start + wide < FULL_TURN_RAD:
-            continue  # between two columns
-        ax, ay, az = work[a, 0], work[a, 1], work[a, 2]
-        bx, by, bz = work[b, 0], work[b, 1], work[b, 2]
-        cx, cy, cz = work[c, 0], work[c, 1], work[c, 2]
+        ax, ay, az, bx, by, bz, cx, cy, cz = x[a], y[a], z[a], x[b], y[b], z[b], x[c], y[c], z[c]
         if closed and ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx) > 0.0:
             continue  # seen from behind
-        seen_to = -1
+        begin, size = float(start[f - f0]) - ANGLE_SLACK_RAD, float(wide[f - f0]) + 2.0 * ANGLE_SLACK_RAD
+        seen_from, seen_to = 0, -1
         for wrap in range(2):  # what begins before the first column goes on from there
-            i0 = max(math.ceil((start - wrap * FULL_TURN_RAD) * per_step), 0)
-            i1 = min(math.floor((start - wrap * FULL_TURN_RAD + wide) * per_step), count - 1)
+            i0 = max(math.ceil((begin - wrap * TURN_RAD) * per_step), 0)
+            i1 = min(math.floor((begin - wrap * TURN_RAD + size) * per_step), count - 1)
             if wrap == 0:
-                seen_from = i0
-                seen_to = i1
+                seen_from, seen_to = i0, i1
             elif seen_to >= seen_from:
                 i1 = min(i1, seen_from - 1)
-            for i in range(first + i0, first + i1 + 1):
-                ca, sa = cos_a[i], sin_a[i]
-                sa_, sb_, sc_ = ca * ay - sa * ax, ca * by - sa * bx, ca * cy - sa * cx
-                n = 0
-                f1_, z1_, f2_, z2_ = 0.0, 0.0, 0.0, 0.0
-                if (sa_ >= 0.0) != (sb_ >= 0.0):
-                    u = sa_ / (sa_ - sb_)
-                    fa = ca * ax + sa * ay
-                    f1_, z1_ = fa + u * (ca * bx + sa * by - fa), az + u * (bz - az)
-                    n = 1
-                if (sb_ >= 0.0) != (sc_ >= 0.0):
-                    u = sb_ / (sb_ - sc_)
-                    fb = ca * bx + sa * by
-                    f2_, z2_ = fb + u * (ca * cx + sa * cy - fb), bz + u * (cz - bz)
-                    if n == 0:
-                        f1_, z1_ = f2_, z2_
-                    n += 1
-                if n == 1:
-                    u = sc_ / (sc_ - sa_)
-                    fc = ca * cx + sa * cy
-                    f2_, z2_ = fc + u * (ca * ax + sa * ay - fc), cz + u * (az - cz)
-                    n = 2
-                if n != 2 or (f1_ <= 0.0 and f2_ <= 0.0):
-                    continue
-                df, dz = f2_ - f1_, z2_ - z1_
-                if f1_ > 0.0 and f2_ > 0.0:
-                    p, q = z1_ / f1_, z2_ / f2_
-                else:  # the segment goes on behind the axis: it reaches straight up or down
-                    at_axis = z1_ - f1_ / df * dz
-                    p = z1_ / f1_ if f1_ > 0.0 else z2_ / f2_
-                    q = math.copysign(1e30, at_axis)
-                high, low = max(p, q), min(p, q)
-                high, low = high + EDGE_SLACK * (1.0 + abs(high)), low - EDGE_SLACK * (1.0 + abs(low))
-                if low > top_tan or high < low_tan:
-                    continue
-                k = bins[min(max(int((high - low_tan) * per_tan), 0), last_bin)] if high < top_tan else 0
-                while k < channels and tangent[k] > high:
-                    k += 1
-                while k < channels and tangent[k] >= low:
-                    t = tangent[k]
-                    fall = dz - t * df
-                    u = (t * f1_ - z1_) / fall if fall != 0.0 else 0.0
-                    u = min(max(u, 0.0), 1.0)
-                    reach = (f1_ + u * df) * over_cos[k] if abs(t) <= 1.0 else (z1_ + u * dz) * over_sin[k]
-                    if 0.0 <= reach < ranges[k, i]:
-                        ranges[k, i] = reach
-                        face_met[k, i] = f
-                        owner_met[k, i] = owner
-                    k += 1
+            if i1 < i0:
+                continue
+            if size < HALF_TURN_RAD - 0.02:
+                _cut(
+                    ax, ay, az, bx, by, bz, cx, cy, cz, first + i0, first + i1, f, owner, cos_a, sin_a, tangent, cos_e,
+                    sin_e, bins, low_tan, per_tan, ranges, face_met, owner_met,
+                )  # fmt: skip
+            else:
+                _cut_around(
+                    ax, ay, az, bx, by, bz, cx, cy, cz, first + i0, first + i1, f, owner, cos_a, sin_a, tangent, cos_e,
+                    sin_e, bins, low_tan, per_tan, ranges, face_met, owner_met,
+                )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def draw_many(  # type: ignore[no-untyped-def]
     vertices, faces, spans, rows, matrices, shifts, owners, closed, first, count, azimuth, step, cos_a, sin_a,
-    tangent, over_cos, over_sin, bins, low_tan, per_tan, ranges, face_met, owner_met, work,
+    tangent, cos_e, sin_e, bins, low_tan, per_tan, ranges, face_met, owner_met, place, angle, found,
 ):  # fmt: skip
     """``draw`` for some rows of spans (n, 4): vertices from, to, faces from, to. One matrix for all where there is
     one; owners (n,)."""
@@ -213,12 +307,12 @@ def draw_many(  # type: ignore[no-untyped-def]
         m = k if len(matrices) > 1 else 0
         draw(
             vertices, faces, spans[k, 0], spans[k, 1], spans[k, 2], spans[k, 3], matrices[m], shifts[m], owners[k],
-            closed[k], first, count, azimuth, step, cos_a, sin_a, tangent, over_cos, over_sin, bins, low_tan, per_tan,
-            ranges, face_met, owner_met, work,
+            closed[k], first, count, azimuth, step, cos_a, sin_a, tangent, cos_e, sin_e, bins, low_tan, per_tan,
+            ranges, face_met, owner_met, place, angle, found,
         )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def incidence(  # type: ignore[no-untyped-def]
     vertices, faces, face, matrix, ex, ey, ez
 ):
@@ -238,7 +332,7 @@ def incidence(  # type: ignore[no-untyped-def]
     return min(abs(px * ex + py * ey + pz * ez) / max(length, 1e-30), 1.0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def tell(  # type: ignore[no-untyped-def]
     ray, columns, ranges, face_met, owner_met, wanted, static_owner, cos_e, sin_e, cos_a, sin_a, vertices, faces,
     matrix, face_tag, face_material, face_param, out_range, actor, tag, material, param, cosine,
@@ -247,20 +341,20 @@ def tell(  # type: ignore[no-untyped-def]
     for k in range(len(ray)):
         c = ray[k] // columns
         i = ray[k] - c * columns
-        if face_met[c, i] < 0:
+        if face_met[i, c] < 0:
             out_range[k] = math.inf
             continue
-        out_range[k] = ranges[c, i]
-        if not wanted or owner_met[c, i] != static_owner:
+        out_range[k] = ranges[i, c]
+        if not wanted or owner_met[i, c] != static_owner:
             continue
-        f = face_met[c, i]
+        f = face_met[i, c]
         tag[k], material[k], param[k] = face_tag[f], face_material[f], face_param[f]
         cosine[k] = incidence(
             vertices, faces, f, matrix, cos_e[c] * cos_a[i], cos_e[c] * sin_a[i], sin_e[c]
         )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def tell_bodies(  # type: ignore[no-untyped-def]
     ray, columns, face_met, owner_met, first_owner, last_owner, cos_e, sin_e, cos_a, sin_a, vertices, faces, matrices,
     face_material, face_rider, rider_tag, body_actor, body_tag, actor, tag, material, cosine,
@@ -270,10 +364,10 @@ def tell_bodies(  # type: ignore[no-untyped-def]
     for k in range(len(ray)):
         c = ray[k] // columns
         i = ray[k] - c * columns
-        owner = owner_met[c, i]
-        if face_met[c, i] < 0 or owner < first_owner or owner >= last_owner:
+        owner = owner_met[i, c]
+        if face_met[i, c] < 0 or owner < first_owner or owner >= last_owner:
             continue
-        f = face_met[c, i]
+        f = face_met[i, c]
         actor[k], material[k] = body_actor[owner], face_material[f]
         tag[k] = rider_tag if face_rider[f] else body_tag[owner]
         cosine[k] = incidence(

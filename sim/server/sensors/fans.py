@@ -139,12 +139,13 @@ class BodyShapes:
 
 @dataclass(frozen=True)
 class Grid:
-    """One fan's channels as the kernels want them, and the nearest hit of each ray (m, k) so far."""
+    """One fan's channels as the kernels want them, and the nearest hit of each ray (k, m) so far:
+    the rays of a column, which a triangle meets one after the other, lie side by side."""
 
     tangent: Array
-    over_cos: Array
-    over_sin: Array
-    bins: npt.NDArray[np.int64]
+    cos_e: Array
+    sin_e: Array
+    bins: npt.NDArray[np.int32]
     low_tan: float
     per_tan: float
     cos_a: Array
@@ -157,17 +158,15 @@ class Grid:
     def of(fan: Fan, max_range_m: float) -> Grid:
         """Nothing met yet within the range."""
         e = fan.elevation_rad
-        with np.errstate(divide="ignore"):
-            tangent = np.clip(np.tan(e), -STEEPEST, STEEPEST)
-            over_cos, over_sin = 1.0 / np.maximum(np.cos(e), 1e-12), 1.0 / np.sin(e)
+        tangent = np.clip(np.tan(e), -STEEPEST, STEEPEST)
         low, high = float(tangent[-1]), float(tangent[0])
         per_tan = BINS / max(high - low, 1e-9)
         upper = low + (np.arange(BINS) + 1) / per_tan
         bins = np.searchsorted(-tangent, -upper)  # first channel at most the bin's upper end
-        shape = fan.alive.shape
+        shape = fan.alive.shape[::-1]
         farthest = np.nextafter(np.float32(max_range_m), np.float32(np.inf))
         return Grid(
-            tangent, over_cos, over_sin, np.minimum(bins, len(e) - 1).astype(np.int64), low, per_tan,
+            tangent, np.cos(e), np.sin(e), np.minimum(bins, len(e) - 1).astype(np.int32), low, per_tan,
             np.cos(fan.azimuth_rad), np.sin(fan.azimuth_rad),
             np.full(shape, farthest, np.float32), np.full(shape, -1, np.int32), np.full(shape, NO_TRIANGLES, np.int32),
         )  # fmt: skip
@@ -175,7 +174,7 @@ class Grid:
     def columns(self) -> tuple[Any, ...]:
         """Arguments of the drawing kernels, from the columns' cosines on."""
         return (
-            self.cos_a, self.sin_a, self.tangent, self.over_cos, self.over_sin, self.bins, self.low_tan, self.per_tan,
+            self.cos_a, self.sin_a, self.tangent, self.cos_e, self.sin_e, self.bins, self.low_tan, self.per_tan,
             self.range_m, self.face, self.owner,
         )  # fmt: skip
 
@@ -236,12 +235,14 @@ def _draw_part(
     rows = rows[:met]
     if met == 0:
         return
-    most = int((d.spans[rows, 1] - d.spans[rows, 0]).max())
-    work = np.empty((most, 5))  # of the vertices: x, y, z, azimuth, tangent of the elevation
+    vertices, faces = (int((d.spans[rows, k + 1] - d.spans[rows, k]).max()) for k in (0, 2))
+    angle = np.empty((5, max(vertices, faces, len(grid.tangent))), np.float32)
+    angle[4, : len(grid.tangent)] = grid.tangent
+    work = np.empty((3, vertices)), angle, np.empty(faces, np.uint8)
     draw_many: Any = kernels.draw_many
     draw_many(
         d.vertices_m, d.faces, d.spans, rows, d.matrix, d.shift_m, d.owner, d.closed, first, count, azimuth, step,
-        *grid.columns(), work,
+        *grid.columns(), *work,
     )  # fmt: skip
 
 
@@ -303,7 +304,7 @@ def hits_of(
         np.empty(n, np.float32), np.zeros(n, np.int64), np.zeros(n, np.uint8), np.zeros(n, np.uint8),
         np.zeros(n, np.int32), np.zeros(n, np.float32),
     )  # fmt: skip
-    ways = (np.cos(fan.elevation_rad), np.sin(fan.elevation_rad), grid.cos_a, grid.sin_a)
+    ways = (grid.cos_e, grid.sin_e, grid.cos_a, grid.sin_a)
     surfaces = _body_surfaces(bodies, shapes, draws) if wanted and bodies is not None else []
     ends = np.linspace(0, n, (PARTS if n >= SMALL_FAN else 1) + 1).astype(np.int64).tolist()
     parts = iter([slice(a, b) for a, b in itertools.pairwise(ends)])
