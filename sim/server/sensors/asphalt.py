@@ -17,7 +17,7 @@ COARSE = LIGHT  # a column that is free until there is light: the rough pattern,
 
 
 @lane
-def _sample(table: F32, side: int, x: Any, y: Any) -> Any:
+def sample(table: F32, side: int, x: Any, y: Any) -> Any:
     """Bilinear sample of a flat periodic table, one cell per unit; side is a power of two."""
     fx, fy = np.floor(x), np.floor(y)
     tx, ty = x - fx, y - fy
@@ -38,16 +38,16 @@ def lay_asphalt(q: F32, count: int, name: I32, param: I32, tracks: F32, grain: F
     """
     for i in range(count):
         x, y = q[POS * STRIDE + i], q[(POS + 1) * STRIDE + i]
-        coarse = _sample(stones, 512, x * 7.3 + 3.0, y * 7.3) - 0.5
-        wide = _sample(grain, 256, x * 0.35, y * 0.35) - 0.5
-        repair = _sample(grain, 256, x * 0.11 + 31.0, y * 0.11 + 3.0)
+        coarse = sample(stones, 512, x * 7.3 + 3.0, y * 7.3) - 0.5
+        wide = sample(grain, 256, x * 0.35, y * 0.35) - 0.5
+        repair = sample(grain, 256, x * 0.11 + 31.0, y * 0.11 + 3.0)
         t = min(max((repair - 0.66) * (1.0 / 0.015), 0.0), 1.0)
         q[COARSE * STRIDE + i] = coarse
         q[ALBEDO * STRIDE + i] = 0.105 + 0.018 * wide + 0.012 * coarse
         q[GROUND * STRIDE + i] = 1.0 - 0.14 * (t * t * (3.0 - 2.0 * t))
     for i in range(count):
         x, y, foot = q[POS * STRIDE + i], q[(POS + 1) * STRIDE + i], q[FOOT * STRIDE + i]
-        fine = _sample(stones, 512, x * STONES_PER_M, y * STONES_PER_M) - 0.5
+        fine = sample(stones, 512, x * STONES_PER_M, y * STONES_PER_M) - 0.5
         off = abs(q[(UVW + 1) * STRIDE + i] - q[(UVW + 2) * STRIDE + i]) * 0.5
         track = (off - HALF_TRACK_M) * 1.9
         worn = 0.13 * max(0.0, 1.0 - track * track) + 0.10 * max(0.0, 1.0 - off * off * 2.5)

@@ -208,7 +208,10 @@ def shade_frame(
             lay_asphalt(q, start[1], names, geometry[5], tables[2], tables[3], tables[4])
         shade_road(start[0], start[1], name, fragment, edges, geometry, strips, tables, air)
         shade_ground(start[1], start[2], name, fragment, edges, geometry, tables, air)
-        shade_facade(start[2], start[3], name, fragment, geometry, tables, air, objects)
+        if start[2] < start[3]:
+            shade_facade(
+                start[2], start[3], name, fragment, names[start[2] :], q[start[2] :], geometry, tables, air, objects
+            )
         shade_leaves(start[3], start[4], name, fragment, geometry, tables)
         shade_built(start[4], start[5], name, fragment, geometry, tables, air, signals, objects)
         shade_paint(start[5], start[6], name, fragment, geometry, bodies, charts)
