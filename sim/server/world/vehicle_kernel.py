@@ -110,8 +110,8 @@ def _ratio(b: Any, gear: int) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _choose_gear(b: Any, shaft_radps: float, dt: float) -> None:
-    """Shift: the automatic by shaft speed, the manual by command; between gears the clutch is open."""
+def _choose_gear(b: Any, wheel_radps: float, dt: float) -> None:
+    """Shift: the automatic by the shaft's speed, the manual by command; between gears the clutch is open."""
     if b.switch_left_s > 0.0:
         b.switch_left_s -= dt
         if b.switch_left_s > 1e-9:
@@ -126,7 +126,7 @@ def _choose_gear(b: Any, shaft_radps: float, dt: float) -> None:
     elif b.gear <= 0:
         target = min(1, b.gear_count)
     elif b.autobox:
-        use = shaft_radps / b.max_radps
+        use = wheel_radps * abs(_ratio(b, b.gear)) / b.max_radps  # in the gear that is in by now
         if use > b.gears[b.gear - 1, 2] and b.gear < b.gear_count:
             target = b.gear + 1
         elif b.gear > 1 and use < b.gears[b.gear - 1, 1]:
@@ -156,7 +156,7 @@ def _drive_torque(b: Any, wheel_radps: float, radius: float, dt: float) -> float
 
     Engine and gearbox are coupled by a viscous clutch, solved implicitly in the engine speed.
     """
-    _choose_gear(b, wheel_radps * abs(_ratio(b, b.gear)), dt)
+    _choose_gear(b, wheel_radps, dt)
     ratio = _ratio(b, b.gear)
     shaft = wheel_radps * ratio
     engaged = ratio != 0.0 and b.switch_left_s <= 0.0

@@ -174,6 +174,25 @@ def test_a_car_dropped_from_one_metre_lands_after_the_free_fall_time(place) -> N
     assert world.velocity()[2] == 0.0
 
 
+def test_the_automatic_takes_one_gear_after_the_other(place) -> None:
+    """A lorry that shifts for 0.4 s downhill gets no slower meanwhile, but it must not skip the gear that it then has."""
+    slope = -0.03
+    world = start(
+        place(slope_x=slope), VEHICLES["vehicle.carlamotors.european_hgv"], (-300.0, 0.0, -300.0 * slope),
+        rotation=(math.atan(slope), 0.0, 0.0), throttle=0.85,
+    )  # fmt: skip
+    gears, since_s = [1], 0.0
+    for _ in range(120):
+        world.run(0.05, 0.05)
+        since_s += 0.05
+        if world.dynamics.control(1).gear != gears[-1]:
+            gears.append(world.dynamics.control(1).gear)
+            assert len(gears) == 2 or since_s > 0.7, gears
+            since_s = 0.0
+    assert gears == list(range(1, len(gears) + 1))
+    assert len(gears) >= 3
+
+
 def test_reverse_drives_backwards_and_reports_gear_minus_one(place) -> None:
     world = start(place(), throttle=0.4, reverse=True)
     world.run(3.0)
