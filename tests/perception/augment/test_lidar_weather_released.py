@@ -23,8 +23,15 @@ SWEEP = DATA / "kitti_object" / "training" / "velodyne" / "000001.bin.xz"
 WITHIN = 0.15
 FOG = {0.06: 0.0980, 0.1: 0.2184, 0.2: 0.4188}
 """LiDAR_fog_sim by extinction, 1/m; it loses no point."""
-RAIN = {10.0: (0.0046, 0.0497), 25.0: (0.0077, 0.0481), 50.0: (0.0119, 0.0466)}
-"""LISA by mm/h, 110,000 points: false and lost ones."""
+LISA = {
+    Drops.rain(10.0): (0.0046, 0.0497),
+    Drops.rain(25.0): (0.0077, 0.0481),
+    Drops.rain(50.0): (0.0119, 0.0466),
+    Drops.snow(0.5): (0.0022, 0.0510),
+    Drops.snow(1.0): (0.0035, 0.0503),
+    Drops.snow(2.5): (0.0058, 0.0497),
+}
+"""LISA, 110,000 points: false and lost ones."""
 SNOW = {0.5: 0.0244, 1.0: 0.0280, 2.5: 0.0314}
 """LiDAR_snow_sim by mm/h, 24,000 points nearer than ``SNOW_REACH_M``, before its own noise floor."""
 SNOW_REACH_M = 39.0
@@ -53,11 +60,11 @@ def test_fog_takes_the_points_that_the_released_program_takes(whole: np.ndarray,
     assert (got.fate == Fate.LOST).sum() == 0
 
 
-@pytest.mark.parametrize("rate", RAIN)
-def test_rain_takes_as_many_points_as_the_released_program(points: np.ndarray, rate: float) -> None:
-    got = [apply(points, Drops.rain(rate), np.random.default_rng(seed)) for seed in range(4)]
+@pytest.mark.parametrize("drops", LISA, ids=("rain 10", "rain 25", "rain 50", "snow 0.5", "snow 1", "snow 2.5"))
+def test_drops_take_as_many_points_as_the_released_program(points: np.ndarray, drops: Drops) -> None:
+    got = [apply(points, drops, np.random.default_rng(seed)) for seed in range(4)]
     shares = [float(np.mean([one.share(fate) for one in got])) for fate in (Fate.SCATTERED, Fate.LOST)]
-    assert shares == pytest.approx(RAIN[rate], rel=WITHIN)
+    assert shares == pytest.approx(LISA[drops], rel=WITHIN)
 
 
 @pytest.mark.parametrize("rate", SNOW)
