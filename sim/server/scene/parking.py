@@ -59,8 +59,8 @@ LIFT_M = 0.03
 TILE_M = 1.0
 SLOPPY_RAD, TURNED_SHARE, TURNED_RAD = 0.02, 0.3, 0.45
 """Spread of a driver's heading; share of front wheels left turned, and by how much at most."""
-STREET_MPS = 50.5 / 3.6
-"""Shoulders of faster roads are for breakdowns."""
+STREET_MPS = 57.0 / 3.6
+"""Nobody parks beside faster roads: 50 km/h, or 35 mph."""
 SLOT_M = 6.6
 SLOT_SHARE = {"parking": 0.55, "shoulder": 0.15}
 NARROWEST_M = {"parking": 2.2, "shoulder": 2.45}
@@ -111,6 +111,10 @@ class Surroundings:
     crossings_m: Array
     bus_stops_m: Array
     obstacles: Sequence[Box]
+
+    def is_slow(self, road: int) -> bool:
+        """Whether a road is a street, or does not say how fast it is."""
+        return self.limits_mps.get(road, 0.0) <= STREET_MPS
 
 
 def park(triangles: Triangles, around: Surroundings, book: ObjectBook, seed: Sequence[int]) -> tuple[Parked, list[Box]]:
@@ -168,14 +172,15 @@ class _Clear:
 
 
 def _beside_lanes(around: Surroundings, clear: _Clear, rng: np.random.Generator) -> list[_Spot]:
-    """On parking lanes, and here and there on wide shoulders of streets."""
+    """On parking lanes, and here and there on wide shoulders of streets: roads with a sidewalk."""
+    streets = {lane.road for lane in around.lanes if lane.kind == "sidewalk" and around.is_slow(lane.road)}
     posts = np.array([box.centre_m[:2] for box in around.obstacles]).reshape(-1, 2)
     tree = cKDTree(posts) if len(posts) else None
     spots: list[_Spot] = []
     for lane in around.lanes:
         if lane.kind not in SLOT_SHARE or lane.junction >= 0 or len(lane.s_m) < 2:
             continue
-        if lane.kind == "shoulder" and around.limits_mps.get(lane.road, math.inf) > STREET_MPS:
+        if lane.kind == "shoulder" and lane.road not in streets:
             continue
         fine = resampled(lane, 1.0)
         for s in np.arange(fine.s_m[0] + SLOT_M / 2.0, fine.s_m[-1] - SLOT_M / 2.0, SLOT_M).tolist():
@@ -219,6 +224,7 @@ def _on_bays(around: Surroundings, clear: _Clear, most: int, rng: np.random.Gene
     edges = around.edges
     ok = edges.town & ~edges.junction & _straight(edges)
     ok[ok] = clear.of(edges.point_m[ok])
+    ok[ok] = [around.is_slow(around.lanes[run // 2].road) for run in edges.run[ok].tolist()]  # as outer_edges counts
     spots: list[_Spot] = []
     for k in rng.permutation(np.flatnonzero(ok)).tolist():
         type_id, parallel = _draw(VEHICLES, rng), bool(rng.random() < PARALLEL_SHARE)

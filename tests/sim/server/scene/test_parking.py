@@ -79,6 +79,12 @@ def test_they_stand_apart_from_everything_solid():
             assert not ((u < box.half_m[0]) & (v < box.half_m[1])).any(), scene.objects.name[box.owner]
 
 
+def test_they_stand_on_the_ground():
+    scene = town()
+    below = scene.ground.heights(scene.parked.position_m + np.array([0.0, 0.0, 0.5]))
+    assert (np.abs(scene.parked.position_m[:, 2] - below) < 0.15).all()  # bays are 3 cm of pavement, lawns slope
+
+
 def test_spawn_points_are_free_of_them():
     scene = town()
     for k in range(len(scene.parked)):
@@ -128,9 +134,10 @@ def test_parking_lanes_are_used_and_breakdown_lanes_are_not():
     <lane id="1" type="driving" level="false"><width sOffset="0" a="3.5" b="0" c="0" d="0"/></lane></left>
     <center><lane id="0" type="none" level="false"/></center>
     <right><lane id="-1" type="driving" level="false"><width sOffset="0" a="3.5" b="0" c="0" d="0"/></lane>
-    <lane id="-2" type="{kind}" level="false"><width sOffset="0" a="2.6" b="0" c="0" d="0"/></lane></right>
+    <lane id="-2" type="{kind}" level="false"><width sOffset="0" a="2.6" b="0" c="0" d="0"/></lane>{foot}</right>
     </laneSection></lanes></road></OpenDRIVE>"""
-    beside = build.build_scene("p", road.format(kind="parking", speed=50)).parked
+    foot = '<lane id="-3" type="sidewalk" level="false"><width sOffset="0" a="2" b="0" c="0" d="0"/></lane>'
+    beside = build.build_scene("p", road.format(kind="parking", speed=50, foot="")).parked
     assert 15 <= len(beside) <= MOST_PARKED
     y = beside.position_m[:, 1]
     half = np.array([model_for(name).size_m[1] / 2.0 for name in beside.type_id])
@@ -139,8 +146,9 @@ def test_parking_lanes_are_used_and_breakdown_lanes_are_not():
     right = y > 0.0  # CARLA's y is right: traffic there goes along x
     with_traffic = np.cos(beside.rotation_rad[:, 1]) * np.where(right, 1.0, -1.0) > 0.9
     assert with_traffic.mean() > 0.8
-    assert len(build.build_scene("s", road.format(kind="shoulder", speed=50)).parked) > 2
-    assert len(build.build_scene("s", road.format(kind="shoulder", speed=100)).parked) == 0
+    assert len(build.build_scene("s", road.format(kind="shoulder", speed=50, foot=foot)).parked) > 2
+    assert len(build.build_scene("s", road.format(kind="shoulder", speed=100, foot=foot)).parked) == 0
+    assert len(build.build_scene("s", road.format(kind="shoulder", speed=50, foot="")).parked) == 0
 
 
 def test_a_clients_own_text_gets_none():
