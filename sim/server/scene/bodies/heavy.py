@@ -38,7 +38,7 @@ def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
             side.box(load.x[0] - 0.1, load.x[1], load.z[0], load.z[0] + 0.06, DARK)
     for x0, x1, z0, z1 in style.shutters:
         side.box(x0 - 0.05, x1 + 0.05, z0 - 0.05, z1 + 0.05, DARK)
-        side.box(x0, x1, z0, z1, (0.0, 0.0, 0.0, 0.5))
+        side.box(x0, x1, z0, z1, (0.0, 0.0, 0.0, 0.6))
         for z in np.arange(z0 + 0.06, z1 - 0.02, 0.09):
             side.box(x0, x1, z, z + 0.025, (0.0, 0.0, 0.0, 0.8))
     if style.tag is Tag.BUS:
@@ -56,6 +56,8 @@ def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
         for k in range(9):
             u = (k - 4) * style.sign_m / 5.0
             front.box(u - 0.05, u + 0.05, z1 - 0.2, z1 - 0.06, (0.0, 0.0, 0.25, 0.4), mirror=False)
+    if style.white_bumper_z is not None:
+        paint_fire_front(front, style, style.white_bumper_z)
     if style.spare_m > 0.0:
         front.disc(0.0, 0.9, style.spare_m, BRIGHT)
         front.disc(0.0, 0.9, style.spare_m * 0.78, (1.0, 0.0, 0.0, 0.0))
@@ -64,6 +66,17 @@ def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
     if style.rear_leaves:
         paint_van_doors(rear, shape, style.livery)
     return side, top, front, rear
+
+
+def paint_fire_front(front: Painter, style: HeavyStyle, bumper_z: tuple[float, float]) -> None:
+    """Lamps and grille in one dark panel, a white bumper below it."""
+    livery, half_width = style.livery, style.shape.width_m / 2
+    y0, y1, low, high = livery.head
+    front.box(-y1 - 0.06, y1 + 0.06, low - 0.02, livery.grille[2] + 0.04, DARK, mirror=False)
+    front.box(y0, y1 + 0.1, low, high, LAMP)
+    front.disc(0.0, (livery.grille[1] + livery.grille[2]) / 2, 0.07, BRIGHT)
+    front.box(-half_width, half_width, *bumper_z, BRIGHT, mirror=False)
+    front.plate(livery.plate_z[0] + 0.06)
 
 
 def paint_cargo(side: Painter, top: Painter, front: Painter, load: Load, shape: Shape) -> None:
@@ -114,7 +127,7 @@ def paint_bus(side: Painter, top: Painter, front: Painter, rear: Painter, style:
     half = shape.length_m / 2
     low, high = belt + 0.07, rim - 0.1
     for x in np.arange(-half + 0.5, half - 1.6, 0.78):  # rows of seats, and daylight from the other side above them
-        side.box(x, x + 0.78, low + 0.55, high - 0.05, (0.0, 0.86, 0.0, 0.06), mirror=False)
+        side.box(x, x + 0.78, low + 0.55, high - 0.05, (0.0, 0.80, 0.0, 0.04), mirror=False)
         side.polygon([(x + 0.1, low), (x + 0.52, low), (x + 0.46, low + 0.5), (x + 0.16, low + 0.5)], SEAT)
         side.line([(x + 0.66, low), (x + 0.66, high)], 0.035, (0.0, 0.5, 0.0, 0.0))
     for k, x in enumerate(np.arange(-half + 0.8, half - 2.0, 0.78)):
@@ -140,9 +153,9 @@ def paint_interior(front: Painter, belt_m: float, rim_m: float, half_width_m: fl
     The more trim in a pane, the less light from inside it shows; by day both are as dark.
     """
     high, w = rim_m - belt_m, half_width_m
-    front.box(-w * 0.84, w * 0.84, belt_m + 0.1, rim_m - 0.06, (0.0, 0.30, 0.0, 0.70), mirror=False)
+    front.box(-w * 0.84, w * 0.84, belt_m + 0.1, rim_m - 0.06, (0.0, 0.50, 0.0, 0.50), mirror=False)
     front.polygon([(-w * 0.5, belt_m + 0.42 * high), (w * 0.5, belt_m + 0.42 * high), (w * 0.62, rim_m - 0.12),
-                   (-w * 0.62, rim_m - 0.12)], (0.0, 0.62, 0.0, 0.38), mirror=False)  # fmt: skip
+                   (-w * 0.62, rim_m - 0.12)], (0.0, 0.72, 0.0, 0.28), mirror=False)  # fmt: skip
     front.line([(w * 0.2, belt_m + 0.74 * high), (w * 0.5, rim_m - 0.14)], 0.07, GLAZED)
     for u, v, r in ((-0.5, 0.34, 0.15), (-0.5, 0.12, 0.28), (-0.1, 0.46, 0.09), (0.14, 0.45, 0.09), (0.4, 0.42, 0.12)):
         blot(front, u * w, belt_m + v * high, r)  # the driver's head and shoulders, heads of passengers
@@ -152,7 +165,7 @@ def blot(painter: Painter, u: float, v: float, radius_m: float) -> None:
     """Somebody's dark outline in a window."""
     angle = np.linspace(0.0, 2.0 * np.pi, 16, endpoint=False)
     ring = np.stack([u + radius_m * np.cos(angle), v + 1.2 * radius_m * np.sin(angle)], 1)
-    painter.polygon(ring, (0.0, 0.12, 0.0, 0.88), mirror=False)
+    painter.polygon(ring, (0.0, 0.2, 0.0, 0.8), mirror=False)
 
 
 def paint_box_doors(rear: Painter, style: HeavyStyle) -> None:

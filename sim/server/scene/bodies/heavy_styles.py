@@ -42,6 +42,7 @@ class HeavyStyle:
     sign_m: float = 0.0
     mirror: tuple[float, float, float] = (0.0, 1.6, 0.16)  # x, z and half height
     rear_leaves: bool = False  # two doors behind instead of a hatch
+    white_bumper_z: tuple[float, float] | None = None  # a fire engine's: z span of the front bumper
     chevrons: bool = False  # slanting white marks on the rear
     spare_m: float = 0.0  # radius of a round badge or spare wheel on the nose
 
@@ -173,6 +174,7 @@ FIRE_TRUCK = HeavyStyle(
     shutters=((-4.0, -3.05, 0.85, 2.4), (-2.85, -1.45, 1.2, 2.4), (-1.25, -0.25, 0.85, 2.4), (-0.1, 0.72, 0.85, 2.4)),
     stripes_z=((2.52, 2.66),),
     ladder_m=6.0,
+    white_bumper_z=(0.5, 0.8),
     chevrons=True,
     mirror=(3.95, 2.0, 0.3),
 )  # fmt: skip

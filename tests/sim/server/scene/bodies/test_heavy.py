@@ -30,8 +30,8 @@ def test_a_bus_shines_by_its_side_windows_and_keeps_its_windscreen_dim() -> None
     bus = STYLES["bus"]
     windscreen = patch(bus, FRONT, (-1.0, 1.0), (1.5, 2.4))[..., GLASS]
     windows = patch(bus, SIDE, (-4.0, -1.0), (1.5, 2.4))[..., GLASS]
-    assert windscreen.mean() < 0.6 * windows.mean()
-    assert windscreen.min() < 0.2  # somebody sits at the wheel
+    assert windscreen.mean() < 0.8 * windows.mean()
+    assert windscreen.min() < 0.25  # somebody sits at the wheel
 
 
 def test_passengers_stand_out_against_the_lit_side_windows() -> None:
@@ -73,3 +73,12 @@ def test_bodies_are_built_alike_twice() -> None:
     assert two.charts is not None
     for a, b in zip(one.charts, two.charts, strict=True):
         assert np.array_equal(a.canvas, b.canvas)
+
+
+def test_a_fire_engine_has_its_lamps_in_a_dark_panel_over_a_white_bumper() -> None:
+    style = STYLES["fire_truck"]
+    y0, y1, low, high = style.livery.head
+    assert patch(style, FRONT, (y0 + 0.02, y1 - 0.02), (low + 0.02, high - 0.02))[..., LAMP].mean() > 0.95
+    assert patch(style, FRONT, (0.3, y0 - 0.04), (low, high))[..., DARK].mean() > 0.95
+    assert style.white_bumper_z is not None
+    assert patch(style, FRONT, (0.4, 1.1), style.white_bumper_z).sum(axis=2).mean() < 0.05
