@@ -2,7 +2,7 @@
 
 Joint positions in metres for a figure of ``Build`` proportions; x forward, y right, z up, the feet on z = 0.
 Angles of the walk follow the gait curves in D. Winter, "Biomechanics and Motor Control of Human Movement"
-(hip +-22 degrees, knee up to 55 degrees in mid-swing), simplified to sines.
+(hip +-25 degrees, knee up to 62 degrees in mid-swing), simplified to sines.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy.typing as npt
 from sim.server.scene.bodies.parts import Floats
 
 WALK_PHASES = 8
-HIP_SWING_RAD = np.radians(23.0)
-KNEE_SWING_RAD = np.radians(48.0)
+HIP_SWING_RAD = np.radians(25.0)
+KNEE_SWING_RAD = np.radians(57.0)
 ARM_SWING_RAD = np.radians(24.0)
 STANDING_THIGH_RAD = np.array([0.20, -0.06])
 SHOULDER_SHARE = 0.935  # the arms hang from a little below the top of the trunk
