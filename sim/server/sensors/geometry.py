@@ -161,17 +161,15 @@ class Geometry:
 
     def place(self, rows: I64, lods: I64) -> I64:
         """Face ranges ``(n, 2)`` in the shared arrays of instances ``rows (n,)`` at detail ``lods (n,)``."""
-        fresh = [
-            (int(r), int(lod)) for r, lod in zip(rows, lods, strict=True) if (int(r), int(lod)) not in self._placed
-        ]
+        asked = list(zip(rows.tolist(), lods.tolist(), strict=True))
+        fresh = [key for key in asked if key not in self._placed]
         if fresh:
             variants = self._instances.variants if self._instances else {}
             self._place_models([key for key in fresh if key[0] not in variants])
             for row, lod in fresh:
                 if row in variants:
                     self._place_level(row, lod, variants[row].level(lod))
-        out = [self._placed[int(r), int(lod)] for r, lod in zip(rows, lods, strict=True)]
-        return np.array(out, np.int64).reshape(-1, 2)
+        return np.array([self._placed[key] for key in asked], np.int64).reshape(-1, 2)
 
     def _place_models(self, fresh: list[tuple[int, int]]) -> None:
         """Bodies that look as their models do, by row and level of detail."""

@@ -160,6 +160,7 @@ class SunShadows:
         self._pool = pool
         self._maps: dict[tuple[float, ...], _Map] = {}
         self._clock = 0
+        self._axes: F64 = np.zeros(9)
         dark = np.zeros(SHADOW_COLUMNS, np.float32)
         self._off = (dark, np.zeros(1, np.float32), np.zeros(1, np.float32), np.zeros(1, np.uint8))
 
@@ -177,15 +178,13 @@ class SunShadows:
         if sun[2] < MIN_SUN_HEIGHT:
             return self._off
         self._clock += 1
-        u = np.cross([0.0, 0.0, 1.0], sun)
-        u /= np.linalg.norm(u) if np.linalg.norm(u) > 1e-6 else 1.0
-        if abs(sun[2]) > 1.0 - 1e-9:
-            u = np.array([1.0, 0.0, 0.0])
-        v = np.cross(sun, u)
+        if not np.array_equal(sun, self._axes[6:]):
+            self._axes = _map_axes(sun)
+        axes = self._axes
+        u, v = axes[:3], axes[3:6]
         half = MAP_SIZE * TEXEL_M / 2
         u0 = round(float(eye_m @ u) / SNAP_M) * SNAP_M - half
         v0 = round(float(eye_m @ v) / SNAP_M) * SNAP_M - half
-        axes = np.concatenate([u, v, sun])
         key = (u0, v0, *np.round(sun, 4).tolist())
         placed = self._maps.get(key)
         if placed is None:
@@ -241,6 +240,15 @@ class SunShadows:
         faces = np.column_stack([self._geometry.place(rows[over], lods), _rows(spheres[over], axes, v0)])
         geometry = self._geometry
         self._pool.run(draw_heights, geometry.vertices_m, geometry.faces, faces, axes, u0, v0, placed.moving)
+
+
+def _map_axes(sun: F64) -> F64:
+    """Axes (9,) of a map: u, v and towards the sun."""
+    u = np.cross([0.0, 0.0, 1.0], sun)
+    u /= np.linalg.norm(u) if np.linalg.norm(u) > 1e-6 else 1.0
+    if abs(sun[2]) > 1.0 - 1e-9:
+        u = np.array([1.0, 0.0, 0.0])
+    return np.concatenate([u, np.cross(sun, u), sun])
 
 
 def _rows(spheres_m: F32, axes: F64, v0: float) -> I64:

@@ -99,7 +99,9 @@ class VisibleSurfaces:
         size = crowns[:, 3] * focal / np.maximum(_distance(cam, crowns), 1.0)
         level = np.where(size > TREE_LOD_PIXELS[0], 0, np.where(size > TREE_LOD_PIXELS[1], 1, 2))
         centre, radius, height = spheres
-        rows = np.setdiff1d(in_frustum(cam, intrinsics, np.column_stack([centre, radius]), far), left_out)
+        rows = in_frustum(cam, intrinsics, np.column_stack([centre, radius]), far)
+        if len(left_out):
+            rows = np.setdiff1d(rows, left_out)
         off = np.linalg.norm(centre[rows] - cam[:3], axis=1)
         tall = height[rows] * focal / np.maximum(off, 1.0)
         lod = np.where(tall > LOD_PIXELS[0], 0, np.where(tall > LOD_PIXELS[1], 1, LODS - 1))
