@@ -32,7 +32,7 @@ def server() -> Iterator[Running]:
 @pytest.fixture
 def world(server: Running) -> carla.World:
     client = carla.Client("127.0.0.1", server.port)
-    client.set_timeout(60.0)
+    client.set_timeout(240.0)  # the first picture may compile
     world = client.reload_world()
     settings = world.get_settings()
     settings.synchronous_mode, settings.fixed_delta_seconds = True, STEP_S
@@ -80,9 +80,9 @@ def watch(world: carla.World, pose: carla.Transform, *kinds: str, **attributes: 
         frame = world.tick()
     out = {}
     for kind, waiting in queues.items():
-        data = waiting.get(timeout=60.0)
+        data = waiting.get(timeout=240.0)
         while data.frame < frame:
-            data = waiting.get(timeout=60.0)
+            data = waiting.get(timeout=240.0)
         out[kind] = data
     for sensor in sensors:
         sensor.destroy()
@@ -215,7 +215,7 @@ def test_the_truth_of_a_frame_has_them_with_their_visibility(world):
 
 def test_two_episodes_park_alike(server):
     client = carla.Client("127.0.0.1", server.port)
-    client.set_timeout(60.0)
+    client.set_timeout(240.0)  # the first picture may compile
     told = [
         [(c.id, c.name, c.transform.location.x, c.transform.rotation.yaw) for c in w.get_environment_objects(CAR)]
         for w in (client.reload_world(), client.reload_world())
