@@ -175,7 +175,7 @@ def test_a_car_dropped_from_one_metre_lands_after_the_free_fall_time(place) -> N
 
 
 def test_the_automatic_takes_one_gear_after_the_other(place) -> None:
-    """A lorry that shifts for 0.4 s downhill gets no slower meanwhile, but it must not skip the gear that it then has."""
+    """A lorry that shifts for 0.4 s downhill gets no slower meanwhile; it must not skip the gear that it then has."""
     slope = -0.03
     world = start(
         place(slope_x=slope), VEHICLES["vehicle.carlamotors.european_hgv"], (-300.0, 0.0, -300.0 * slope),
