@@ -1,10 +1,12 @@
-"""Pictures of others for the same judge: CARLA 0.9.5 itself, and KITTI.
+"""Pictures of others for the same judge: CARLA 0.9.5 itself, KITTI, and photographs of COCO.
 
 What differs from our own pictures. CARLA: boxes are those of the data set's maker, of whole objects and without a word
 on how much is seen, so everything high enough is asked for; people and parked cars are not labelled, so only vehicles
 and two-wheelers are judged and a detection of an unlabelled car counts against the detector. KITTI: boxes are whole
 too, drawn by people; of "occluded" 0 and 1 at least half is taken to be seen (``SHARE_OF_OCCLUDED``); a cyclist's box
-holds the bicycle too; a detection inside a region marked as not labelled is no false alarm.
+holds the bicycle too; a detection inside a region marked as not labelled is no false alarm. COCO: photographs are
+scaled down to the sizes that are asked for in streets, so each object is met at several of them; boxes are of what is
+seen, and how much of an object that is nobody says.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from sim.realism.judge import U8, Picture
 from sim.realism.rule import F32, Row, objects
@@ -23,6 +26,11 @@ from sim.realism.rule import F32, Row, objects
 CARLA_KINDS = {"vehicle": "car", "bike": "bicycle", "motobike": "motorcycle"}
 KITTI_KINDS = {"Car": "car", "Van": "van", "Truck": "truck", "Tram": "bus", "Pedestrian": "person",
                "Person_sitting": "person"}  # fmt: skip
+COCO_KINDS = {0: "person", 1: "bicycle", 2: "car", 3: "motorcycle", 5: "bus", 7: "truck"}
+COCO_SCALES = (1.0, 0.6, 0.36, 0.22)
+COCO_CANVAS = (600, 800)
+"""Height and width of the grey sheet on which photographs lie, as large as our pictures."""
+COCO_GREY = 114  # with which the detector itself fills up
 SHARE_OF_OCCLUDED = {0: 1.0, 1: 0.7, 2: 0.3, 3: 0.0}
 """KITTI's levels: fully visible, partly, largely occluded, unknown."""
 
@@ -81,6 +89,39 @@ def kitti_rows(text: str) -> tuple[list[Row], F32]:
         kinds = ("bicycle", "rider") if kind == "Cyclist" else (KITTI_KINDS[kind],)
         rows += [(name, kind, box, box, box[3] - box[1], share, away, True) for name in kinds]
     return rows, np.array(free, np.float32).reshape(-1, 4)
+
+
+def coco_pictures(data: Path) -> Iterator[Picture]:
+    """128 photographs of COCO val2017 at four scales, on a grey sheet. Raises FileNotFoundError."""
+    images = sorted((data / "coco128" / "images" / "val2017").glob("*.jpg"))
+    if not images:
+        raise FileNotFoundError(f"no photographs in {data / 'coco128' / 'images' / 'val2017'}")
+    for path in images:
+        labels = data / "coco128" / "labels" / "val2017" / f"{path.stem}.txt"
+        things = np.loadtxt(labels, ndmin=2) if labels.is_file() else np.zeros((0, 5))
+        things = things[np.isin(things[:, 0], list(COCO_KINDS))]
+        if not len(things):
+            continue
+        photograph = read_bgr(path)
+        for scale in COCO_SCALES:
+            yield _scaled(f"{path.stem}_{scale:.2f}", photograph, things, scale)
+
+
+def _scaled(name: str, photograph: U8, things: npt.NDArray[np.float64], scale: float) -> Picture:
+    """things (n, 5): class, then centre and size as shares of the photograph."""
+    height, width = (round(scale * side) for side in photograph.shape[:2])
+    small = cv2.resize(photograph, (width, height), interpolation=cv2.INTER_AREA)[: COCO_CANVAS[0], : COCO_CANVAS[1]]
+    sheet = np.full((*COCO_CANVAS, 3), COCO_GREY, np.uint8)
+    top, left = (COCO_CANVAS[0] - small.shape[0]) // 2, (COCO_CANVAS[1] - small.shape[1]) // 2
+    sheet[top : top + small.shape[0], left : left + small.shape[1]] = small
+    rows: list[Row] = []
+    for kind, x, y, w, h in things:
+        box = (
+            left + float(x - w / 2.0) * width, top + float(y - h / 2.0) * height,
+            left + float(x + w / 2.0) * width, top + float(y + h / 2.0) * height,
+        )  # fmt: skip
+        rows.append((COCO_KINDS[int(kind)], "photograph", box, box, box[3] - box[1], 1.0, math.nan, True))
+    return Picture(name, f"scale {scale}", "COCO", sheet, objects(rows))
 
 
 def read_bgr(path: Path) -> U8:

@@ -14,7 +14,7 @@ import cv2
 from sim.realism.detector import INPUT_PX, Judge
 from sim.realism.judge import U8, Picture, judge, keep_pictures
 from sim.realism.models import HEADINGS, Look
-from sim.realism.recorded import carla_pictures, kitti_pictures, read_bgr
+from sim.realism.recorded import carla_pictures, coco_pictures, kitti_pictures, read_bgr
 from sim.realism.rule import Group
 from sim.realism.sheet import Crops, sheet
 from sim.realism.tables import judge_text
@@ -78,6 +78,7 @@ def judge_recorded(data: Path, weights: Path | None, folder: Path) -> dict[str, 
         "carla_every": (partial(carla_pictures, every_size=True), INPUT_PX),
         "kitti": (kitti_pictures, KITTI_INPUT_PX),
         "kitti_640": (kitti_pictures, INPUT_PX),
+        "coco": (coco_pictures, INPUT_PX),
     }
     return {
         name: judge_to_folder(pictures(data), Judge(weights, size), folder / name)
