@@ -8,7 +8,7 @@ from perception.augment.lidar_weather_check import fog_answer, thrown_drops, thr
 from perception.augment.lidar_weather_drops import Drops
 from perception.augment.lidar_weather_fog import Fog
 from perception.augment.lidar_weather_mie import WAVELENGTH_M, efficiency
-from perception.augment.lidar_weather_snow import Snow
+from perception.augment.lidar_weather_snow import Snow, _most, _peak
 from perception.augment.lidar_weather_wet import WetGround, transmitted, wet_ground, wet_share
 
 RAYS = 20_000
@@ -161,3 +161,12 @@ def test_fog_that_begins_far_away_only_dims_what_is_in_it():
     got = far.strike(np.array([50.0, 100.0], np.float32), np.full(2, 0.4, np.float32), np.random.default_rng(0))
     assert got.fate.tolist() == [Fate.KEPT, Fate.ATTENUATED]
     assert got.strength[1] == pytest.approx(0.4 * math.exp(-2 * 0.023 * 25.0), rel=1e-4)
+
+
+def test_no_peak_of_flakes_is_higher_than_the_bound_that_saves_looking_for_it() -> None:
+    rng = np.random.default_rng(3)
+    for count in (1, 2, 5, 20):
+        place, share = np.sort(rng.uniform(0.9, 30.0, count)), rng.random(count) / count
+        assert _peak(place, share, count, 0.9, 3.0)[0] <= _most(place, share, count, 0.9)
+    together = _peak(np.full(3, 10.0), np.full(3, 0.1), 3, 0.9, 3.0)[0]  # flakes in one place: the bound is reached
+    assert together == pytest.approx(_most(np.full(3, 10.0), np.full(3, 0.1), 3, 0.9), rel=1e-5)
