@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_S = 600.0
 """A server's first picture may compile for minutes on a slow machine; that it is gone is noticed by ``alive``."""
+HELD_TIMEOUT_S = 20.0
+"""For calls during which the client lets no other thread of ours run, so that nobody would notice."""
 KNOCK_S = 5.0
 SAME_RAY_RAD = 2e-4
 """Between the directions of a point and of the ray that the semantic LiDAR shot the same way: rounding of float32
@@ -78,6 +80,7 @@ class MapFacts:
     blueprints: Blueprints
     graph: LaneGraph
     lines: tuple[MapLine, ...]
+    parked: Parked
 
 
 class Studio:
@@ -100,7 +103,6 @@ class Studio:
         self.mounts: tuple[Mount, ...] = ()
         self._fixed: dict[int, tuple[str, str, FloatArray, FloatArray]] = {}
         self._lamps: dict[str, Any] = {}
-        self.parked: Parked
 
     def begin(self, scene: Scene) -> None:
         """The scene's world: its map, from its first instant, in step with us.
@@ -117,9 +119,9 @@ class Studio:
         if scene.map not in self._facts:
             graph = lane_graph(self.world.get_map())[0]
             lines = lane_lines(self.world.get_map())
-            self._facts[scene.map] = MapFacts(Street.of(self.world), Blueprints.of(self.world), graph, lines)
+            parked = self._parked_of_map()
+            self._facts[scene.map] = MapFacts(Street.of(self.world), Blueprints.of(self.world), graph, lines, parked)
         self.facts = self._facts[scene.map]
-        self.parked = parked_vehicles(self.world)
         self._lamps = {str(a.get_opendrive_id()): a for a in self.world.get_actors().filter("traffic.traffic_light*")}
         half = {
             signal: np.array([[b.extent.x, b.extent.y, b.extent.z] for b in actor.get_light_boxes()], np.float64)
@@ -127,6 +129,19 @@ class Studio:
         }
         actors = {signal: int(actor.id) for signal, actor in self._lamps.items()}
         self.lights = Lights(self.facts.street.lights, {}, actors, half)
+
+    @property
+    def parked(self) -> Parked:
+        """The vehicles that belong to the map."""
+        return self.facts.parked
+
+    def _parked_of_map(self) -> Parked:
+        """Asked for with little patience: the client stops every thread of ours while it waits for this answer."""
+        self.client.set_timeout(HELD_TIMEOUT_S)
+        try:
+            return parked_vehicles(self.world)
+        finally:
+            self.client.set_timeout(CALL_TIMEOUT_S)
 
     @property
     def outlines(self) -> str:

@@ -135,7 +135,7 @@ def test_a_street_has_its_bodies_and_the_sensor_drives_along_it():
     before, _ = street.pose(1.6)
     view = street.advance()
     after, rotation = street.pose(1.6)
-    assert len(view.instances.actor_id) == 10
+    assert len(view.instances.actors().actor_id) == 10
     assert view.weather.sun_altitude_angle == -90.0
     step = after - before
     assert np.linalg.norm(step) == pytest.approx(SPEED_MPS * STEP_S, abs=0.11)  # the first pose is 0.1 m ahead
