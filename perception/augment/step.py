@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar
@@ -26,7 +27,7 @@ class Sources:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(ABC):
     """One change of a sample, made with probability ``p``. Subclasses are named after ``name`` in configurations."""
 
     name: ClassVar[str] = ""
@@ -41,9 +42,9 @@ class Step:
             if pair and not bounds[0] <= bounds[1]:
                 raise ValueError(f"{self.name}.{field.name}: expected [low, high], got {list(bounds)}")
 
+    @abstractmethod
     def apply(self, sample: Sample, rng: np.random.Generator, sources: Sources) -> Sample:
         """The changed sample; the given one stays as it is."""
-        raise NotImplementedError
 
     def needs(self, sample: Sample, *parts: str) -> None:
         """Raise ValueError unless the sample has these parts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -130,9 +131,9 @@ class _Photometric(Step):
         assert sample.image is not None
         return replace(sample, image=self.changed(sample.image, rng))
 
+    @abstractmethod
     def changed(self, image: Picture, rng: np.random.Generator) -> Picture:
         """The changed picture."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)

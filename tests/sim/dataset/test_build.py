@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,12 +29,6 @@ WORDS = [
     "exports=[coco]",
     "split.test_maps=[]",
 ]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running_server("real", "Roadlab01") as running:
-        yield running
 
 
 def started(folder: Path, port: int) -> subprocess.Popen[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from multiprocessing import Pipe
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from sim.dataset.plan import scenes_of
 from sim.dataset.store import DataSet, Frame, checksums
 from sim.dataset.worker import render_scene
 from tests.sim.dataset.kitti_readers import read_by_open3d, read_by_torchvision, within
-from tests.sim.server.serving import Running, running_server
+from tests.sim.server.serving import Running
 
 COMMON = [
     "maps=[Roadlab01]",
@@ -38,12 +37,6 @@ SEQUENCE = [
     "traffic.walkers=[10,12]",
     "traffic.reach_m=40",
 ]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running_server("real", "Roadlab01") as running:
-        yield running
 
 
 def rendered(server: Running, words: list[str], folder: Path, only: int | None = None) -> DataSet:

@@ -7,7 +7,6 @@ import queue
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import carla
@@ -45,19 +44,6 @@ settings.synchronous_mode = False
 world.apply_settings(settings)
 import os; os._exit(0)  # the traffic manager's threads may abort an orderly exit
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running_server("real", "Roadlab01") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(server: Running) -> carla.Client:
-    client = carla.Client("127.0.0.1", server.port)
-    client.set_timeout(60.0)
-    return client
 
 
 def drive(client: carla.Client) -> tuple[str, Any]:

@@ -57,3 +57,15 @@ def test_appearance_changes_at_once_while_rays_are_being_built_and_reaches_them(
     builder.join(10.0)
     shared.show(SimpleNamespace(shown="late"))  # type: ignore[arg-type]
     assert shown == ["early", "late"]
+
+
+def test_nothing_is_built_for_a_map_that_is_left_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(create, "SETTLED_S", 0.2)
+    monkeypatch.setattr(create, "RayCaster", lambda scene, library: made.append("rays"))
+    left = SensorWorld(SimpleNamespace(), lambda: SimpleNamespace())  # type: ignore[arg-type]
+    left.prepare()
+    left.close()
+    for thread in [t for t in threading.enumerate() if t.name == "sensors"]:
+        thread.join(10.0)
+    assert made == []
