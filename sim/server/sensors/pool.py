@@ -57,7 +57,7 @@ class WorkerPool:
     def run(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Run ``function(worker, workers, *arguments)`` on every thread; raises what a worker raised."""
         with self._lock:
-            if not getattr(function, "signatures", True):  # not compiled yet: compile once, not in every thread
+            if not getattr(function, "overloads", True):  # not compiled yet: compile once, not in every thread
                 for worker in range(self.threads):
                     function(worker, self.threads, *arguments)
                 return
