@@ -88,7 +88,8 @@ def lidar_body(horizontal_angle_rad: float, points_per_channel: npt.ArrayLike, x
     """
     if xyzi.ndim != 2 or xyzi.shape[1] != 4 or xyzi.dtype != np.float32:
         raise ValueError(f"lidar: expected (n, 4) float32, got {xyzi.shape} {xyzi.dtype}")
-    return _scan_header(horizontal_angle_rad, points_per_channel, len(xyzi)) + xyzi.tobytes()
+    head = _scan_header(horizontal_angle_rad, points_per_channel, len(xyzi))
+    return b"".join((head, np.ascontiguousarray(xyzi).data))
 
 
 def semantic_lidar_body(
@@ -108,7 +109,7 @@ def semantic_lidar_body(
     words[:, :4] = np.ascontiguousarray(xyz_cos).view(np.uint32)
     words[:, 4] = object_id
     words[:, 5] = tag
-    return _scan_header(horizontal_angle_rad, points_per_channel, n) + words.tobytes()
+    return b"".join((_scan_header(horizontal_angle_rad, points_per_channel, n), words.data))
 
 
 def _scan_header(horizontal_angle_rad: float, points_per_channel: npt.ArrayLike, points: int) -> bytes:

@@ -28,6 +28,13 @@ TANGENT_SLACK = 4e-6
 EDGE_SLACK = 1e-9
 """Triangles are widened by this share, so that no ray slips through where two of them meet."""
 
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+_exact: Any = njit(**_OPTIONS)
+"""Decorator of kernels whose sums are taken as written: no ray may slip through where two triangles meet. Reference
+counting is off, as in all kernels (``kernel``)."""
+_part: Any = njit(**_OPTIONS, forceinline=True)
+"""Decorator of their parts, compiled into them."""
+
 
 @lane
 def _azimuth(y: Any, x: Any) -> Any:
@@ -93,14 +100,12 @@ def _may_meet(
         start[f], wide[f] = first, size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def reached(  # type: ignore[no-untyped-def]
-    centre, radius, matrix, shift, max_range, low_rad, high_rad, azimuth, step, count, out
+@_exact
+def near(  # type: ignore[no-untyped-def]
+    centre, radius, matrix, shift, max_range, low_rad, high_rad, rows, begin, wide
 ):  # fmt: skip
-    """Which bounding spheres a part of a fan can meet: rows into ``out``; returns how many.
-
-    The part: ``count`` columns from the azimuth on, elevations between low and high.
-    """
+    """Which bounding spheres a fan with elevations between low and high may meet: ``rows``, and the azimuth from which
+    on each is how ``wide`` (all around: a turn). Returns how many."""
     n = 0
     for k in range(len(radius)):
         cx, cy, cz, r = centre[k, 0], centre[k, 1], centre[k, 2], radius[k]
@@ -111,6 +116,7 @@ def reached(  # type: ignore[no-untyped-def]
         if r < 0.0 or flat2 + z * z > (max_range + r) ** 2:
             continue
         distance = math.sqrt(flat2 + z * z)
+        begin[n], wide[n] = 0.0, TURN_RAD
         if distance > r * 1.001:
             flat = math.sqrt(flat2)
             middle, half = math.atan2(z, flat), math.asin(r / distance)
@@ -118,15 +124,13 @@ def reached(  # type: ignore[no-untyped-def]
                 continue
             if flat > r * 1.001 and abs(middle) + half < 1.5:
                 side = math.asin(r / flat) + AZIMUTH_SLACK_RAD
-                begin = (math.atan2(y, x) - side - azimuth) % TURN_RAD
-                if begin > step * (count - 1) and begin + 2.0 * side < TURN_RAD:
-                    continue
-        out[n] = k
+                begin[n], wide[n] = math.atan2(y, x) - side, 2.0 * side
+        rows[n] = k
         n += 1
     return n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_part
 def _move(flat, matrix, shift, x, y, z):  # type: ignore[no-untyped-def]
     """Vertices, one flat row of them, in the sensor's frame."""
     m00, m01, m02, m10, m11, m12 = matrix[0, 0], matrix[0, 1], matrix[0, 2], matrix[1, 0], matrix[1, 1], matrix[1, 2]
@@ -138,7 +142,7 @@ def _move(flat, matrix, shift, x, y, z):  # type: ignore[no-untyped-def]
         z[v] = m20 * vx + m21 * vy + m22 * vz + t2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_part
 def _cut(  # type: ignore[no-untyped-def]
     ax, ay, az, bx, by, bz, cx, cy, cz, i0, i1, f, owner, cos_a, sin_a, tangent, cos_e, sin_e, bins, low_tan, per_tan,
     ranges, face_met, owner_met,
@@ -183,7 +187,7 @@ def _cut(  # type: ignore[no-untyped-def]
             k += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_part
 def _cut_around(  # type: ignore[no-untyped-def]
     ax, ay, az, bx, by, bz, cx, cy, cz, i0, i1, f, owner, cos_a, sin_a, tangent, cos_e, sin_e, bins, low_tan,
     per_tan, ranges, face_met, owner_met,
@@ -243,18 +247,18 @@ def _cut_around(  # type: ignore[no-untyped-def]
             k += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_exact
 def draw(  # type: ignore[no-untyped-def]
     vertices, faces, v0, v1, f0, f1, matrix, shift, owner, closed, first, count, azimuth, step, cos_a, sin_a,
-    tangent, cos_e, sin_e, bins, low_tan, per_tan, ranges, face_met, owner_met, place, angle, found,
+    tangent, cos_e, sin_e, tangent32, bins, low_tan, per_tan, ranges, face_met, owner_met, place, angle, found,
 ):  # fmt: skip
     """Draw the faces f0..f1 of a mesh into the columns first..first + count.
 
     matrix, shift: sensor frame from the mesh's. closed: faces are wound outward and hide what is behind them, so that
-    those seen from behind need not be drawn. tangent (m,) of the channels, falling; cos_e, sin_e: cosine
-    and sine of their elevations; bins: first channel whose tangent is at most that bin's upper end. ranges, face_met,
-    owner_met (k, m): nearest so far. place (3, v): x, y, z of the vertices; angle: two rows of them, and
-    below two of the faces and the channels' tangents; found (f,).
+    those seen from behind need not be drawn. tangent (m,) of the channels, falling; cos_e, sin_e: cosine and sine of
+    their elevations; tangent32: in single precision; bins: first channel whose tangent is at most that bin's upper
+    end. ranges, face_met, owner_met (k, m): nearest so far. place (3, v): x, y, z of the vertices; angle: two rows of
+    them, and below two of the faces; found (f,).
     """
     x, y, z = place[0, : v1 - v0], place[1, : v1 - v0], place[2, : v1 - v0]
     _move(vertices[v0:v1].reshape(-1), matrix, shift, x, y, z)
@@ -262,7 +266,7 @@ def draw(  # type: ignore[no-untyped-def]
     keep, start, wide = found[: f1 - f0], angle[2, : f1 - f0], angle[3, : f1 - f0]
     _may_meet(
         faces[f0:f1].reshape(-1), v0, angle[0], angle[1], azimuth, (count - 1) * step + AZIMUTH_SLACK_RAD, step,
-        angle[4, : len(tangent)], bins, per_tan, keep, start, wide,
+        tangent32, bins, per_tan, keep, start, wide,
     )  # fmt: skip
     per_step = 1.0 / step
     for f in range(f0, f1):
@@ -295,24 +299,29 @@ def draw(  # type: ignore[no-untyped-def]
                 )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_exact
 def draw_many(  # type: ignore[no-untyped-def]
-    vertices, faces, spans, rows, matrices, shifts, owners, closed, first, count, azimuth, step, cos_a, sin_a,
-    tangent, cos_e, sin_e, bins, low_tan, per_tan, ranges, face_met, owner_met, place, angle, found,
+    vertices, faces, spans, rows, begin, wide, matrices, shifts, owners, closed, first, count, azimuth, step, cos_a,
+    sin_a, tangent, cos_e, sin_e, tangent32, bins, low_tan, per_tan, ranges, face_met, owner_met, place, angle, found,
 ):  # fmt: skip
-    """``draw`` for some rows of spans (n, 4): vertices from, to, faces from, to. One matrix for all where there is
-    one; owners (n,)."""
+    """``draw`` for those of some rows of spans (n, 4) that the columns reach: vertices from, to, faces from, to.
+
+    begin, wide: of each row, as ``near`` found them. One matrix for all where there is one; owners (n,).
+    """
     for j in range(len(rows)):
+        after = (begin[j] - azimuth) % TURN_RAD
+        if after > step * (count - 1) and after + wide[j] < TURN_RAD:
+            continue
         k = rows[j]
         m = k if len(matrices) > 1 else 0
         draw(
             vertices, faces, spans[k, 0], spans[k, 1], spans[k, 2], spans[k, 3], matrices[m], shifts[m], owners[k],
-            closed[k], first, count, azimuth, step, cos_a, sin_a, tangent, cos_e, sin_e, bins, low_tan, per_tan,
-            ranges, face_met, owner_met, place, angle, found,
+            closed[k], first, count, azimuth, step, cos_a, sin_a, tangent, cos_e, sin_e, tangent32, bins, low_tan,
+            per_tan, ranges, face_met, owner_met, place, angle, found,
         )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_part
 def incidence(  # type: ignore[no-untyped-def]
     vertices, faces, face, matrix, ex, ey, ez
 ):
@@ -332,44 +341,60 @@ def incidence(  # type: ignore[no-untyped-def]
     return min(abs(px * ex + py * ey + pz * ez) / max(length, 1e-30), 1.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_exact
+def settle(alive, first, count, ranges, face_met, out_range):  # type: ignore[no-untyped-def]
+    """Ranges (m, k) of all rays of the columns first..first + count; inf where nothing was met or nothing was shot."""
+    for c in range(len(alive)):
+        for i in range(first, first + count):
+            out_range[c, i] = ranges[i, c] if face_met[i, c] >= 0 and alive[c, i] else math.inf
+
+
+@_exact
+def met(ranges, ray, out_range):  # type: ignore[no-untyped-def]
+    """Numbers and ranges of the rays of ``ranges`` (n,) that met something; returns how many."""
+    n = 0
+    for k in range(len(ranges)):
+        ray[n], out_range[n] = k, ranges[k]
+        n += 1 if ranges[k] < math.inf else 0
+    return n
+
+
+@_exact
 def tell(  # type: ignore[no-untyped-def]
-    ray, columns, ranges, face_met, owner_met, wanted, static_owner, cos_e, sin_e, cos_a, sin_a, vertices, faces,
-    matrix, face_tag, face_material, face_param, out_range, actor, tag, material, param, cosine,
+    alive, first, count, face_met, owner_met, static_owner, cos_e, sin_e, cos_a, sin_a, vertices, faces, matrix,
+    face_tag, face_material, face_param, tag, material, param, cosine,
 ):  # fmt: skip
-    """Columns of ``Hits`` for rays that met the static scene (owner ``static_owner``) or nothing; the ranges of all."""
-    for k in range(len(ray)):
-        c = ray[k] // columns
-        i = ray[k] - c * columns
-        if face_met[i, c] < 0:
-            out_range[k] = math.inf
-            continue
-        out_range[k] = ranges[i, c]
-        if not wanted or owner_met[i, c] != static_owner:
-            continue
-        f = face_met[i, c]
-        tag[k], material[k], param[k] = face_tag[f], face_material[f], face_param[f]
-        cosine[k] = incidence(
-            vertices, faces, f, matrix, cos_e[c] * cos_a[i], cos_e[c] * sin_a[i], sin_e[c]
-        )  # fmt: skip
+    """Columns of ``Hits``, by channel and column, for rays of the columns first..first + count that met the static
+    scene (owner ``static_owner``)."""
+    columns = len(cos_a)
+    for c in range(len(alive)):
+        for i in range(first, first + count):
+            f = face_met[i, c]
+            if f < 0 or owner_met[i, c] != static_owner or not alive[c, i]:
+                continue
+            k = c * columns + i
+            tag[k], material[k], param[k] = face_tag[f], face_material[f], face_param[f]
+            cosine[k] = incidence(
+                vertices, faces, f, matrix, cos_e[c] * cos_a[i], cos_e[c] * sin_a[i], sin_e[c]
+            )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@_exact
 def tell_bodies(  # type: ignore[no-untyped-def]
-    ray, columns, face_met, owner_met, first_owner, last_owner, cos_e, sin_e, cos_a, sin_a, vertices, faces, matrices,
-    face_material, face_rider, rider_tag, body_actor, body_tag, actor, tag, material, cosine,
+    alive, first, count, face_met, owner_met, first_owner, last_owner, cos_e, sin_e, cos_a, sin_a, vertices, faces,
+    matrices, face_material, face_rider, rider_tag, body_actor, body_tag, actor, tag, material, cosine,
 ):  # fmt: skip
     """Columns of ``Hits`` for rays that met bodies first_owner..last_owner, drawn from one mesh; their matrices from
     first_owner on."""
-    for k in range(len(ray)):
-        c = ray[k] // columns
-        i = ray[k] - c * columns
-        owner = owner_met[i, c]
-        if face_met[i, c] < 0 or owner < first_owner or owner >= last_owner:
-            continue
-        f = face_met[i, c]
-        actor[k], material[k] = body_actor[owner], face_material[f]
-        tag[k] = rider_tag if face_rider[f] else body_tag[owner]
-        cosine[k] = incidence(
-            vertices, faces, f, matrices[owner - first_owner], cos_e[c] * cos_a[i], cos_e[c] * sin_a[i], sin_e[c]
-        )  # fmt: skip
+    columns = len(cos_a)
+    for c in range(len(alive)):
+        for i in range(first, first + count):
+            owner, f = owner_met[i, c], face_met[i, c]
+            if f < 0 or owner < first_owner or owner >= last_owner or not alive[c, i]:
+                continue
+            k = c * columns + i
+            actor[k], material[k] = body_actor[owner], face_material[f]
+            tag[k] = rider_tag if face_rider[f] else body_tag[owner]
+            cosine[k] = incidence(
+                vertices, faces, f, matrices[owner - first_owner], cos_e[c] * cos_a[i], cos_e[c] * sin_a[i], sin_e[c]
+            )  # fmt: skip

@@ -1,31 +1,32 @@
 """The rays of a spinning sensor at once: triangles drawn into the grid of its azimuths and elevations.
 
 Rays that share their origin need no search tree: what is near the sensor is drawn, nearest hit kept. It costs by
-triangle rather than by ray, half of as many single rays at 64 channels. The static mesh is kept in chunks of
-``CHUNK_M`` with bounding spheres; moving bodies are drawn from the model library as cameras draw them. Columns are
-shared out between threads; no two write to the same ray, so the result does not depend on their number.
+triangle rather than by ray, half of as many single rays at 64 channels. The static mesh is kept in chunks with bounding
+spheres; moving bodies are drawn from the model library as cameras draw them (``fan_meshes``). Columns are shared out
+between threads; no two write to the same ray, so the result does not depend on their number.
 """
 
 from __future__ import annotations
 
 import itertools
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.server.scene.mesh import Mesh, Tag
-from sim.server.scene.models import LODS, ModelLibrary
-from sim.server.scene.variants import Variant
+from sim.server.scene.mesh import Tag
 from sim.server.sensors import fan_kernels as kernels
+from sim.server.sensors.fan_meshes import STATIC, BodyShapes, Chunks, Draws, body_draws, static_draws
 from sim.server.sensors.hits import Bodies, Hits
 from sim.server.sensors.pool import WorkerPool
 
 Array = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
+Rays = npt.NDArray[np.int64]
 
-CHUNK_M = 12.0
-STATIC = -1
 SMALL_FAN = 8192
 """Rays: fewer are drawn by one thread, since waking another takes as long."""
 PARTS = 4
@@ -33,26 +34,58 @@ PARTS = 4
 BINS = 2048
 STEEPEST = 1e9
 """Tangent of a ray that looks straight up or down."""
-NO_TRIANGLES = -2
-LOD_FROM_M = (0.0, 10.0, 28.0)
-"""Distance from which a body is drawn coarser. Of the points on bodies of a street 99 in 100 move by less than 4 cm,
-nineteen in twenty by less than 1 cm; columns of a 1024-column LiDAR are 6 cm apart at 10 m, 17 cm at 28 m."""
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Elevations (m,) of a spinning sensor, falling, as the kernels want them: their tangents, in single precision as
+    well, cosines and sines; bins: first channel whose tangent is at most the upper end of each of ``BINS`` steps,
+    per_tan to a unit, from low_tan on."""
+
+    elevation_rad: Array
+    tangent: Array
+    cos: Array
+    sin: Array
+    tangent32: Float32
+    bins: npt.NDArray[np.int32]
+    low_tan: float
+    per_tan: float
+
+    @staticmethod
+    def at(elevation_rad: Array) -> Channels:
+        """Of falling elevations."""
+        tangent = np.clip(np.tan(elevation_rad), -STEEPEST, STEEPEST)
+        low, high = float(tangent[-1]), float(tangent[0])
+        per_tan = BINS / max(high - low, 1e-9)
+        upper = low + (np.arange(BINS) + 1) / per_tan
+        bins = np.minimum(np.searchsorted(-tangent, -upper), len(tangent) - 1).astype(np.int32)
+        single = tangent.astype(np.float32)
+        return Channels(
+            elevation_rad, tangent, np.cos(elevation_rad), np.sin(elevation_rad), single, bins, low, per_tan
+        )
+
+    def __len__(self) -> int:
+        return len(self.elevation_rad)
 
 
 @dataclass(frozen=True)
 class Fan:
     """Rays of a spinning sensor, in its own frame: channels times azimuth columns.
 
-    elevation_rad (m,) falling; azimuth_rad (k,) of the columns, made of runs in which it grows by ``step_rad`` per
-    column and by at most a full turn in all; runs (r, 2) first column and column count of each; alive (m, k) False
-    where no ray is shot.
+    azimuth_rad (k,) of the columns, made of runs in which it grows by ``step_rad`` per column and by at most a full
+    turn in all; runs (r, 2) first column and column count of each; alive (m, k) False where no ray is shot.
     """
 
-    elevation_rad: Array
+    channels: Channels
     azimuth_rad: Array
     step_rad: float
-    runs: npt.NDArray[np.int64]
+    runs: Rays
     alive: npt.NDArray[np.bool_]
+
+    @property
+    def elevation_rad(self) -> Array:
+        """Of the channels (m,)."""
+        return self.channels.elevation_rad
 
     def columns(self, first: int, end: int) -> Fan:
         """The columns first..end alone."""
@@ -60,303 +93,202 @@ class Fan:
         stop = np.clip(self.runs[:, 0] + self.runs[:, 1], first, end)
         runs = np.stack([begin - first, stop - begin], axis=1)[stop > begin]
         alive = np.ascontiguousarray(self.alive[:, first:end])
-        return Fan(self.elevation_rad, self.azimuth_rad[first:end], self.step_rad, runs, alive)
+        return Fan(self.channels, self.azimuth_rad[first:end], self.step_rad, runs, alive)
 
     def aside(self, right_rad: float, up_rad: float) -> Fan:
         """All rays turned a little, by as much in azimuth as in elevation where they are level."""
         highest = 0.5 * np.pi
-        elevation = np.clip(self.elevation_rad + up_rad, -highest, highest)
-        return Fan(elevation, self.azimuth_rad + right_rad, self.step_rad, self.runs, self.alive)
+        channels = Channels.at(np.clip(self.elevation_rad + up_rad, -highest, highest))
+        return Fan(channels, self.azimuth_rad + right_rad, self.step_rad, self.runs, self.alive)
+
+    def parts(self) -> list[tuple[int, int]]:
+        """First column and column count of pieces of work for threads, none across the border of two runs."""
+        count = PARTS if self.alive.size >= SMALL_FAN else 1
+        out = []
+        for first, columns in self.runs.tolist():
+            ends = [columns * part // count for part in range(count + 1)]
+            out += [(first + a, b - a) for a, b in itertools.pairwise(ends) if b > a]
+        return out
 
 
-@dataclass(frozen=True)
-class Chunks:
-    """A static mesh cut into cubes: vertices (v, 3), faces (f, 3) into them, spans (c, 4) of each chunk's vertices
-    and faces, tag, material and param (f,) of the faces, bounding spheres centre_m (c, 3) and radius_m (c,)."""
+class Scratch(threading.local):
+    """What drawing a mesh needs room for, kept from one drawing to the next; each thread has its own."""
 
-    vertices_m: npt.NDArray[np.float32]
-    faces: npt.NDArray[np.int32]
-    tag: npt.NDArray[np.uint8]
-    material: npt.NDArray[np.uint8]
-    param: npt.NDArray[np.int32]
-    spans: npt.NDArray[np.int64]
-    centre_m: Array
-    radius_m: Array
+    def __init__(self) -> None:
+        self._room = (np.empty((3, 0)), np.empty((4, 0), np.float32), np.empty(0, np.uint8))
 
-    @staticmethod
-    def of(mesh: Mesh, chosen: npt.NDArray[np.int64], tag: npt.NDArray[np.uint8]) -> Chunks:
-        """Chunks of the chosen faces (f,) of a mesh whose faces have these semantic tags."""
-        if not len(chosen):
-            return Chunks(
-                np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), tag[:0], mesh.material[:0], mesh.param[:0],
-                np.zeros((0, 4), np.int64), np.zeros((0, 3)), np.zeros(0),
+    def fit(self, vertices: int, faces: int) -> tuple[Any, ...]:
+        """Room for spans of up to so many vertices and faces."""
+        if vertices > self._room[0].shape[1] or faces > len(self._room[2]):
+            vertices, faces = max(vertices, self._room[0].shape[1]), max(faces, len(self._room[2]))
+            self._room = (
+                np.empty((3, vertices)), np.empty((4, max(vertices, faces)), np.float32), np.empty(faces, np.uint8)
             )  # fmt: skip
-        corners = mesh.faces[chosen].astype(np.int64)
-        middle = mesh.vertices_m[corners].mean(axis=1)
-        cell = np.floor((middle - middle.min(axis=0)) / CHUNK_M).astype(np.int64)
-        wide = cell.max(axis=0) + 1
-        _, chunk = np.unique((cell[:, 0] * wide[1] + cell[:, 1]) * wide[2] + cell[:, 2], return_inverse=True)
-        order = np.argsort(chunk, kind="stable")
-        chunk, corners = chunk[order], corners[order]
-        total = len(mesh.vertices_m)
-        used, index = np.unique(chunk[:, None] * total + corners, return_inverse=True)
-        count = int(chunk[-1]) + 1
-        vertex_ends = np.searchsorted(used // total, np.arange(count + 1))
-        face_ends = np.searchsorted(chunk, np.arange(count + 1))
-        vertices = mesh.vertices_m[used % total]
-        low = np.minimum.reduceat(vertices, vertex_ends[:-1]).astype(np.float64)
-        high = np.maximum.reduceat(vertices, vertex_ends[:-1]).astype(np.float64)
-        return Chunks(
-            np.ascontiguousarray(vertices),
-            index.reshape(-1, 3).astype(np.int32),
-            tag[chosen[order]],
-            mesh.material[chosen[order]],
-            mesh.param[chosen[order]],
-            np.stack([vertex_ends[:-1], vertex_ends[1:], face_ends[:-1], face_ends[1:]], axis=1),
-            0.5 * (low + high),
-            0.5 * np.linalg.norm(high - low, axis=1) + 1e-3,
-        )
-
-
-class BodyShapes:
-    """Triangles of all models at all levels of detail, wound outward, with absolute vertex indices."""
-
-    def __init__(self, library: ModelLibrary) -> None:
-        self.vertices_m = np.ascontiguousarray(library.vertices_m, np.float32)
-        self.faces = library.faces.astype(np.int32)
-        ranges = library.ranges
-        for v0, _, f0, count in ranges.reshape(-1, 4).tolist():
-            self.faces[f0 : f0 + count] = library.faces[f0 : f0 + count] + v0
-        a, b, c = (self.vertices_m[self.faces[:, k]] for k in range(3))
-        inward = np.einsum("fi,fi->f", np.cross(b - a, c - a), library.normals[self.faces].sum(axis=1)) < 0.0
-        self.faces[inward] = self.faces[inward][:, ::-1]
-        self.spans = np.stack(
-            [ranges[..., 0], ranges[..., 0] + ranges[..., 1], ranges[..., 2], ranges[..., 2] + ranges[..., 3]], axis=-1
-        )  # (models, levels, 4)
-        self.material = np.ascontiguousarray(library.material)
-        self.rider = np.ascontiguousarray(library.rider)
+        return self._room
 
 
 @dataclass(frozen=True)
 class Grid:
-    """One fan's channels as the kernels want them, and the nearest hit of each ray (k, m) so far:
-    the rays of a column, which a triangle meets one after the other, lie side by side."""
+    """The nearest hit of each ray of a fan so far (k, m): the rays of a column, which a triangle meets one after the
+    other, lie side by side. owner is filled in where a face is, which is else -1."""
 
-    tangent: Array
-    cos_e: Array
-    sin_e: Array
-    bins: npt.NDArray[np.int32]
-    low_tan: float
-    per_tan: float
+    fan: Fan
     cos_a: Array
     sin_a: Array
-    range_m: npt.NDArray[np.float32]
+    range_m: Float32
     face: npt.NDArray[np.int32]
     owner: npt.NDArray[np.int32]
 
     @staticmethod
     def of(fan: Fan, max_range_m: float) -> Grid:
         """Nothing met yet within the range."""
-        e = fan.elevation_rad
-        tangent = np.clip(np.tan(e), -STEEPEST, STEEPEST)
-        low, high = float(tangent[-1]), float(tangent[0])
-        per_tan = BINS / max(high - low, 1e-9)
-        upper = low + (np.arange(BINS) + 1) / per_tan
-        bins = np.searchsorted(-tangent, -upper)  # first channel at most the bin's upper end
         shape = fan.alive.shape[::-1]
         farthest = np.nextafter(np.float32(max_range_m), np.float32(np.inf))
         return Grid(
-            tangent, np.cos(e), np.sin(e), np.minimum(bins, len(e) - 1).astype(np.int32), low, per_tan,
-            np.cos(fan.azimuth_rad), np.sin(fan.azimuth_rad),
-            np.full(shape, farthest, np.float32), np.full(shape, -1, np.int32), np.full(shape, NO_TRIANGLES, np.int32),
+            fan, np.cos(fan.azimuth_rad), np.sin(fan.azimuth_rad), np.full(shape, farthest, np.float32),
+            np.full(shape, -1, np.int32), np.empty(shape, np.int32),
         )  # fmt: skip
 
     def columns(self) -> tuple[Any, ...]:
         """Arguments of the drawing kernels, from the columns' cosines on."""
+        c = self.fan.channels
         return (
-            self.cos_a, self.sin_a, self.tangent, self.cos_e, self.sin_e, self.bins, self.low_tan, self.per_tan,
+            self.cos_a, self.sin_a, c.tangent, c.cos, c.sin, c.tangent32, c.bins, c.low_tan, c.per_tan,
             self.range_m, self.face, self.owner,
         )  # fmt: skip
 
+    def ways(self) -> tuple[Array, ...]:
+        """Cosines and sines of the channels, then of the columns."""
+        return self.fan.channels.cos, self.fan.channels.sin, self.cos_a, self.sin_a
 
-@dataclass(frozen=True)
-class Draws:
-    """One mesh to draw: chunks or bodies with bounding spheres in the world, frames in the sensor's."""
 
-    vertices_m: npt.NDArray[np.float32]
-    faces: npt.NDArray[np.int32]
-    spans: npt.NDArray[np.int64]
-    matrix: Array  # (n, 3, 3), or (1, 3, 3) for all
-    shift_m: Array  # (n, 3) or (1, 3)
-    owner: npt.NDArray[np.int32]
-    centre_m: Array
-    radius_m: Array
-    closed: npt.NDArray[np.bool_]  # (n,) seen from outside: faces that look away are hidden by others
+Told = Callable[[int, int], None]
+"""What is made of some columns, told by their first and how many, as soon as they are drawn."""
 
 
 def draw(
-    fan: Fan, draws: list[Draws], position_m: Array, sensor_from_world: Array, max_range_m: float, pool: WorkerPool
-) -> Grid:
-    """The nearest hit of every ray of a fan whose sensor stands at position_m (3,)."""
-    grid = Grid.of(fan, max_range_m)
-    parts = PARTS if fan.alive.size >= SMALL_FAN else 1
-    jobs = []
-    for first, count in fan.runs.tolist():
-        ends = np.linspace(0, count, parts + 1).astype(np.int64).tolist()
-        jobs += [(first + a, b - a) for a, b in itertools.pairwise(ends) if b > a]
-    shift = -sensor_from_world @ position_m
-    reach = (max_range_m, float(fan.elevation_rad[-1]), float(fan.elevation_rad[0]))
+    grid: Grid,
+    draws: list[Draws],
+    pose: tuple[Array, Array],
+    max_range_m: float,
+    told: Told,
+    pool: WorkerPool,
+    scratch: Scratch,
+) -> None:
+    """Find the nearest hit of every ray; ``told`` of all columns, in any order, perhaps on several threads at once.
 
-    left = iter(jobs)  # whoever is free takes the next: parts are not equally full
+    pose: position of the sensor (3,) and sensor frame from world (3, 3).
+    """
+    position, turn = pose
+    fan = grid.fan
+    elevations = float(fan.elevation_rad[-1]), float(fan.elevation_rad[0])
+    near = [_near(d, (turn, -turn @ position), max_range_m, elevations) for d in draws]
+    columns = grid.columns()
+    parts = fan.parts()
+    left = iter(parts)  # whoever is free takes the next: parts are not equally full
 
     def work(worker: int, workers: int) -> None:
+        draw_many: Any = kernels.draw_many
         for first, count in left:
             azimuth = float(fan.azimuth_rad[first])
-            for d in draws:
-                _draw_part(d, grid, (sensor_from_world, shift), reach, (first, count, azimuth, fan.step_rad))
+            for d, rows in zip(draws, near, strict=True):
+                draw_many(
+                    d.vertices_m, d.faces, d.spans, *rows, d.matrix, d.shift_m, d.owner, d.closed, first, count,
+                    azimuth, fan.step_rad, *columns, *scratch.fit(*d.largest),
+                )  # fmt: skip
+            told(first, count)
 
-    if parts == 1 or pool.threads == 1:
+    if len(parts) <= 1 or fan.alive.size < SMALL_FAN or pool.threads == 1:
         work(0, 1)
     else:
         pool.run(work)
-    return grid
 
 
-def _draw_part(
-    d: Draws,
-    grid: Grid,
-    frame: tuple[Array, Array],
-    reach: tuple[float, float, float],
-    part: tuple[int, int, float, float],
-) -> None:
-    first, count, azimuth, step = part
-    rows = np.empty(len(d.radius_m), np.int64)
-    met = kernels.reached(d.centre_m, d.radius_m, *frame, *reach, azimuth, step, count, rows)
-    rows = rows[:met]
-    if met == 0:
-        return
-    vertices, faces = (int((d.spans[rows, k + 1] - d.spans[rows, k]).max()) for k in (0, 2))
-    angle = np.empty((5, max(vertices, faces, len(grid.tangent))), np.float32)
-    angle[4, : len(grid.tangent)] = grid.tangent
-    work = np.empty((3, vertices)), angle, np.empty(faces, np.uint8)
-    draw_many: Any = kernels.draw_many
-    draw_many(
-        d.vertices_m, d.faces, d.spans, rows, d.matrix, d.shift_m, d.owner, d.closed, first, count, azimuth, step,
-        *grid.columns(), *work,
-    )  # fmt: skip
+def _near(
+    d: Draws, frame: tuple[Array, Array], max_range_m: float, elevations: tuple[float, float]
+) -> tuple[Rays, Array, Array]:
+    """Rows that a fan may meet, with the azimuth from which on each is, and how wide."""
+    n = len(d.radius_m)
+    rows, begin, wide = np.empty(n, np.int64), np.empty(n), np.empty(n)
+    near: Any = kernels.near
+    met = near(d.centre_m, d.radius_m, *frame, max_range_m, *elevations, rows, begin, wide)
+    return rows[:met], begin[:met], wide[:met]
 
 
-def static_draws(chunks: Chunks, position_m: Array, sensor_from_world: Array) -> Draws:
-    """The static mesh."""
-    return Draws(
-        chunks.vertices_m, chunks.faces, chunks.spans, sensor_from_world[None], -(sensor_from_world @ position_m)[None],
-        np.full(len(chunks.spans), STATIC, np.int32), chunks.centre_m, chunks.radius_m,
-        np.zeros(len(chunks.spans), np.bool_),
-    )  # fmt: skip
+@dataclass(frozen=True)
+class FanCaster:
+    """Casts the rays of fans from one pose: position (3,), sensor frame from world (3, 3)."""
 
+    pose: tuple[Array, Array]
+    max_range_m: float
+    chunks: Chunks
+    shapes: BodyShapes
+    bodies: Bodies
+    pool: WorkerPool
+    scratch: Scratch
 
-def body_draws(shapes: BodyShapes, bodies: Bodies, position_m: Array, sensor_from_world: Array) -> list[Draws]:
-    """Moving bodies, each at the level of detail that its distance asks for; those with their own shape apart."""
-    matrix = np.ascontiguousarray(sensor_from_world @ bodies.world_from_local)
-    shift = (bodies.position_m - position_m) @ sensor_from_world.T
-    away = np.linalg.norm(bodies.centre_m - position_m, axis=1)
-    level = np.minimum(np.searchsorted(LOD_FROM_M, away, side="right") - 1, LODS - 1)
-    owner = np.arange(len(bodies.actor_id), dtype=np.int32)
-    own = {int(np.searchsorted(bodies.actor_id, actor)): variant for actor, variant in bodies.own}
-    spans = shapes.spans[bodies.model, level]
-    radius = bodies.radius_m
-    if own:
-        radius = radius.copy()
-        radius[list(own)] = -1e9  # never reached: drawn below
-    far = away > radius
-    draws = [Draws(shapes.vertices_m, shapes.faces, spans, matrix, shift, owner, bodies.centre_m, radius, far)]
-    for row, variant in own.items():
-        draws.append(_own_draw(variant, row, matrix, shift, bodies))
-    return draws
+    def _draws(self) -> list[Draws]:
+        position, turn = self.pose
+        draws = body_draws(self.shapes, self.bodies, position, turn) if len(self.bodies.actor_id) else []
+        return [*draws, static_draws(self.chunks, position, turn)]
 
+    def met(self, fan: Fan) -> tuple[Rays, Float32]:
+        """Numbers (n,) and ranges (n,) of the rays shot that met something, by channel and column."""
+        grid = Grid.of(fan, self.max_range_m)
+        ranges = np.empty(fan.alive.shape, np.float32)
+        settle: Any = kernels.settle
 
-def _own_draw(variant: Variant, row: int, matrix: Array, shift: Array, bodies: Bodies) -> Draws:
-    level = variant.level(0)
-    one = slice(row, row + 1)
-    span = np.array([[0, len(level.vertices_m), 0, len(level.faces)]], np.int64)
-    return Draws(
-        np.ascontiguousarray(level.vertices_m, np.float32), level.faces.astype(np.int32), span, matrix[one],
-        shift[one], np.array([row], np.int32), bodies.centre_m[one], bodies.radius_m[one],
-        np.zeros(1, np.bool_),
-    )  # fmt: skip
+        def told(first: int, count: int) -> None:
+            settle(fan.alive, first, count, grid.range_m, grid.face, ranges)
 
+        draw(grid, self._draws(), self.pose, self.max_range_m, told, self.pool, self.scratch)
+        ray, range_m = np.empty(ranges.size, np.int64), np.empty(ranges.size, np.float32)
+        met: Any = kernels.met
+        count = met(ranges.ravel(), ray, range_m)
+        return ray[:count], range_m[:count]
 
-def hits_of(
-    grid: Grid,
-    fan: Fan,
-    ray: npt.NDArray[np.int64],
-    wanted: bool,
-    static: tuple[Chunks, Array],
-    bodies: Bodies | None,
-    shapes: BodyShapes,
-    draws: list[Draws],
-    pool: WorkerPool,
-) -> Hits:
-    """What the rays numbered ``ray`` (n,) met. ``wanted``: more than ranges. static: the mesh and its frame;
-    draws: of the bodies."""
-    n = len(ray)
-    hits = Hits(
-        np.empty(n, np.float32), np.zeros(n, np.int64), np.zeros(n, np.uint8), np.zeros(n, np.uint8),
-        np.zeros(n, np.int32), np.zeros(n, np.float32),
-    )  # fmt: skip
-    ways = (grid.cos_e, grid.sin_e, grid.cos_a, grid.sin_a)
-    surfaces = _body_surfaces(bodies, shapes, draws) if wanted and bodies is not None else []
-    ends = np.linspace(0, n, (PARTS if n >= SMALL_FAN else 1) + 1).astype(np.int64).tolist()
-    parts = iter([slice(a, b) for a, b in itertools.pairwise(ends)])
-
-    def work(worker: int, workers: int) -> None:
-        for part in parts:
-            _tell(grid, ray[part], hits.rows(part), wanted, static, bodies, ways, surfaces)
-
-    if n >= SMALL_FAN:
-        pool.run(work)
-    else:
-        work(0, 1)
-    return hits
-
-
-def _body_surfaces(bodies: Bodies, shapes: BodyShapes, draws: list[Draws]) -> list[tuple[Any, ...]]:
-    """Rows of the bodies that each drawing is of, its triangles and frames, material and rider of its faces."""
-    out: list[tuple[Any, ...]] = []
-    own = {int(np.searchsorted(bodies.actor_id, actor)): variant for actor, variant in bodies.own}
-    for k, d in enumerate(draws):
-        rows, material, rider = (0, len(bodies.actor_id)), shapes.material, shapes.rider
-        if k > 0:
-            row = int(d.owner[0])
-            level = own[row].level(0)
-            rows, material, rider = (row, row + 1), level.material, level.rider
-        out.append((*rows, d.vertices_m, d.faces, d.matrix, material, rider))
-    return out
-
-
-def _tell(
-    grid: Grid,
-    ray: npt.NDArray[np.int64],
-    hits: Hits,
-    wanted: bool,
-    static: tuple[Chunks, Array],
-    bodies: Bodies | None,
-    ways: tuple[Array, ...],
-    surfaces: list[tuple[Any, ...]],
-) -> None:
-    """Fill in the hits of some rays."""
-    chunks, matrix = static
-    columns = len(grid.cos_a)
-    tell: Any = kernels.tell
-    tell(
-        ray, columns, grid.range_m, grid.face, grid.owner, wanted, STATIC, *ways, chunks.vertices_m, chunks.faces,
-        matrix, chunks.tag, chunks.material, chunks.param, hits.range_m, hits.actor_id, hits.tag, hits.material,
-        hits.param, hits.cosine,
-    )  # fmt: skip
-    tell_bodies: Any = kernels.tell_bodies
-    for first, last, vertices, faces, frames, material, rider in surfaces:
-        assert bodies is not None
-        tell_bodies(
-            ray, columns, grid.face, grid.owner, first, last, *ways, vertices, faces, frames, material, rider,
-            int(Tag.RIDER), bodies.actor_id, bodies.tag, hits.actor_id, hits.tag, hits.material, hits.cosine,
+    def hits(self, fan: Fan) -> tuple[Rays, Hits]:
+        """Numbers (n,) of the rays shot, by channel and column, and what they met."""
+        grid, draws = Grid.of(fan, self.max_range_m), self._draws()
+        n = fan.alive.size
+        hits = Hits(
+            np.empty(n, np.float32), np.zeros(n, np.int64), np.zeros(n, np.uint8), np.zeros(n, np.uint8),
+            np.zeros(n, np.int32), np.zeros(n, np.float32),
         )  # fmt: skip
+        ranges, ways, surfaces = hits.range_m.reshape(fan.alive.shape), grid.ways(), self._surfaces(draws)
+        chunks, turn, bodies = self.chunks, self.pose[1], self.bodies
+        settle: Any = kernels.settle
+        tell: Any = kernels.tell
+        tell_bodies: Any = kernels.tell_bodies
+
+        def told(first: int, count: int) -> None:
+            settle(fan.alive, first, count, grid.range_m, grid.face, ranges)
+            some = (fan.alive, first, count, grid.face, grid.owner)
+            tell(
+                *some, STATIC, *ways, chunks.vertices_m, chunks.faces, turn, chunks.tag, chunks.material, chunks.param,
+                hits.tag, hits.material, hits.param, hits.cosine,
+            )  # fmt: skip
+            for first_body, last_body, vertices, faces, frames, material, rider in surfaces:
+                tell_bodies(
+                    *some, first_body, last_body, *ways, vertices, faces, frames, material, rider, int(Tag.RIDER),
+                    bodies.actor_id, bodies.tag, hits.actor_id, hits.tag, hits.material, hits.cosine,
+                )  # fmt: skip
+
+        draw(grid, draws, self.pose, self.max_range_m, told, self.pool, self.scratch)
+        if fan.alive.all():
+            return np.arange(n), hits
+        ray = np.flatnonzero(fan.alive)
+        return ray, hits.rows(ray)
+
+    def _surfaces(self, draws: list[Draws]) -> list[tuple[Any, ...]]:
+        """Of each drawing of bodies its rows, its triangles and frames, material and rider of its faces."""
+        out: list[tuple[Any, ...]] = []
+        own = {int(np.searchsorted(self.bodies.actor_id, actor)): variant for actor, variant in self.bodies.own}
+        for k, d in enumerate(draws[:-1]):  # the last is the static mesh
+            rows, material, rider = (0, len(self.bodies.actor_id)), self.shapes.material, self.shapes.rider
+            if k > 0:
+                row = int(d.owner[0])
+                level = own[row].level(0)
+                rows, material, rider = (row, row + 1), level.material, level.rider
+            out.append((*rows, d.vertices_m, d.faces, d.matrix, material, rider))
+        return out

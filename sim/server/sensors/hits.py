@@ -30,6 +30,15 @@ class Hits:
     cosine: npt.NDArray[np.float32]
 
     @staticmethod
+    def of_ranges(range_m: npt.NDArray[np.float32]) -> Hits:
+        """Hits (n,) of which nothing but the range is known."""
+        n = len(range_m)
+        return Hits(
+            range_m, np.zeros(n, np.int64), np.zeros(n, np.uint8), np.zeros(n, np.uint8), np.zeros(n, np.int32),
+            np.zeros(n, np.float32),
+        )  # fmt: skip
+
+    @staticmethod
     def joined(parts: list[Hits]) -> Hits:
         """Hits of several casts, one after the other."""
         return Hits(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Hits)))

@@ -159,13 +159,20 @@ def take_bodies(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def place_points(ray, elevation, azimuth, ranges, value, points):  # type: ignore[no-untyped-def]
-    """Points ``(k, 4)`` of numbered rays of a fan (channel * columns + column) at their ranges, and a value."""
+def place_points(ray, kept, elevation, azimuth, ranges, value, points, counts):  # type: ignore[no-untyped-def]
+    """Points ``(n, 4)`` of those numbered rays of a fan (channel * columns + column, ascending) that are kept, at their
+    ranges and with a value; counts (m,) of each channel. Returns n."""
     columns = len(azimuth)
     cos_a, sin_a, cos_e, sin_e = np.cos(azimuth), np.sin(azimuth), np.cos(elevation), np.sin(elevation)
+    n, c, first = 0, 0, 0
     for k in range(len(ray)):
-        c = ray[k] // columns
-        i = ray[k] - c * columns
+        while ray[k] >= first + columns:
+            c, first = c + 1, first + columns
+        i = ray[k] - first
         flat = cos_e[c] * ranges[k]
-        points[k, 0], points[k, 1], points[k, 2] = flat * cos_a[i], flat * sin_a[i], sin_e[c] * ranges[k]
-        points[k, 3] = value[k]
+        points[n, 0], points[n, 1], points[n, 2] = flat * cos_a[i], flat * sin_a[i], sin_e[c] * ranges[k]
+        points[n, 3] = value[k]
+        step = 1 if kept[k] else 0  # without a branch, which no one could foresee
+        counts[c] += step
+        n += step
+    return n

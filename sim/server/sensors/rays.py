@@ -23,7 +23,8 @@ from sim.server.scene.objects import NO_OWNER
 from sim.server.scene.static import StaticScene
 from sim.server.sensors import ray_kernels as kernels
 from sim.server.sensors.embree import cast, embree, open3d, sphere_cast
-from sim.server.sensors.fans import BodyShapes, Chunks, Fan, body_draws, draw, hits_of, static_draws
+from sim.server.sensors.fan_meshes import BodyShapes, Chunks
+from sim.server.sensors.fans import FanCaster, Scratch
 from sim.server.sensors.hits import Bodies, Hits
 from sim.server.sensors.instances import Instances
 from sim.server.sensors.own_shapes import Found, OwnShapes
@@ -62,6 +63,7 @@ class RayCaster:
         self._lock = threading.Lock()
         self.pool = WorkerPool()
         self._shapes = BodyShapes(library)
+        self._scratch = Scratch()
         self._chunks: tuple[Chunks, npt.NDArray[np.int64]] | None = None
         self._own_shapes = OwnShapes(embree, cast)
         self._build_library(library)
@@ -172,26 +174,12 @@ class RayCaster:
                 best = (met[0] / stretch, int(bodies.actor_id[k]), tag)
         return best
 
-    def cast_fan(
-        self,
-        position_m: Array,
-        world_from_sensor: Array,
-        fan: Fan,
-        max_range_m: float,
-        bodies: Bodies,
-        surfaces: bool = True,
-    ) -> tuple[npt.NDArray[np.int64], Hits]:
-        """First hits of a spinning sensor's rays.
-
-        Returns the ray numbers shot, ascending (channel * columns + column), and their hits; without ``surfaces``
-        only ranges are filled in, which is quicker.
-        """
-        ray = np.flatnonzero(fan.alive)
-        chunks = self._chunks_built()
+    def fans(self, position_m: Array, world_from_sensor: Array, max_range_m: float, bodies: Bodies) -> FanCaster:
+        """Casts the fans of a spinning sensor that stands there and is turned so."""
         turn = np.ascontiguousarray(world_from_sensor.T)
-        draws = body_draws(self._shapes, bodies, position_m, turn) if len(bodies.actor_id) else []
-        grid = draw(fan, [*draws, static_draws(chunks, position_m, turn)], position_m, turn, max_range_m, self.pool)
-        return ray, hits_of(grid, fan, ray, surfaces, (chunks, turn), bodies, self._shapes, draws, self.pool)
+        return FanCaster(
+            (position_m, turn), max_range_m, self._chunks_built(), self._shapes, bodies, self.pool, self._scratch
+        )
 
     def _chunks_built(self) -> Chunks:
         """The static mesh as fans draw it, of what is there."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.server.sensors.attributes import Attributes
-from sim.server.sensors.fans import Fan
+from sim.server.sensors.fans import Channels, Fan
 from sim.server.sensors.hits import Hits
 from sim.server.sensors.instances import Instances, View
 from sim.server.sensors.ray_kernels import place_points
@@ -23,6 +23,7 @@ from sim.server.sensors.rays import RayCaster
 from sim.server.world.pose import rotation_matrix
 
 Array = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
 Rays = npt.NDArray[np.int64]
 
 MAX_CHANNELS = 512
@@ -74,6 +75,7 @@ class Spinning:
     def __init__(self, geometry: Geometry, caster: RayCaster, rolling: bool = False) -> None:
         self.geometry = geometry
         self.caster = caster
+        self._channels = Channels.at(geometry.elevations_rad())
         self.angle_rad = 0.0  # of the head, 0..horizontal field of view
         self._rolling = rolling
         self._last: tuple[Array, Array, float] | None = None  # position, rotation and time of the last measurement
@@ -90,14 +92,14 @@ class Spinning:
         sweep = g.rotation_hz * g.horizontal_rad * dt_s
         turned = self.angle_rad + sweep / max(columns, 1) * np.arange(columns)
         azimuth = np.mod(turned, g.horizontal_rad)
-        starts = np.flatnonzero(np.diff(azimuth, prepend=np.inf) < 0) if columns else np.zeros(0, np.int64)
-        runs = np.stack([starts, np.diff(starts, append=columns)], axis=1).astype(np.int64)
+        starts = [0, *(np.flatnonzero(azimuth[1:] < azimuth[:-1]) + 1).tolist(), columns]
+        runs = [(first, end - first) for first, end in pairwise(starts) if end > first]
         self.angle_rad = math.fmod(self.angle_rad + sweep, g.horizontal_rad)
         return Fan(
-            elevation_rad=g.elevations_rad(),
+            channels=self._channels,
             azimuth_rad=azimuth - 0.5 * g.horizontal_rad,
             step_rad=sweep / max(columns, 1),
-            runs=runs,
+            runs=np.array(runs, np.int64).reshape(-1, 2),
             alive=np.ones((g.channels, columns), bool),
         )
 
@@ -105,7 +107,7 @@ class Spinning:
         self, pose: tuple[Array, Array], fans: list[Fan], view: View, parent_id: int, surfaces: bool = True
     ) -> tuple[Rays, list[Hits]]:
         """Number of each ray shot (channel * columns + column), and the hits of each fan; the fans differ in nothing
-        but where they look. Without surfaces only ranges are filled in.
+        but where they look. Without surfaces: of one fan, only the rays that met something, and only their ranges.
 
         pose: position (3,) and rotation (3,) of the sensor, world.
         """
@@ -119,7 +121,8 @@ class Spinning:
             groups = max((away + fastest) / STILL_M, float(np.abs(turned).max()) / STILL_RAD)
             if groups > 1.0 and passed_s > 0.0 and away < FASTEST_MPS * passed_s:
                 count = min(math.ceil(groups), MAX_GROUPS, len(fans[0].azimuth_rad))
-                return self._rolled((position, rotation), (moved, turned, passed_s), fans, view, parent_id, count)
+                pose, way, asked = (position, rotation), (moved, turned, passed_s), (parent_id, surfaces)
+                return self._rolled(pose, way, fans, view, asked, count)
         return self._still(position, rotation, fans, view.instances, parent_id, surfaces)
 
     def _still(
@@ -134,7 +137,11 @@ class Spinning:
         bodies = self.caster.bodies(instances, without=parent_id)
         frame = rotation_matrix(*(float(a) for a in rotation))
         reach = self.geometry.range_m
-        hits = [self.caster.cast_fan(position, frame, fan, reach, bodies, surfaces) for fan in fans]
+        caster = self.caster.fans(position, frame, reach, bodies)
+        if not surfaces:
+            ray, range_m = caster.met(fans[0])
+            return ray, [Hits.of_ranges(range_m)]
+        hits = [caster.hits(fan) for fan in fans]
         return hits[0][0], [one for _, one in hits]
 
     def _rolled(
@@ -143,11 +150,11 @@ class Spinning:
         way: tuple[Array, Array, float],
         fans: list[Fan],
         view: View,
-        parent_id: int,
+        asked: tuple[int, bool],
         groups: int,
     ) -> tuple[Rays, list[Hits]]:
         """``shoot`` in groups of columns, each from the pose and with the bodies of its own time."""
-        (position, rotation), (moved, turned, passed_s) = pose, way
+        (position, rotation), (moved, turned, passed_s), (parent_id, surfaces) = pose, way, asked
         columns = len(fans[0].azimuth_rad)
         ends = np.linspace(0, columns, groups + 1).astype(np.int64)
         rays: list[Rays] = []
@@ -157,7 +164,8 @@ class Spinning:
             instances = view.instances
             then = replace(instances, position_m=instances.position_m - instances.velocity_mps * (before * passed_s))
             some = [fan.columns(first, end) for fan in fans]
-            ray, hits = self._still(position - moved * before, rotation - turned * before, some, then, parent_id)
+            place, angles = position - moved * before, rotation - turned * before
+            ray, hits = self._still(place, angles, some, then, parent_id, surfaces)
             width = end - first
             rays.append(ray // width * columns + first + ray % width)
             for part, one in zip(parts, hits, strict=True):
@@ -167,13 +175,14 @@ class Spinning:
         return ray[order], [Hits.joined(part).rows(order) for part in parts]
 
     def points(
-        self, fan: Fan, ray: Rays, range_m: npt.NDArray[np.float32], value: npt.NDArray[np.float32]
-    ) -> tuple[Rays, npt.NDArray[np.float32]]:
-        """Points of each channel (m,) and the points (n, 4) of rays (n,) that came home, in the sensor frame."""
-        out = np.empty((len(ray), 4), np.float32)
-        place_points(ray, fan.elevation_rad, fan.azimuth_rad, range_m, value, out)
-        counts = np.bincount(ray // max(1, len(fan.azimuth_rad)), minlength=self.geometry.channels)
-        return counts, out
+        self, fan: Fan, ray: Rays, range_m: Float32, value: Float32, kept: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[Rays, Float32]:
+        """Points of each channel (m,) and the points (n, 4), in the sensor frame, of rays (k,) that came home, in
+        ascending order; of the kept ones (k,) alone."""
+        chosen = np.ones(len(ray), np.bool_) if kept is None else kept
+        out, counts = np.empty((len(ray), 4), np.float32), np.zeros(self.geometry.channels, np.int64)
+        n = place_points(ray, chosen, fan.elevation_rad, fan.azimuth_rad, range_m, value, out, counts)
+        return counts, out[:n]
 
 
 def _wrapped(angle_rad: Array) -> Array:

@@ -165,7 +165,7 @@ def test_the_fan_agrees_with_brute_force():
     for turn in ((0.0, 0.0, 0.0), (0.2, 1.0, -0.3)):
         fan = sensor._head.fan(0.093)
         rotation = rotation_matrix(*turn)
-        ray, hits = caster.cast_fan(ORIGIN, rotation, fan, 60.0, bodies)
+        ray, hits = caster.fans(ORIGIN, rotation, 60.0, bodies).hits(fan)
         elevation, azimuth = fan.elevation_rad[ray // len(fan.azimuth_rad)], fan.azimuth_rad[ray % len(fan.azimuth_rad)]
         flat = np.cos(elevation)
         directions = np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), np.sin(elevation)], axis=1)
