@@ -161,9 +161,11 @@ def openings(q: F32, count: int, name: I32, param: I32) -> None:
         framed = (_hashed(seed + np.int32(37)) > 0.55) & (kind != SHOP)
         trim = max(around * 0.85 if framed else 0.0, ahead * _share(v, low - 0.09, low, per) if kind == WINDOW else 0.0)
         drip = 1.0 - (0.4 * ahead * _share(v, low - 0.17, low - 0.09, per) if kind != SHOP else 0.0)
-        for j in range(3):
-            colour = q[(ALBEDO + j) * STRIDE + i] * drip
-            q[(ALBEDO + j) * STRIDE + i] = colour + (0.55 - colour) * trim
+        red = q[ALBEDO * STRIDE + i] * drip  # no loop over the colours: one loop within another is no vector code
+        green, blue = q[(ALBEDO + 1) * STRIDE + i] * drip, q[(ALBEDO + 2) * STRIDE + i] * drip
+        q[ALBEDO * STRIDE + i] = red + (0.55 - red) * trim
+        q[(ALBEDO + 1) * STRIDE + i] = green + (0.55 - green) * trim
+        q[(ALBEDO + 2) * STRIDE + i] = blue + (0.55 - blue) * trim
         q[HOLE * STRIDE + i], q[(HOLE + 1) * STRIDE + i] = left, right
         q[(HOLE + 2) * STRIDE + i], q[(HOLE + 3) * STRIDE + i] = low, high
         q[KIND * STRIDE + i] = np.float32(kind)
