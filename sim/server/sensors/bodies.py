@@ -28,11 +28,13 @@ from sim.server.sensors.columns import (
     TOP_RGB,
 )
 from sim.server.sensors.instances import Instances
-from sim.server.sensors.kernel import F32, F64, I64, U8, U32
+from sim.server.sensors.kernel import F32, F64, I32, I64, U8, U32
 
 # carla.VehicleLightState
 POSITION, LOW_BEAM, HIGH_BEAM, BRAKE, RIGHT_BLINKER, LEFT_BLINKER, REVERSE = 1, 2, 4, 8, 16, 32, 64
 FOG, INTERIOR, SPECIAL_1, SPECIAL_2 = 0x80, 0x100, 0x200, 0x400
+TEXEL_BYTES = 4
+NO_ATLAS = np.zeros(4 * TEXEL_BYTES, np.uint8)  # the four texels that a look-up reads, of a library without charts
 BUS_INSIDE = 0.08  # buses are lit inside by night, dimly beside a head lamp
 BEACON_HZ = 2.0  # the sides of a light bar take turns
 BLINK_HZ = 1.5
@@ -116,11 +118,17 @@ def body_table(bodies: Instances, library: ModelLibrary, night: float, elapsed_s
     return table
 
 
-def chart_scale(library: ModelLibrary) -> F32:
-    """Texels per metre (n, CHARTS) of the finest mip of every chart, along its first axis."""
+def chart_tables(library: ModelLibrary) -> tuple[U32, I32, I32, I32, F32]:
+    """What ``shade_model.paint`` reads of the charts, flat: texels of one word each; of every mip of every chart its
+    first texel (-1: not painted), height and width; texels per metre of every chart's finest mip along its first axis.
+    """
+    atlas = library.atlas if library.atlas.size >= NO_ATLAS.size else NO_ATLAS
+    first = np.where(library.mip_offset >= 0, library.mip_offset // TEXEL_BYTES, -1).astype(np.int32)
+    tall, wide = (library.mip_shape[..., axis].astype(np.int32).reshape(-1) for axis in range(2))
     width = np.maximum(library.mip_shape[:, :, 0, 1].astype(np.float64), 1.0)
     span = np.stack([library.size_m[:, 0], library.size_m[:, 0], library.size_m[:, 1], library.size_m[:, 1]], axis=1)
-    return np.ascontiguousarray(width / np.maximum(span, 0.1), np.float32)
+    per_m = (width / np.maximum(span, 0.1)).astype(np.float32)
+    return atlas.view(np.uint32), first.reshape(-1), tall, wide, per_m.reshape(-1)
 
 
 def spheres_of(bodies: Instances, library: ModelLibrary) -> tuple[F64, F64, F64]:

@@ -49,11 +49,11 @@ from sim.server.sensors.columns import (
     TRANSLUCENT,
     WEIGHT,
 )
-from sim.server.sensors.kernel import F32, I32, U8, U32, kernel, lane, lanes
+from sim.server.sensors.kernel import F32, I32, U32, kernel, lane, lanes
 
 MAP_SIZE = 2048  # texels along each side of the sun's shadow map
 SHADOW_BIAS_M = 0.18  # above the map's height by less is lit: two texels, and a kerb does not shade the gutter in teeth
-SHADOW_BLOCK_SHIFT = 6  # blocks of 64 x 64 texels, marked where a moving body may cast
+SHADOW_BLOCK_SHIFT = 4  # blocks of 16 x 16 texels, 1.4 m, marked where a moving body may cast
 CONTACT_CELLS_PER_M = 4.0
 CONTACT_SIZE = 640  # cells: 160 m square round the camera
 SUN_DISC_COS = 0.99995  # half a degree across, a little wider for the glare
@@ -183,11 +183,10 @@ def _taps(height_map: F32, u: Any, v: Any, height: Any) -> Any:
 
 
 @lanes
-def shadows_of_the_world(q: F32, count: int, air: F32, place: F32, static_map: F32, blocks: U8) -> Any:
+def shadows_of_the_world(q: F32, count: int, air: F32, place: F32, static_map: F32, blocks: I32) -> Any:
     """LIT by the static world; whether any fragment lies where a moving body may cast."""
     per, side = place[SHADOW_PER_TEXEL], MAP_SIZE >> SHADOW_BLOCK_SHIFT
     per_block, top = 1.0 / np.float32(1 << SHADOW_BLOCK_SHIFT), np.float32(side) - 0.5
-    marked = np.uint32(0)
     for i in range(count):
         lift = 0.06 + 0.5 * q[FOOT * STRIDE + i]
         x = q[POS * STRIDE + i] + lift * q[NORMAL * STRIDE + i]
@@ -198,9 +197,11 @@ def shadows_of_the_world(q: F32, count: int, air: F32, place: F32, static_map: F
         h = x * air[SUN_DIR] + y * air[SUN_DIR + 1] + z * air[SUN_DIR + 2] + SHADOW_BIAS_M
         q[MAP_U * STRIDE + i], q[MAP_V * STRIDE + i], q[MAP_H * STRIDE + i] = u, v, h
         q[LIT * STRIDE + i] = 0.5 * (_taps(static_map, u - 0.45, v + 0.3, h) + _taps(static_map, u + 0.45, v - 0.3, h))
-        column = np.int32(min(max(u * per_block, 0.0), top))
-        row = np.int32(min(max(v * per_block, 0.0), top))
-        marked |= np.uint32(blocks[np.uint32(row) * np.uint32(side) + np.uint32(column)])
+    marked = np.int32(0)
+    for i in range(count):
+        column = np.int32(min(max(q[MAP_U * STRIDE + i] * per_block, 0.0), top))
+        row = np.int32(min(max(q[MAP_V * STRIDE + i] * per_block, 0.0), top))
+        marked |= blocks[np.uint32(row) * np.uint32(side) + np.uint32(column)]
     return marked
 
 

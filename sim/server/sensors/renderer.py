@@ -100,7 +100,7 @@ class SceneRenderer:
         grain, stones = value_noise(256, (4, 8, 16, 32, 64, 128), 0.55, rng), asphalt_tile(rng)
         driven = (self._strips[:, STRIP_DRIVING] > 0.0) & (self._strips[:, STRIP_JUNCTION] == 0.0)
         self._patterns = (grain, stones, driven.astype(np.float32), grain.reshape(-1), stones.reshape(-1))
-        self._charts = (library.atlas, library.mip_offset, library.mip_shape, moving.chart_scale(library))
+        self._charts = moving.chart_tables(library)
         self._curve = tone_curve()
         self._falling = FallingWeather(self._pool)
         self._scratch = scratch_tables(self._pool.threads)

@@ -32,7 +32,7 @@ from sim.server.sensors.columns import (
     UVW,
     WEIGHT,
 )
-from sim.server.sensors.kernel import F32, I32, I64, U8, Tables, kernel, lanes, part
+from sim.server.sensors.kernel import F32, F64, I32, I64, U8, Tables, kernel, lanes, part
 
 LEAF = int(Material.LEAF)
 SAME_DEPTH = 0.07  # surfaces of one kind whose depths differ by less are one: 7 %, more than a pixel's slope makes
@@ -47,8 +47,9 @@ RUN_SLOT, RUN_PIXEL, RUN_FACE, SAMPLE, COUNT, ACROSS, DOWN, LENGTH = range(8)
 RUN_COLUMNS = 8
 LANES = 16  # runs are filled by so many fragments at a time: what is too much, the next run writes over
 NOTHING, SKY = -1, -2  # instead of a run that goes on
-# Of a run's plane functions, each a value at its first pixel and a step to the next.
+# Of a slot's plane functions, each a value at the corner of the picture and a step per sample to the right and down.
 PLANE_W, PLANE_NORMAL, PLANE_UVW, PLANE_EXTRA, PLANES = 0, 1, 4, 7, 10
+PLANNED = 1024  # slots whose plane functions are kept, a power of two: 240 kB, a part of a core's own cache
 
 
 @part
@@ -184,16 +185,27 @@ def sort_runs(count: int, runs: I32, material: U8, class_of: U8, start: I64, ord
 
 
 @lanes
-def _fill_run(q: F32, count: int, planes: F32, across: float, down: float, weight: float) -> None:
-    """Columns of ``count`` fragments along a run, a multiple of LANES."""
+def _fill_run(q: F32, count: int, plane: F64, across: float, down: float, weight: float) -> None:
+    """Columns of ``count`` fragments along a run, a multiple of LANES, by the plane functions of its slot."""
     begin, py, share = np.float32(across), np.float32(down), np.float32(weight)
-    w, w_step = planes[PLANE_W], planes[PLANES + PLANE_W]
-    a, a_step = planes[PLANE_NORMAL], planes[PLANES + PLANE_NORMAL]
-    b, b_step = planes[PLANE_NORMAL + 1], planes[PLANES + PLANE_NORMAL + 1]
-    c, c_step = planes[PLANE_NORMAL + 2], planes[PLANES + PLANE_NORMAL + 2]
-    d, d_step = planes[PLANE_UVW], planes[PLANES + PLANE_UVW]
-    e, e_step = planes[PLANE_UVW + 1], planes[PLANES + PLANE_UVW + 1]
-    f, f_step = planes[PLANE_UVW + 2], planes[PLANES + PLANE_UVW + 2]
+    w = np.float32(plane[PLANE_W] + plane[PLANES + PLANE_W] * across + plane[2 * PLANES + PLANE_W] * down)
+    a = np.float32(plane[1] + plane[PLANES + 1] * across + plane[2 * PLANES + 1] * down)
+    b = np.float32(plane[2] + plane[PLANES + 2] * across + plane[2 * PLANES + 2] * down)
+    c = np.float32(plane[3] + plane[PLANES + 3] * across + plane[2 * PLANES + 3] * down)
+    d = np.float32(plane[4] + plane[PLANES + 4] * across + plane[2 * PLANES + 4] * down)
+    e = np.float32(plane[5] + plane[PLANES + 5] * across + plane[2 * PLANES + 5] * down)
+    f = np.float32(plane[6] + plane[PLANES + 6] * across + plane[2 * PLANES + 6] * down)
+    w_step = 2.0 * np.float32(plane[PLANES + PLANE_W])  # a pixel is two samples on
+    a_step, b_step, c_step = (
+        2.0 * np.float32(plane[PLANES + 1]),
+        2.0 * np.float32(plane[PLANES + 2]),
+        2.0 * np.float32(plane[PLANES + 3]),
+    )
+    d_step, e_step, f_step = (
+        2.0 * np.float32(plane[PLANES + 4]),
+        2.0 * np.float32(plane[PLANES + 5]),
+        2.0 * np.float32(plane[PLANES + 6]),
+    )
     for i in range(count // LANES * LANES):
         x = np.float32(np.int32(i))
         z = 1.0 / (w + w_step * x)
@@ -210,11 +222,16 @@ def _fill_run(q: F32, count: int, planes: F32, across: float, down: float, weigh
 
 
 @lanes
-def _fill_on_body(q: F32, count: int, planes: F32) -> None:
+def _fill_on_body(q: F32, count: int, plane: F64, across: float, down: float) -> None:
     """Model-frame places of ``count`` fragments along a run, a multiple of LANES; after ``_fill_run``."""
-    a, a_step = planes[PLANE_EXTRA], planes[PLANES + PLANE_EXTRA]
-    b, b_step = planes[PLANE_EXTRA + 1], planes[PLANES + PLANE_EXTRA + 1]
-    c, c_step = planes[PLANE_EXTRA + 2], planes[PLANES + PLANE_EXTRA + 2]
+    a = np.float32(plane[7] + plane[PLANES + 7] * across + plane[2 * PLANES + 7] * down)
+    b = np.float32(plane[8] + plane[PLANES + 8] * across + plane[2 * PLANES + 8] * down)
+    c = np.float32(plane[9] + plane[PLANES + 9] * across + plane[2 * PLANES + 9] * down)
+    a_step, b_step, c_step = (
+        2.0 * np.float32(plane[PLANES + 7]),
+        2.0 * np.float32(plane[PLANES + 8]),
+        2.0 * np.float32(plane[PLANES + 9]),
+    )
     for i in range(count // LANES * LANES):
         x = np.float32(np.int32(i))
         z = q[DEPTH * STRIDE + i]
@@ -233,57 +250,59 @@ def _name_run(name: I32, count: int, slot: int, pixel: int, face: int) -> None:
         name[FACE * STRIDE + i] = f
 
 
-@part
-def _plane(planes: F32, k: int, at: Tables, step: Tables, a: float, b: float, c: float) -> None:
-    """Function k of a run: a, b, c at the corners of its face."""
-    planes[k] = at[0] * a + at[1] * b + at[2] * c
-    planes[PLANES + k] = step[0] * a + step[1] * b + step[2] * c
+@kernel
+def _find_planes(plane: F64, edge: F32, face: int, geometry: Tables, static_faces: int, static_vertices: int) -> None:
+    """Plane functions of a slot on ``face``: what its corners have, over depth, as functions of the sample's place."""
+    _vertices, normals, uvw, faces, _, _, local = geometry
+    a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+    on_body = face >= static_faces
+    for axis in range(3):  # by steps to the right and down, then where both are 0
+        row = plane[(axis + 1) % 3 * PLANES :]
+        e0, e1, e2 = np.float64(edge[axis]), np.float64(edge[3 + axis]), np.float64(edge[6 + axis])
+        row[PLANE_W] = e0 + e1 + e2
+        for j in range(3):
+            row[PLANE_NORMAL + j] = e0 * normals[a, j] + e1 * normals[b, j] + e2 * normals[c, j]
+            row[PLANE_UVW + j] = e0 * uvw[a, j] + e1 * uvw[b, j] + e2 * uvw[c, j]
+        if on_body:
+            i, k, m = a - static_vertices, b - static_vertices, c - static_vertices
+            for j in range(3):
+                row[PLANE_EXTRA + j] = e0 * local[i, j] + e1 * local[k, j] + e2 * local[m, j]
 
 
 @kernel
 def fill_fragments(
     count: int, runs: I32, order: I32, inverse_depth: F32, edges: F32, geometry: Tables, static_faces: int,
-    static_vertices: int, planes: F32, q: F32, name: I32,
+    static_vertices: int, planes: F64, planned: I32, q: F32, name: I32,
 ) -> None:  # fmt: skip
     """Sample place, weight, depth, surface coordinates and normal (not yet of unit length) of every fragment, of
-    bodies where on them; and its names. planes (2 * PLANES,) is room."""
-    _vertices, normals, uvw, faces, _, _, local = geometry
+    bodies where on them; and its names.
+
+    planes (PLANNED, 3 * PLANES) keeps the plane functions of slots ``planned (PLANNED,)``, -1 of none: the same slots
+    come back in row after row.
+    """
     samples = inverse_depth.shape[1]
     at = 0
     for o in range(count):
         g = runs[order[o]]
         s, f, length = g[RUN_SLOT], g[RUN_FACE], g[LENGTH]
+        kept = np.uint32(s & (PLANNED - 1))
+        plane = planes[kept]
+        if planned[kept] != s:
+            planned[kept] = s
+            _find_planes(plane, edges[s], f, geometry, static_faces, static_vertices)
         per = 0.5 / g[COUNT]
         px, py = g[ACROSS] * per, g[DOWN] * per
-        d0, d1, d2 = np.float64(edges[s, 0]), np.float64(edges[s, 3]), np.float64(edges[s, 6])
-        e0 = d0 * px + edges[s, 1] * py + edges[s, 2]
-        e1 = d1 * px + edges[s, 4] * py + edges[s, 5]
-        e2 = d2 * px + edges[s, 7] * py + edges[s, 8]
-        w = e0 + e1 + e2
-        row = g[SAMPLE] // samples
-        column = g[SAMPLE] - row * samples
-        w_sample = inverse_depth[row, column]
-        if w < 0.8 * w_sample or w > 1.25 * w_sample:  # the mean position left the face's plane: use a sample of it
-            px, py = column + 0.5, row + 0.5
-            e0 = d0 * px + edges[s, 1] * py + edges[s, 2]
-            e1 = d1 * px + edges[s, 4] * py + edges[s, 5]
-            e2 = d2 * px + edges[s, 7] * py + edges[s, 8]
-            w = e0 + e1 + e2
-        planes[PLANE_W], planes[PLANES] = w, 2.0 * (d0 + d1 + d2)  # a pixel is two samples on
-        here, step = (e0, e1, e2), (2.0 * d0, 2.0 * d1, 2.0 * d2)
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        for j in range(3):
-            _plane(planes, PLANE_NORMAL + j, here, step, normals[a, j], normals[b, j], normals[c, j])
-            _plane(planes, PLANE_UVW + j, here, step, uvw[a, j], uvw[b, j], uvw[c, j])
-        on_body = f >= static_faces
-        if on_body:
-            a, b, c = a - static_vertices, b - static_vertices, c - static_vertices
-            for j in range(3):
-                _plane(planes, PLANE_EXTRA + j, here, step, local[a, j], local[b, j], local[c, j])
+        if g[COUNT] < 4:
+            row = g[SAMPLE] // samples
+            column = g[SAMPLE] - row * samples
+            w = plane[PLANE_W] + plane[PLANES + PLANE_W] * px + plane[2 * PLANES + PLANE_W] * py
+            w_sample = inverse_depth[row, column]
+            if w < 0.8 * w_sample or w > 1.25 * w_sample:  # the mean place left the face's plane: use a sample of it
+                px, py = column + 0.5, row + 0.5
         padded = (length + LANES - 1) // LANES * LANES
-        _fill_run(q[at:], padded, planes, px, py, g[COUNT] * 0.25)
-        if on_body:
-            _fill_on_body(q[at:], padded, planes)
+        _fill_run(q[at:], padded, plane, px, py, g[COUNT] * 0.25)
+        if f >= static_faces:
+            _fill_on_body(q[at:], padded, plane, px, py)
         _name_run(name[at:], padded, s, g[RUN_PIXEL], f)
         at += length
 

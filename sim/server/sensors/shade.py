@@ -43,6 +43,7 @@ from sim.server.sensors.resolve import (
     NAME_COLUMNS,
     PIXEL,
     PLANES,
+    PLANNED,
     RUN_COLUMNS,
     fill_fragments,
     gather_runs,
@@ -56,6 +57,7 @@ from sim.server.sensors.shade_model import shade_model, shade_paint
 from sim.server.sensors.snow import lay_snow
 
 FAR_M = 1e6  # depth of the sky in ``surface``
+SHADOWED = 128  # fragments that look together whether a moving body may shade them
 NO_SUN = 0.001  # radiance of a sun that is not worth a shadow
 ROAD_CLASS, GROUND_CLASS, FACADE_CLASS, LEAF_CLASS, BUILT_CLASS, PAINT_CLASS, MODEL_CLASS = range(7)
 CLASSES = 7
@@ -90,7 +92,7 @@ def scratch_tables(workers: int) -> Tables:
         np.zeros((workers, TILE_WIDTH), np.uint8),
         np.zeros((workers, TILE_HEIGHT, TILE_WIDTH), np.float32),
         np.zeros((workers, CLASSES + 1), np.int64),
-        np.zeros((workers, 2 * PLANES), np.float32),
+        (np.zeros((workers, PLANNED, 3 * PLANES)), np.zeros((workers, PLANNED), np.int32)),
         np.zeros((workers, 2, LAMPS), np.int32),
         np.zeros((workers, 4), np.float32),
     )
@@ -109,8 +111,10 @@ def _light(
         contact_shade(q, start[FACADE_CLASS], contact[0], contact[1])
     shining = air[SUN_RGB] > NO_SUN
     if shining and place[SHADOW_ON] > 0.0:
-        if shadows_of_the_world(q, count, air, place, static_map, blocks) != 0:
-            shadows_of_bodies(q, count, moving_map)
+        for first in range(0, count, SHADOWED):
+            batch, size = q[first:], min(SHADOWED, count - first)
+            if shadows_of_the_world(batch, size, air, place, static_map, blocks) != 0:
+                shadows_of_bodies(batch, size, moving_map)
     else:
         for i in range(count):
             q[LIT * STRIDE + i] = 1.0
@@ -166,7 +170,9 @@ def shade_frame(
     height, width = slot.shape[0] // 2, slot.shape[1] // 2
     fragment, q, name, names = scratch[0][worker], scratch[1][worker], scratch[2][worker], scratch[3][worker]
     runs, order, mark, share = scratch[4][worker], scratch[5][worker], scratch[6][worker], scratch[7][worker]
-    start, planes, near, box = scratch[8][worker], scratch[9][worker], scratch[10][worker], scratch[11][worker]
+    start, near, box = scratch[8][worker], scratch[10][worker], scratch[11][worker]
+    planes, planned = scratch[9][0][worker], scratch[9][1][worker]
+    planned[:] = -1
     across = (width + TILE_WIDTH - 1) // TILE_WIDTH
     tiles = across * ((height + TILE_HEIGHT - 1) // TILE_HEIGHT)
     fog_here = fog_at(air, cam[2])
@@ -200,8 +206,9 @@ def shade_frame(
             continue
         sort_runs(count, runs, geometry[4], class_of, start, order)
         fill_fragments(
-            count, runs, order, inverse_depth, edges, geometry, static_counts[0], static_counts[1], planes, q, names
-        )
+            count, runs, order, inverse_depth, edges, geometry, static_counts[0], static_counts[1], planes, planned, q,
+            names,
+        )  # fmt: skip
         count = start[CLASSES]
         locate(q, count, eye, 2 * width, 2 * height, focal)
         if start[1] > 0:
@@ -214,7 +221,8 @@ def shade_frame(
             )
         shade_leaves(start[3], start[4], name, fragment, geometry, tables)
         shade_built(start[4], start[5], name, fragment, geometry, tables, air, signals, objects)
-        shade_paint(start[5], start[6], name, fragment, geometry, bodies, charts)
+        if start[5] < start[6]:
+            shade_paint(start[5], start[6], fragment, name, names[start[5] :], q[start[5] :], geometry, bodies, charts)
         shade_model(start[6], start[7], name, fragment, geometry, bodies, tables)
         if painted:
             paint_objects(count, name, fragment, static_counts[0], objects)

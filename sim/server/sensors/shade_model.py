@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from sim.server.scene.mesh import Material
+from sim.server.scene.models import CHARTS
 from sim.server.sensors.columns import (
     ALBEDO,
     BAG_RGB,
@@ -14,6 +19,8 @@ from sim.server.sensors.columns import (
     FOOT,
     HAIR_RGB,
     HALF_WIDTH,
+    INSTANCE_COLUMNS,
+    LIGHT,
     LIT_BEACON_LEFT,
     LIT_BEACON_RIGHT,
     LIT_BRAKE,
@@ -29,20 +36,23 @@ from sim.server.sensors.columns import (
     SHOE_RGB,
     SKIN_RGB,
     SPECULAR,
+    STRIDE,
     TOP_RGB,
     TRANSLUCENT,
     UVW,
 )
 from sim.server.sensors.geometry import BODY_SHIFT, CHART_MASK
-from sim.server.sensors.kernel import F32, I32, Tables, kernel
+from sim.server.sensors.kernel import F32, I32, U32, Tables, kernel, lane, lanes
 from sim.server.sensors.resolve import FACE
-from sim.server.sensors.textures import chart_texel, noise
+from sim.server.sensors.textures import noise
 
 TYRE, RIM, PLASTIC, GLASS = int(Material.TYRE), int(Material.RIM), int(Material.PLASTIC), int(Material.GLASS)
 SKIN, TOP, BOTTOM, SHOE = int(Material.SKIN), int(Material.TOP), int(Material.BOTTOM), int(Material.SHOE)
 HAIR, METAL, BAG, CARGO = int(Material.HAIR), int(Material.METAL), int(Material.BAG), int(Material.CARGO)
 HELMET, BEACON = int(Material.HELMET), int(Material.BEACON)
 INDICATOR_SHARE = 0.74  # of the half width: lamp texels further out are the indicators
+MIPS = 5  # of a chart
+LAMP = LIGHT  # a column that is free until there is light: the share of a lamp
 REVERSE_SHARE = 0.55  # lamp texels further in are the reversing lamps
 
 
@@ -85,39 +95,81 @@ def _lamp(q: F32, body: F32, weight: float) -> None:
     q[EMISSION + 2] += k * 0.022
 
 
+@lane
+def _weight(word: Any, shift: int) -> Any:
+    """One of the four weights of a chart's texel, in 255ths."""
+    return np.float32(np.int32((word >> np.uint32(shift)) & np.uint32(0xFF)))
+
+
+@lane
+def _blend(words: tuple[Any, Any, Any, Any], shift: int, tx: Any, ty: Any) -> Any:
+    """One weight 0..1 between four texels."""
+    a, b = _weight(words[0], shift) * (1.0 - tx), _weight(words[1], shift) * tx
+    c, d = _weight(words[2], shift) * (1.0 - tx), _weight(words[3], shift) * tx
+    return ((a + b) * (1.0 - ty) + (c + d) * ty) * (1.0 / 255.0)
+
+
+@lanes
+def paint(
+    q: F32, count: int, name: I32, param: I32, bodies: F32, texels: U32, first: I32, tall: I32, wide: I32, per_m: F32
+) -> Any:
+    """Car bodies as their model's charts have them, but for the lamps: the weight of a lamp goes to LAMP.
+
+    All arrays flat; the tables of charts are those of ``bodies.chart_tables``. Returns whether there is any lamp.
+    """
+    lamps = np.uint32(0)
+    for i in range(count):
+        p = param[np.uint32(name[FACE * STRIDE + i])]
+        row = np.uint32(p >> np.int32(BODY_SHIFT)) * np.uint32(INSTANCE_COLUMNS)
+        model = np.uint32(np.int32(bodies[np.uint32(row + np.uint32(MODEL_ROW))]))
+        chart = np.uint32(model * np.uint32(CHARTS) + np.uint32(p & np.int32(CHART_MASK)))
+        span = q[FOOT * STRIDE + i] * per_m[chart]  # texels of the finest mip under the pixel
+        mip = 0 if span <= 1.4 else (1 if span <= 2.8 else (2 if span <= 5.6 else (3 if span <= 11.2 else 4)))
+        level = np.uint32(chart * np.uint32(MIPS) + np.uint32(mip))
+        place, rows, columns = first[level], tall[level], wide[level]
+        painted = place >= np.int32(0)
+        x = min(max(q[UVW * STRIDE + i] * np.float32(columns) - 0.5, 0.0), max(np.float32(columns) - 1.001, 0.0))
+        y = min(max(q[(UVW + 1) * STRIDE + i] * np.float32(rows) - 0.5, 0.0), max(np.float32(rows) - 1.001, 0.0))
+        column, line = np.int32(x), np.int32(y)
+        tx, ty = x - np.float32(column), y - np.float32(line)
+        at = np.uint32(np.uint32(place if painted else np.int32(0)) + np.uint32(line * columns + column))
+        below = np.uint32(at + np.uint32(columns))
+        words = texels[at], texels[np.uint32(at + np.uint32(1))], texels[below], texels[np.uint32(below + np.uint32(1))]
+        colour = _blend(words, 0, tx, ty) if painted else 1.0
+        glass = _blend(words, 8, tx, ty) if painted else 0.0
+        lamp = _blend(words, 16, tx, ty) if painted else 0.0
+        trim = _blend(words, 24, tx, ty) if painted else 0.0
+        rest = max(0.0, 1.0 - colour - glass - lamp - trim)  # bright trim: plates, chrome
+        plain = 0.02 * trim + 0.70 * rest + 0.012 * glass
+        q[ALBEDO * STRIDE + i] = bodies[np.uint32(row + np.uint32(BODY_RGB))] * colour + plain
+        q[(ALBEDO + 1) * STRIDE + i] = bodies[np.uint32(row + np.uint32(BODY_RGB + 1))] * colour + plain
+        q[(ALBEDO + 2) * STRIDE + i] = bodies[np.uint32(row + np.uint32(BODY_RGB + 2))] * colour + plain
+        glow = glass * bodies[np.uint32(row + np.uint32(LIT_INSIDE))]
+        q[EMISSION * STRIDE + i] = glow * 0.5
+        q[(EMISSION + 1) * STRIDE + i] = glow * 0.4
+        q[(EMISSION + 2) * STRIDE + i] = glow * 0.3
+        q[F0 * STRIDE + i] = 0.05 * colour + 0.07 * glass + 0.03 * trim + 0.05 * (rest + lamp)
+        q[MIRROR * STRIDE + i] = colour + glass + 0.35 * (rest + trim) + lamp
+        q[SPECULAR * STRIDE + i] = 0.9 * colour + glass
+        q[OCCLUSION * STRIDE + i] = min(1.0, 0.55 + 0.9 * max(q[(EXTRA + 2) * STRIDE + i], 0.0))
+        q[LAMP * STRIDE + i] = lamp
+        lamps |= np.uint32(1 if lamp > 0.0 else 0)
+    return lamps
+
+
 @kernel
-def shade_paint(first: int, last: int, name: I32, fragment: F32, geometry: Tables, bodies: F32, charts: Tables) -> None:
-    """Car bodies: weights of paint, glass, lamp and dark trim from the model's charts."""
+def shade_paint(
+    first: int, last: int, fragment: F32, name: I32, names: I32, q: F32, geometry: Tables, bodies: F32, charts: Tables
+) -> None:
+    """Car bodies: weights of paint, glass, lamp and dark trim from charts. names, q: of the first on, flat."""
     param = geometry[5]
-    atlas, mip_offset, mip_shape, texels_per_m = charts
-    for i in range(first, last):
-        q = fragment[:, i]
-        p = param[name[FACE, i]]
-        body, chart = bodies[p >> BODY_SHIFT], p & CHART_MASK
-        model = int(body[MODEL_ROW])
-        span = q[FOOT] * texels_per_m[model, chart]  # texels of the finest mip under the pixel
-        mip = 0
-        while span > 1.4 and mip < mip_offset.shape[2] - 1:
-            span *= 0.5
-            mip += 1
-        offset = mip_offset[model, chart, mip]
-        paint, glass, lamp, trim = 1.0, 0.0, 0.0, 0.0
-        if offset >= 0:
-            paint, glass, lamp, trim = chart_texel(
-                atlas, offset, mip_shape[model, chart, mip, 0], mip_shape[model, chart, mip, 1], q[UVW], q[UVW + 1]
-            )
-        rest = max(0.0, 1.0 - paint - glass - lamp - trim)  # bright trim: plates, chrome
-        for j in range(3):
-            q[ALBEDO + j] = body[BODY_RGB + j] * paint + 0.02 * trim + 0.70 * rest + 0.012 * glass
-            q[EMISSION + j] = glass * body[LIT_INSIDE] * (0.5 - 0.1 * j)
-        q[F0] = 0.05 * paint + 0.07 * glass + 0.03 * trim + 0.05 * (rest + lamp)
-        q[MIRROR] = paint + glass + 0.35 * (rest + trim) + lamp
-        q[SPECULAR] = 0.9 * paint + glass
-        if lamp > 0.0:
-            _lamp(q, body, lamp)
-        height = q[EXTRA + 2]
-        if height < 0.5:
-            q[OCCLUSION] = min(1.0, 0.55 + 0.9 * max(height, 0.0))
+    lamps = paint(
+        q, last - first, names, param, bodies.reshape(-1), charts[0], charts[1], charts[2], charts[3], charts[4]
+    )
+    if lamps != 0:
+        for i in range(first, last):
+            if fragment[LAMP, i] > 0.0:
+                _lamp(fragment[:, i], bodies[param[name[FACE, i]] >> BODY_SHIFT], fragment[LAMP, i])
 
 
 @kernel

@@ -18,7 +18,7 @@ from sim.server.sensors.columns import (
     SHADOW_V0,
 )
 from sim.server.sensors.geometry import Geometry
-from sim.server.sensors.kernel import F32, F64, I64, U8, U32, kernel
+from sim.server.sensors.kernel import F32, F64, I32, I64, U32, kernel
 from sim.server.sensors.lighting import CONTACT_CELLS_PER_M, MAP_SIZE, SHADOW_BLOCK_SHIFT
 from sim.server.sensors.pool import WorkerPool
 
@@ -95,7 +95,7 @@ def draw_heights(
 
 
 @kernel
-def clear_blocks(worker: int, workers: int, blocks: U8, height_map: F32) -> None:
+def clear_blocks(worker: int, workers: int, blocks: I32, height_map: F32) -> None:
     """Empty the texels of marked blocks."""
     side = 1 << SHADOW_BLOCK_SHIFT
     for by in range(worker, blocks.shape[0], workers):
@@ -145,7 +145,7 @@ class _Map:
     place: F32
     static: F32
     moving: F32
-    blocks: U8
+    blocks: I32
     moving_of: object = None  # the view that the moving part was drawn for
     used: int = 0
 
@@ -162,7 +162,7 @@ class SunShadows:
         self._clock = 0
         self._axes: F64 = np.zeros(9)
         dark = np.zeros(SHADOW_COLUMNS, np.float32)
-        self._off = (dark, np.zeros(1, np.float32), np.zeros(1, np.float32), np.zeros(1, np.uint8))
+        self._off = (dark, np.zeros(1, np.float32), np.zeros(1, np.float32), np.zeros(1, np.int32))
 
     def forget(self) -> None:
         """Draw everything anew: the static world has changed."""
@@ -170,7 +170,7 @@ class SunShadows:
 
     def tables(
         self, eye_m: F64, sun: F64, view: object, rows: I64, centres_m: F64, radii_m: F64
-    ) -> tuple[F32, F32, F32, U8]:
+    ) -> tuple[F32, F32, F32, I32]:
         """Placement; static heights, moving heights and marked blocks, flat, for a camera at ``eye_m``.
 
         sun (3,) unit vector towards it; rows, centres, radii of all moving bodies of the view.
@@ -202,7 +202,7 @@ class SunShadows:
             placed.moving_of = None
         else:
             shape = (MAP_SIZE, MAP_SIZE)
-            blocks = np.ones((BLOCKS, BLOCKS), np.uint8)
+            blocks = np.ones((BLOCKS, BLOCKS), np.int32)
             placed = _Map(
                 np.zeros(SHADOW_COLUMNS, np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32), blocks
             )

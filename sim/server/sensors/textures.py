@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.server.sensors.kernel import F32, F64, U8, inline, kernel
+from sim.server.sensors.kernel import F32, F64, inline, kernel
 
 NOISE_SIZE = 256
 TILE_SIZE = 512
@@ -150,24 +150,3 @@ def octahedral(table: F32, dx: Number, dy: Number, dz: Number) -> tuple[Number, 
     green = table[iy, ix, 1] * a + table[iy, jx, 1] * b + table[jy, ix, 1] * c + table[jy, jx, 1] * d
     blue = table[iy, ix, 2] * a + table[iy, jx, 2] * b + table[jy, ix, 2] * c + table[jy, jx, 2] * d
     return red, green, blue
-
-
-@kernel
-def chart_texel(
-    atlas: U8, offset: int, height: int, width: int, u: Number, v: Number
-) -> tuple[Number, Number, Number, Number]:
-    """Bilinear weights (paint, glass, lamp, dark trim) of one mip of a chart, v upwards from the first row."""
-    x = min(max(u * width - 0.5, 0.0), width - 1.001)
-    y = min(max(v * height - 0.5, 0.0), height - 1.001)
-    ix, iy = int(x), int(y)
-    tx, ty = x - ix, y - iy
-    p = offset + (iy * width + ix) * 4
-    q = p + width * 4
-    a, b, c, d = (1.0 - tx) * (1.0 - ty), tx * (1.0 - ty), (1.0 - tx) * ty, tx * ty
-    k = 1.0 / 255.0
-    return (
-        (atlas[p] * a + atlas[p + 4] * b + atlas[q] * c + atlas[q + 4] * d) * k,
-        (atlas[p + 1] * a + atlas[p + 5] * b + atlas[q + 1] * c + atlas[q + 5] * d) * k,
-        (atlas[p + 2] * a + atlas[p + 6] * b + atlas[q + 2] * c + atlas[q + 6] * d) * k,
-        (atlas[p + 3] * a + atlas[p + 7] * b + atlas[q + 3] * c + atlas[q + 7] * d) * k,
-    )
