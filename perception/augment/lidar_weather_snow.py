@@ -107,29 +107,26 @@ class Snow:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _hidden(left, right, count, low, high):  # type: ignore[no-untyped-def]
-    """Length of ``low..high`` that none of the first ``count`` disjoint, sorted spans covers; the spans then cover it.
+    """Length of ``low..high`` that none of the first ``count`` disjoint spans covers; the spans then cover it.
 
-    Returns the length and the new count.
+    Returns the length and the new count. Spans are in no order: there are few of them, and they seldom touch.
     """
-    free = high - low
-    first, last = 0, 0
-    while first < count and right[first] < low:
-        first += 1
-    last = first
-    new_low, new_high = low, high
-    while last < count and left[last] <= high:
-        free -= max(0.0, min(right[last], high) - max(left[last], low))
-        new_low, new_high = min(new_low, left[last]), max(new_high, right[last])
-        last += 1
-    shift = 1 - (last - first)
-    if shift > 0:
-        for k in range(count - 1, first - 1, -1):
-            left[k + 1], right[k + 1] = left[k], right[k]
-    elif shift < 0:
-        for k in range(last, count):
-            left[k + shift], right[k + shift] = left[k], right[k]
-    left[first], right[first] = new_low, new_high
-    return max(free, 0.0), count + shift
+    touched = False
+    for k in range(count):
+        touched |= (left[k] <= high) & (right[k] >= low)
+    free, new_low, new_high = high - low, low, high
+    if touched:
+        kept = 0
+        for k in range(count):
+            if left[k] <= high and right[k] >= low:
+                free -= max(0.0, min(right[k], high) - max(left[k], low))
+                new_low, new_high = min(new_low, left[k]), max(new_high, right[k])
+            else:
+                left[kept], right[kept] = left[k], right[k]
+                kept += 1
+        count = kept
+    left[count], right[count] = new_low, new_high
+    return max(free, 0.0), count + 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -176,30 +173,38 @@ def _throw(rng, near, far, width, density, slope, size, place, share, left, righ
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _peak(place, share, n, reflects, pulse_m):  # type: ignore[no-untyped-def]
-    """Strength (over 1 m^-2) and place of the strongest peak of the flakes' pulses together."""
-    best, at = 0.0, 0.0
-    for k in range(n):
-        total = 0.0
-        for j in range(n):
-            lag = place[k] - place[j] + 0.5 * pulse_m
-            if share[j] > 0.0 and 0.0 < lag < pulse_m:
-                overlap = min(max((place[j] - OVERLAP_BEGINS_M) / (OVERLAP_WHOLE_M - OVERLAP_BEGINS_M), 0.0), 1.0)
-                total += reflects * share[j] * overlap / place[j] ** 2 * math.sin(math.pi * lag / pulse_m) ** 2
-        if total > best:
-            best, at = total, place[k]
-    return best, at
+def _answers(place, share, n, reflects, alone):  # type: ignore[no-untyped-def]
+    """Strength (over 1 m^-2) of each flake's pulse; returns what ``_peak`` never exceeds: all of them together."""
+    total = 0.0
+    for j in range(n):
+        overlap = min(max((place[j] - OVERLAP_BEGINS_M) / (OVERLAP_WHOLE_M - OVERLAP_BEGINS_M), 0.0), 1.0)
+        alone[j] = reflects * share[j] * overlap / place[j] ** 2
+        total += alone[j]
+    return 1.000001 * total  # rounding
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _most(place, share, n, reflects):  # type: ignore[no-untyped-def]
-    """What ``_peak`` never exceeds: all the flakes' pulses at their highest; quick."""
-    total = 0.0
-    for j in range(n):
-        if share[j] > 0.0:
-            overlap = min(max((place[j] - OVERLAP_BEGINS_M) / (OVERLAP_WHOLE_M - OVERLAP_BEGINS_M), 0.0), 1.0)
-            total += reflects * share[j] * overlap / place[j] ** 2
-    return 1.000001 * total  # rounding
+def _peak(place, alone, n, pulse_m):  # type: ignore[no-untyped-def]
+    """Strength (over 1 m^-2) and place of the strongest peak of the pulses of flakes, nearest first, together."""
+    best, at, first, end = 0.0, 0.0, 0, 0
+    for k in range(n):
+        while place[k] - place[first] + 0.5 * pulse_m >= pulse_m:
+            first += 1
+        most = 0.0
+        end = max(end, k)
+        while end < n and place[k] - place[end] + 0.5 * pulse_m > 0.0:
+            end += 1
+        for j in range(first, end):
+            most += alone[j]
+        if 1.000001 * most <= best:
+            continue
+        total = 0.0
+        for j in range(first, end):
+            lag = place[k] - place[j] + 0.5 * pulse_m
+            total += alone[j] * math.sin(math.pi * lag / pulse_m) ** 2
+        if total > best:
+            best, at = total, place[k]
+    return best, at
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -207,7 +212,8 @@ def _strike(  # type: ignore[no-untyped-def]
     ranges, reflectivity, rng, density, slope, mean_diameter, width, reflects, pulse_m, weakest, behind, new_range,
     strength, fate,
 ):  # fmt: skip
-    size, place, share = np.empty(MAX_FLAKES), np.empty(MAX_FLAKES), np.empty(MAX_FLAKES)
+    size, place = np.empty(MAX_FLAKES), np.empty(MAX_FLAKES)
+    share, alone = np.empty(MAX_FLAKES), np.empty(MAX_FLAKES)
     left, right = np.empty(MAX_FLAKES + 1), np.empty(MAX_FLAKES + 1)
     biggest = min(9.0 / slope, LARGEST_M)  # one flake in 8000 is larger
     for k in range(len(ranges)):
@@ -226,8 +232,8 @@ def _strike(  # type: ignore[no-untyped-def]
             if n > 0 and behind >= 0.0:
                 power = behind / (r * r)
         kept = rest * math.exp(-density * mean_diameter * (r - far)) if far < r else rest
-        if n > 0 and _most(place, share, n, reflects) >= max(weakest, power * kept):
-            best, at = _peak(place, share, n, reflects, pulse_m)
+        if n > 0 and _answers(place, share, n, reflects, alone) >= max(weakest, power * kept):
+            best, at = _peak(place, alone, n, pulse_m)
         if best > power * kept and best >= weakest:
             new_range[k], fate[k] = at, _SCATTERED
             strength[k] = min(best * at * at, 1.0)

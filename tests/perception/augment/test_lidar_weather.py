@@ -8,7 +8,7 @@ from perception.augment.lidar_weather_check import fog_answer, thrown_drops, thr
 from perception.augment.lidar_weather_drops import Drops
 from perception.augment.lidar_weather_fog import Fog
 from perception.augment.lidar_weather_mie import WAVELENGTH_M, efficiency
-from perception.augment.lidar_weather_snow import Snow, _most, _peak
+from perception.augment.lidar_weather_snow import Snow, _answers, _hidden, _peak
 from perception.augment.lidar_weather_wet import WetGround, transmitted, wet_ground, wet_share
 
 RAYS = 20_000
@@ -166,7 +166,37 @@ def test_fog_that_begins_far_away_only_dims_what_is_in_it():
 def test_no_peak_of_flakes_is_higher_than_the_bound_that_saves_looking_for_it() -> None:
     rng = np.random.default_rng(3)
     for count in (1, 2, 5, 20):
-        place, share = np.sort(rng.uniform(0.9, 30.0, count)), rng.random(count) / count
-        assert _peak(place, share, count, 0.9, 3.0)[0] <= _most(place, share, count, 0.9)
-    together = _peak(np.full(3, 10.0), np.full(3, 0.1), 3, 0.9, 3.0)[0]  # flakes in one place: the bound is reached
-    assert together == pytest.approx(_most(np.full(3, 10.0), np.full(3, 0.1), 3, 0.9), rel=1e-5)
+        place, share, alone = np.sort(rng.uniform(0.9, 30.0, count)), rng.random(count) / count, np.empty(count)
+        most = _answers(place, share, count, 0.9, alone)
+        assert _peak(place, alone, count, 3.0)[0] <= most
+    place, share, alone = np.full(3, 10.0), np.full(3, 0.1), np.empty(3)
+    most = _answers(place, share, 3, 0.9, alone)
+    assert _peak(place, alone, 3, 3.0)[0] == pytest.approx(most, rel=1e-5)  # flakes in one place: the bound is reached
+
+
+def test_the_strongest_peak_of_flakes_is_that_of_all_their_pulses_together() -> None:
+    rng, pulse_m = np.random.default_rng(4), 3.0
+    for count in (1, 2, 6, 40):
+        place, share, alone = np.sort(rng.uniform(1.0, 12.0, count)), rng.random(count) / count, np.empty(count)
+        share[rng.random(count) < 0.2] = 0.0
+        _answers(place, share, count, 0.9, alone)
+        lag = np.abs(place[:, None] - place)
+        pulses = np.where(lag < pulse_m / 2, np.cos(np.pi * lag / pulse_m) ** 2, 0.0)
+        power = pulses @ (0.9 * share / place**2)
+        best, at = _peak(place, alone, count, pulse_m)
+        assert best == pytest.approx(power.max(), rel=1e-9)
+        assert at == place[np.argmax(power)]
+
+
+def test_spans_hide_once_what_several_of_them_cover() -> None:
+    rng = np.random.default_rng(5)
+    left, right, count, free = np.empty(40), np.empty(40), 0, 0.0
+    cells = np.zeros(100_000, bool)
+    for _ in range(30):
+        low = rng.uniform(-0.5, 0.45)
+        high = low + rng.uniform(0.0, 0.05)
+        more, count = _hidden(left, right, count, low, high)
+        free += more
+        cells[round((low + 0.5) * 1e5) : round((high + 0.5) * 1e5)] = True
+        assert free == pytest.approx(cells.mean(), abs=1e-3)
+    assert count < 30
