@@ -24,6 +24,8 @@ CLOSE_M = 3.0
 """Gaps up to twice this wide between the lanes of one junction are paved."""
 BELOW_LANES_M = 0.03
 """Fillings lie under everything else, so that overlaps do not show."""
+UNDER_LANES_M = 0.25
+"""Fillings reach so far under the lanes: nobody looks through the step between them to the land below."""
 SMALLEST_M2 = 0.05
 CONFLICT_M = 0.04
 """Lanes of a junction that differ more than this in height, and less than a storey, contradict each other."""
@@ -88,8 +90,9 @@ def add_fillings(triangles: Triangles, lanes: Sequence[Lane], strip: int, owner_
         outlines = [np.concatenate([lane.left_m, lane.right_m[::-1]])[:, :2] for lane in group]
         paved = shapely.union_all(shapely.buffer(shapely.polygons([shapely.linearrings(o) for o in outlines]), 0.02))
         closed = shapely.buffer(shapely.buffer(paved, CLOSE_M, quad_segs=3), -CLOSE_M, quad_segs=3)
-        gaps = shapely.difference(closed, paved)
-        parts = [part for part in shapely.get_parts(gaps) if part.area > SMALLEST_M2]
+        gaps = [part for part in shapely.get_parts(shapely.difference(closed, paved)) if part.area > SMALLEST_M2]
+        under = shapely.intersection(shapely.buffer(shapely.union_all(gaps), UNDER_LANES_M, quad_segs=1), closed)
+        parts = [part for part in shapely.get_parts(under) if part.geom_type == "Polygon"]
         if parts:
             _add_parts(triangles, parts, group, strip, owner_of_road[group[0].road])
 

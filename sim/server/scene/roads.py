@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from sim.server.scene.ground import ROAD, SIDEWALK, Ground
 from sim.server.scene.junctions import add_fillings
-from sim.server.scene.lanes import NO_MARK, RAISED_KINDS, STRAIGHT_STEP_M, Lane, resampled
+from sim.server.scene.lanes import NO_MARK, RAISED_KINDS, STRAIGHT_STEP_M, Lane, Mark, resampled
 from sim.server.scene.mesh import Material, Mesh, Tag
 from sim.server.scene.objects import Layer, ObjectBook
 from sim.server.scene.static import STRIP_DTYPE
@@ -26,6 +27,9 @@ KERB_FOOT_M = 0.05
 MARKED_LIFT_M = 0.012
 UNMARKED_SHOULDER_DROP_M = 0.015
 """Overlapping lanes of a junction: marked ones are drawn on top, shoulders and parking below driving lanes."""
+TUCK_M = 0.25
+"""A lower surface reaches so far under the higher one beside it: nobody looks through the step to the land below."""
+TUCK_DROP_M = 0.003
 CROSSWALK_LIFT_M = 0.02
 STOP_LINE_LIFT_M = 0.022
 STOP_LINE_LENGTH_M = 0.4
@@ -126,17 +130,21 @@ def _add_lanes(triangles: Triangles, lanes: Sequence[Lane], owner_of_road: dict[
     """All carriageways as one batch of ribbons; returns the rows of the strip table, one per ribbon."""
     strips: list[tuple[Any, ...]] = []
     left, right, uvw, ribbon, owners = [], [], [], [], []
+    by_place = {(lane.road, lane.section, lane.lane): lane for lane in lanes}
     for lane in lanes:
-        coordinates = _edge_uvw(lane.s_m, lane.width_m)
+        beside = [by_place.get((lane.road, lane.section, lane.lane + step)) for step in (-1, 1)]
+        inner, outer = beside if lane.lane > 0 else beside[::-1]
         for first, last, left_mark, right_mark in lane.marks:
-            marked = left_mark[0] or right_mark[0]
-            lift = MARKED_LIFT_M if marked else 0.0 if lane.is_driving else -UNMARKED_SHOULDER_DROP_M
-            part = slice(first, last + 1)
+            lift = _lift(lane, left_mark, right_mark)
+            part, middle = slice(first, last + 1), (first + last) / 2.0
+            below_inner, below_outer = (_lift_at(neighbour, middle) > lift for neighbour in (inner, outer))
+            alone = inner is None and not lane.is_driving  # a shoulder between lanes that are roads of their own
+            a, b, coordinates = _tucked(lane, part, below_inner or alone, below_outer or alone, lift <= 0.0)
             up = np.array([0.0, 0.0, lift])
-            left.append(lane.left_m[part] + up)
-            right.append(lane.right_m[part] + up)
-            uvw.append(coordinates[part])
-            ribbon.append(np.full(last + 1 - first, len(strips)))
+            left.append(a + up)
+            right.append(b + up)
+            uvw.append(coordinates)
+            ribbon.append(np.full(len(a), len(strips)))
             owners.append(owner_of_road[lane.road])
             strips.append((*left_mark, *right_mark, lane.is_driving, lane.junction >= 0))
     if strips:
@@ -144,6 +152,51 @@ def _add_lanes(triangles: Triangles, lanes: Sequence[Lane], owner_of_road: dict[
         edges = np.concatenate(left), np.concatenate(right)
         triangles.add_ribbons(*edges, np.concatenate(uvw), number, Material.ROAD, rows, owners)
     return strips
+
+
+def _lift(lane: Lane, left_mark: Mark, right_mark: Mark) -> float:
+    """Height, m, at which a part of a lane is drawn over its own."""
+    if left_mark[0] or right_mark[0]:
+        return MARKED_LIFT_M
+    return 0.0 if lane.is_driving else -UNMARKED_SHOULDER_DROP_M
+
+
+def _lift_at(lane: Lane | None, sample: float) -> float:
+    """The same at a sample; minus infinity where there is no lane."""
+    for first, last, left_mark, right_mark in lane.marks if lane is not None else ():
+        if lane is not None and first <= sample <= last:
+            return _lift(lane, left_mark, right_mark)
+    return -math.inf
+
+
+def _tucked(
+    lane: Lane, part: slice, under_left: bool, under_right: bool, under_ends: bool
+) -> tuple[Array, Array, Array]:
+    """Edges (n, 3) and coordinates (n, 2, 3) of a part of a lane that reaches under its higher neighbours."""
+    left, right, width = lane.left_m[part].copy(), lane.right_m[part].copy(), lane.width_m[part]
+    coordinates = _edge_uvw(lane.s_m[part], width)
+    across = (right - left) * (TUCK_M / np.maximum(width, TUCK_M))[:, None]
+    for edge, side, other, under in ((left, 0, -across, under_left), (right, 1, across, under_right)):
+        if under:
+            edge += other - np.array([0.0, 0.0, TUCK_DROP_M])
+            coordinates[:, side, 1:] += np.array([-TUCK_M, TUCK_M]) if side == 0 else np.array([TUCK_M, -TUCK_M])
+    if under_ends:
+        left, right = _lengthened(left), _lengthened(right)
+        coordinates = np.concatenate([coordinates[:1], coordinates, coordinates[-1:]])
+        coordinates[0, :, 0] -= TUCK_M
+        coordinates[-1, :, 0] += TUCK_M
+    return left, right, coordinates
+
+
+def _lengthened(edge: Array) -> Array:
+    """A polyline (n, 3) with a straight piece of ``TUCK_M`` more at each end."""
+    ends = []
+    for end, before in ((edge[0], edge[1]), (edge[-1], edge[-2])):
+        along = end - before
+        ends.append(
+            end + along * (TUCK_M / max(float(np.linalg.norm(along)), 1e-6)) - np.array([0.0, 0.0, TUCK_DROP_M])
+        )
+    return np.concatenate([ends[:1], edge, ends[1:]])
 
 
 def _add_raised(triangles: Triangles, lane: Lane, driving: Ground, owner: int) -> None:

@@ -23,6 +23,8 @@ MARGIN_M = 150.0
 APRON_M = 1500.0
 BELOW_ROAD_M = 0.12
 """Terrain stays this far below the lowest lane near by."""
+EDGE_M = 0.3
+"""Lanes reach so far under others, beyond their own edges and ends."""
 NEIGHBOURS = 6
 SMOOTH_M = 3.0
 """Softens inverse-distance weights: roads nearer than this to each other share the land's height."""
@@ -50,8 +52,9 @@ def shape_terrain(lanes: Sequence[Lane]) -> Terrain:
     far = np.clip((distance[:, 0].reshape(rows, columns) - 2.0 * CELL_M) / 30.0, 0.0, 1.0)
     heights = heights * (1.0 - far) + cv2.GaussianBlur(heights, (0, 0), 4.0) * far
     lowest = np.full((rows, columns), np.inf)  # lane in the cell that begins at each post
-    cell = np.floor((points[:, :2] - low) / CELL_M).astype(int)
-    np.minimum.at(lowest.ravel(), cell[:, 1] * columns + cell[:, 0], points[:, 2])
+    for beyond in ((0.0, 0.0), (EDGE_M, EDGE_M), (EDGE_M, -EDGE_M), (-EDGE_M, EDGE_M), (-EDGE_M, -EDGE_M)):
+        cell = np.floor((points[:, :2] + beyond - low) / CELL_M).astype(int)
+        np.minimum.at(lowest.ravel(), cell[:, 1] * columns + cell[:, 0], points[:, 2])
     ceiling = lowest.copy()
     ceiling[1:] = np.minimum(ceiling[1:], lowest[:-1])
     ceiling[:, 1:] = np.minimum(ceiling[:, 1:], lowest[:, :-1])
