@@ -45,10 +45,11 @@ PLINTH_M = 0.42
 WINDOW, DOOR, SHOP = 0, 1, 2
 # Columns that are free until there is light: the opening's sides (m of the wall), its kind, hash and share of a pixel.
 HOLE, KIND, HASH, OPEN = LIGHT, MAP_U, MAP_U + 1, MAP_U + 2
-# Wall colours of buildings: brick, sand, grey, plaster, brown brick, ochre, pale green, white, rose, cream.
+# Wall colours of buildings, dirt of years in them: brick, sand, grey, plaster, brown brick, ochre, pale green, white,
+# rose, cream. Walls of brick reflect 0.20 to 0.40, of stone 0.20 to 0.35 (Oke, "Boundary Layer Climates", 1987).
 WALLS = (
-    (0.36, 0.16, 0.11), (0.53, 0.46, 0.36), (0.34, 0.33, 0.32), (0.58, 0.54, 0.48), (0.27, 0.18, 0.135),
-    (0.50, 0.37, 0.20), (0.36, 0.41, 0.35), (0.60, 0.59, 0.56), (0.47, 0.37, 0.33), (0.56, 0.50, 0.40),
+    (0.36, 0.16, 0.11), (0.39, 0.34, 0.27), (0.25, 0.24, 0.24), (0.43, 0.40, 0.36), (0.27, 0.18, 0.14),
+    (0.37, 0.27, 0.15), (0.27, 0.30, 0.26), (0.44, 0.44, 0.41), (0.35, 0.27, 0.24), (0.41, 0.37, 0.30),
 )  # fmt: skip
 WALL_RGB = np.array(WALLS, np.float32).reshape(-1)
 # Doors, shutters and the boards over shops.
@@ -126,9 +127,9 @@ def walls(q: F32, count: int, name: I32, param: I32, grain: F32, colours: F32) -
         red = colours[at] * k
         green, blue = colours[np.uint32(at + np.uint32(1))] * k, colours[np.uint32(at + np.uint32(2))] * k
         red, green, blue = (
-            (red + (0.46 * k - red) * ledge) * dim,
-            (green + (0.46 * k - green) * ledge) * dim,
-            (blue + (0.46 * k - blue) * ledge) * dim,
+            (red + (0.38 * k - red) * ledge) * dim,
+            (green + (0.38 * k - green) * ledge) * dim,
+            (blue + (0.38 * k - blue) * ledge) * dim,
         )
         q[ALBEDO * STRIDE + i] = red + (0.20 * k - red) * plinth
         q[(ALBEDO + 1) * STRIDE + i] = green + (0.20 * k - green) * plinth
@@ -163,9 +164,9 @@ def openings(q: F32, count: int, name: I32, param: I32) -> None:
         drip = 1.0 - (0.4 * ahead * _share(v, low - 0.17, low - 0.09, per) if kind != SHOP else 0.0)
         red = q[ALBEDO * STRIDE + i] * drip  # no loop over the colours: one loop within another is no vector code
         green, blue = q[(ALBEDO + 1) * STRIDE + i] * drip, q[(ALBEDO + 2) * STRIDE + i] * drip
-        q[ALBEDO * STRIDE + i] = red + (0.55 - red) * trim
-        q[(ALBEDO + 1) * STRIDE + i] = green + (0.55 - green) * trim
-        q[(ALBEDO + 2) * STRIDE + i] = blue + (0.55 - blue) * trim
+        q[ALBEDO * STRIDE + i] = red + (0.44 - red) * trim
+        q[(ALBEDO + 1) * STRIDE + i] = green + (0.44 - green) * trim
+        q[(ALBEDO + 2) * STRIDE + i] = blue + (0.44 - blue) * trim
         q[HOLE * STRIDE + i], q[(HOLE + 1) * STRIDE + i] = left, right
         q[(HOLE + 2) * STRIDE + i], q[(HOLE + 3) * STRIDE + i] = low, high
         q[KIND * STRIDE + i] = np.float32(kind)
@@ -230,7 +231,7 @@ def _behind(
         for j in range(3):
             rgb[j] = mix(mix(paint[j] * (1.0 - 0.35 * panel), 0.4, handle) * shade, 0.03, glass)
         return glass, t
-    white = 0.58 if hash01(seed + 29) > 0.35 else 0.09
+    white = 0.44 if hash01(seed + 29) > 0.35 else 0.09
     rail = 0.055
     glass = _cover(u, left + rail, right - rail, f) * _cover(v, low + rail, high - rail, f)
     if kind == SHOP:

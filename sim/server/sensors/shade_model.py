@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.server.scene.bodies.parts import FRONT
 from sim.server.scene.mesh import Material
 from sim.server.scene.models import CHARTS
 from sim.server.sensors.columns import (
@@ -54,6 +55,9 @@ INDICATOR_SHARE = 0.74  # of the half width: lamp texels further out are the ind
 MIPS = 5  # of a chart
 LAMP = LIGHT  # a column that is free until there is light: the share of a lamp
 REVERSE_SHARE = 0.55  # lamp texels further in are the reversing lamps
+DISPLAY_FROM_M = 2.3  # lamp texels of a front above this are a destination display or marker lamps
+DISPLAY_BY_DAY, DISPLAY_BY_NIGHT = 0.10, 3.0  # by night as a share of the light inside
+END_GLOW = 0.3  # share of a saloon's light that leaves by windscreen and rear window: most are tinted, a blind is drawn
 
 
 @kernel
@@ -74,6 +78,15 @@ def _lamp(q: F32, body: F32, weight: float) -> None:
         q[EMISSION] += k
         q[EMISSION + 1] += k * 0.45
         q[EMISSION + 2] += k * 0.03
+    if front and q[EXTRA + 2] > DISPLAY_FROM_M:  # a bus's destination in amber lamps
+        k = weight * (DISPLAY_BY_DAY + DISPLAY_BY_NIGHT * body[LIT_INSIDE])
+        q[ALBEDO] += weight * 0.30
+        q[ALBEDO + 1] += weight * 0.16
+        q[ALBEDO + 2] += weight * 0.04
+        q[EMISSION] += k
+        q[EMISSION + 1] += k * 0.48
+        q[EMISSION + 2] += k * 0.07
+        return
     if front:
         for j in range(3):
             q[ALBEDO + j] += weight * 0.58
@@ -144,7 +157,8 @@ def paint(
         q[ALBEDO * STRIDE + i] = bodies[np.uint32(row + np.uint32(BODY_RGB))] * colour + plain
         q[(ALBEDO + 1) * STRIDE + i] = bodies[np.uint32(row + np.uint32(BODY_RGB + 1))] * colour + plain
         q[(ALBEDO + 2) * STRIDE + i] = bodies[np.uint32(row + np.uint32(BODY_RGB + 2))] * colour + plain
-        glow = glass * bodies[np.uint32(row + np.uint32(LIT_INSIDE))]
+        leaves = END_GLOW if (p & np.int32(CHART_MASK)) >= np.int32(FRONT) else 1.0
+        glow = glass * bodies[np.uint32(row + np.uint32(LIT_INSIDE))] * leaves
         q[EMISSION * STRIDE + i] = glow * 0.5
         q[(EMISSION + 1) * STRIDE + i] = glow * 0.4
         q[(EMISSION + 2) * STRIDE + i] = glow * 0.3

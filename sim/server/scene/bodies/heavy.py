@@ -9,16 +9,20 @@ from sim.server.scene.bodies.cars import underbody, wheel_parts, wheels_of
 from sim.server.scene.bodies.charts import BRIGHT, DARK, GAP, GLAZED, LAMP, PAINTED, ChartFrame, Painter, Weights
 from sim.server.scene.bodies.heavy_styles import HEAVY_STYLES, HeavyStyle, Load
 from sim.server.scene.bodies.livery import Livery, paint_car
-from sim.server.scene.bodies.parts import Part, box, ellipsoid, tube
+from sim.server.scene.bodies.parts import Part, box, ellipsoid, lathe, tube
 from sim.server.scene.bodies.shell import Shape, arch_radius, body, cabin
+from sim.server.scene.bodies.wheels import SEGMENTS
 from sim.server.scene.mesh import Material, Tag
 
-SEAT: Weights = (0.0, 0.7, 0.0, 0.26)
+SEAT: Weights = (0.0, 0.45, 0.0, 0.53)
 """Backs of seats seen through a window."""
 FRAME: Weights = (0.0, 0.0, 0.0, 0.82)
 """Rails and corner posts of a box: weathered aluminium and black rubber."""
 SEAM: Weights = (0.0, 0.0, 0.0, 0.35)
 """Where two panels of a box meet."""
+PANEL: Weights = (0.0, 0.0, 0.0, 0.2)
+"""White panels of a box after some years on the road."""
+WIDE_BOX_M = 2.4  # boxes wider than this bear the haulier's name behind too
 REFLECTOR: Weights = (0.0, 0.0, 0.75, 0.25)
 """Red reflecting tape."""
 
@@ -51,11 +55,7 @@ def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
         for a, b in ((x0 + 0.06, middle - 0.03), (middle + 0.03, x1 - 0.06)):
             side.box(a, b, shape.sill_m + 0.22, shape.height_m * 0.82, GLAZED)
     if style.sign_m > 0.0:
-        z1 = shape.height_m - 0.14
-        front.box(-style.sign_m - 0.06, style.sign_m + 0.06, z1 - 0.26, z1, DARK, mirror=False)
-        for k in range(9):
-            u = (k - 4) * style.sign_m / 5.0
-            front.box(u - 0.05, u + 0.05, z1 - 0.2, z1 - 0.06, (0.0, 0.0, 0.25, 0.4), mirror=False)
+        paint_display(front, style.sign_m, shape.height_m - 0.12)
     if style.white_bumper_z is not None:
         paint_fire_front(front, style, style.white_bumper_z)
     if style.spare_m > 0.0:
@@ -115,36 +115,96 @@ def lettering(side: Painter, u: float, v: float, height_m: float) -> None:
 
 
 def paint_bus(side: Painter, top: Painter, front: Painter, rear: Painter, style: HeavyStyle) -> None:
-    """White roof and cantrail, panes between posts with seats and rails behind them, a grille for the engine."""
+    """Bright roof, a dark ribbon of panes with seats and people behind them, what buses have at both ends."""
     shape = style.shape
     roof, belt = shape.height_m, shape.belt_m
     rim = belt + (roof - belt) * 0.79
     for painter in (side, front, rear):
-        painter.box(-20.0, 20.0, rim + 0.04, roof + 0.2, BRIGHT, mirror=False)
-        painter.box(-20.0, 20.0, rim + 0.03, rim + 0.10, DARK, mirror=False)
-        painter.box(-20.0, 20.0, 0.0, 0.50, DARK, mirror=False)
+        painter.box(-20.0, 20.0, rim + (0.04 if painter is side else 0.16), roof + 0.2, BRIGHT, mirror=False)
+        painter.box(-20.0, 20.0, 0.0, 0.46, DARK, mirror=False)
+    side.box(-20.0, 20.0, style.stripes_z[0][0], belt - 0.02, BRIGHT)
     top.box(-20.0, 20.0, -shape.width_m, shape.width_m, BRIGHT, mirror=False)
     half = shape.length_m / 2
     low, high = belt + 0.07, rim - 0.1
     for x in np.arange(-half + 0.5, half - 1.6, 0.78):  # rows of seats, and daylight from the other side above them
-        side.box(x, x + 0.78, low + 0.55, high - 0.05, (0.0, 0.80, 0.0, 0.04), mirror=False)
+        side.box(x, x + 0.78, low + 0.5, high - 0.08, (0.0, 0.86, 0.0, 0.06), mirror=False)
         side.polygon([(x + 0.1, low), (x + 0.52, low), (x + 0.46, low + 0.5), (x + 0.16, low + 0.5)], SEAT)
-        side.line([(x + 0.66, low), (x + 0.66, high)], 0.035, (0.0, 0.5, 0.0, 0.0))
     for k, x in enumerate(np.arange(-half + 0.8, half - 2.0, 0.78)):
         if k % 3 != 1:
             blot(side, x, low + 0.58, 0.13)
     for x in np.arange(-half + 1.05, half - 0.7, 1.5):
         side.box(x - 0.05, x + 0.05, low - 0.05, high + 0.05, DARK)
-    for painter in (front, rear):
-        painter.box(shape.width_m * 0.40, shape.width_m * 0.45, roof - 0.16, roof - 0.09, LAMP)
-    for z in np.arange(0.55, 1.05, 0.07):
-        rear.box(-0.75, 0.75, z, z + 0.035, DARK, mirror=False)
-    for painter, z in zip((front, rear), style.livery.plate_z, strict=True):
-        painter.plate(z)
-    paint_interior(front, belt, rim, shape.width_m / 2)
-    rear.box(-1.0, 1.0, belt + 0.25, low + 0.45, (0.0, 0.35, 0.0, 0.65), mirror=False)
-    for u in (-0.72, -0.3, 0.35, 0.74):
-        blot(rear, u, low + 0.52, 0.14)
+    paint_bus_front(front, style, belt, rim)
+    paint_bus_rear(rear, style, belt, rim)
+
+
+def paint_bus_front(front: Painter, style: HeavyStyle, belt_m: float, rim_m: float) -> None:
+    """A windscreen in two panes down to the dash, lamps in dark housings, a black bumper, wipers, marker lamps."""
+    w, roof = style.shape.width_m / 2, style.shape.height_m
+    foot = belt_m - 0.14
+    rounded(front, w * 0.92, foot - 0.04, rim_m + 0.02, 0.16, DARK)
+    rounded(front, w * 0.885, foot, rim_m - 0.03, 0.13, GLAZED)
+    paint_interior(front, foot, rim_m, w)
+    front.box(-0.022, 0.022, foot, rim_m, DARK, mirror=False)
+    for u in (-0.82, 0.1):
+        front.line([(u * w, foot + 0.05), (u * w + 0.62 * w, foot + 0.16)], 0.03, (0.0, 0.1, 0.0, 0.86))
+    y0, y1, low, high = style.livery.head
+    front.box(y0 - 0.06, w, low - 0.05, high + 0.05, DARK)
+    front.box(y0, y1, low, high, LAMP)
+    front.box(-y0 + 0.12, y0 - 0.12, low - 0.02, high - 0.02, DARK, mirror=False)
+    for z in np.arange(low + 0.01, high - 0.05, 0.06):
+        front.box(-y0 + 0.16, y0 - 0.16, z, z + 0.02, FRAME, mirror=False)
+    front.disc(0.0, (high + foot) / 2, 0.06, BRIGHT)
+    front.disc(w * 0.66, 0.38, 0.05, LAMP)
+    front.box(w * 0.80, w * 0.90, roof - 0.13, roof - 0.08, LAMP)
+    front.plate(style.livery.plate_z[0])
+
+
+def paint_bus_rear(rear: Painter, style: HeavyStyle, belt_m: float, rim_m: float) -> None:
+    """A window in a painted wall, the engine's cover with its grille, lamps stacked at the edges, a black bumper."""
+    w, roof = style.shape.width_m / 2, style.shape.height_m
+    rear.box(-20.0, 20.0, 0.46, rim_m + 0.16, PAINTED, mirror=False)
+    sill = belt_m + 0.3
+    rounded(rear, w * 0.80, sill - 0.04, rim_m - 0.06, 0.12, DARK)
+    rounded(rear, w * 0.76, sill, rim_m - 0.1, 0.1, GLAZED)
+    rounded(rear, w * 0.70, sill + 0.3, rim_m - 0.16, 0.1, (0.0, 0.70, 0.0, 0.275))
+    for u in (-0.62, -0.24, 0.28, 0.6):
+        blot(rear, u, sill + 0.26, 0.14)
+    for z0, z1 in ((0.56, 0.58), (belt_m + 0.13, belt_m + 0.15)):
+        rear.box(-w * 0.7, w * 0.7, z0, z1, GAP, mirror=False)
+    rear.box(w * 0.69, w * 0.71, 0.56, belt_m + 0.15, GAP)
+    for z in np.arange(belt_m - 0.22, belt_m + 0.08, 0.075):
+        rear.box(-w * 0.6, w * 0.6, z, z + 0.045, DARK, mirror=False)
+    y0, y1, low, high = style.livery.tail
+    rear.box(y0 - 0.05, w, low - 0.05, high + 0.05, DARK)
+    rear.box(y0, y1, low, high, LAMP)
+    for share in (0.33, 0.66):
+        z = low + share * (high - low)
+        rear.box(y0, y1, z - 0.012, z + 0.012, DARK)
+    rear.box(-0.3, 0.3, rim_m + 0.02, rim_m + 0.07, LAMP, mirror=False)
+    rear.box(w * 0.80, w * 0.90, roof - 0.16, roof - 0.09, LAMP)
+    rear.box(y0, y1, 0.3, 0.36, REFLECTOR)
+    rear.plate(style.livery.plate_z[1])
+
+
+def paint_display(front: Painter, half_width_m: float, top_m: float) -> None:
+    """Number and destination in lamps on black."""
+    w = half_width_m
+    front.box(-w - 0.06, w + 0.06, top_m - 0.3, top_m, DARK, mirror=False)
+    front.box(-w, -w + 0.3, top_m - 0.25, top_m - 0.05, (0.0, 0.0, 0.7, 0.3), mirror=False)
+    for k, wide in enumerate((0.09, 0.06, 0.09, 0.09, 0.05, 0.09, 0.09, 0.07)):
+        u = -w + 0.46 + k * (2.0 * w - 0.52) / 8.0
+        front.box(u, u + wide, top_m - 0.24, top_m - 0.06, (0.0, 0.0, 0.7, 0.3), mirror=False)
+
+
+def rounded(
+    painter: Painter, half_width_m: float, low_m: float, high_m: float, radius_m: float, weights: Weights
+) -> None:
+    """A pane in the middle of an end: a rectangle with cut corners."""
+    w, r = half_width_m, radius_m
+    right = [(w - r, low_m), (w - 0.3 * r, low_m + 0.3 * r), (w, low_m + r)]
+    right += [(w, high_m - r), (w - 0.3 * r, high_m - 0.3 * r), (w - r, high_m)]
+    painter.polygon([*right, *((-u, v) for u, v in reversed(right))], weights, mirror=False)
 
 
 def paint_interior(front: Painter, belt_m: float, rim_m: float, half_width_m: float) -> None:
@@ -153,11 +213,12 @@ def paint_interior(front: Painter, belt_m: float, rim_m: float, half_width_m: fl
     The more trim in a pane, the less light from inside it shows; by day both are as dark.
     """
     high, w = rim_m - belt_m, half_width_m
-    front.box(-w * 0.84, w * 0.84, belt_m + 0.1, rim_m - 0.06, (0.0, 0.50, 0.0, 0.50), mirror=False)
-    front.polygon([(-w * 0.5, belt_m + 0.42 * high), (w * 0.5, belt_m + 0.42 * high), (w * 0.62, rim_m - 0.12),
-                   (-w * 0.62, rim_m - 0.12)], (0.0, 0.72, 0.0, 0.28), mirror=False)  # fmt: skip
-    front.line([(w * 0.2, belt_m + 0.74 * high), (w * 0.5, rim_m - 0.14)], 0.07, GLAZED)
-    for u, v, r in ((-0.5, 0.34, 0.15), (-0.5, 0.12, 0.28), (-0.1, 0.46, 0.09), (0.14, 0.45, 0.09), (0.4, 0.42, 0.12)):
+    front.box(-w * 0.84, w * 0.84, belt_m + 0.1, rim_m - 0.06, (0.0, 0.54, 0.0, 0.455), mirror=False)
+    front.polygon([(-w * 0.62, belt_m + 0.38 * high), (w * 0.62, belt_m + 0.38 * high), (w * 0.72, rim_m - 0.3),
+                   (-w * 0.72, rim_m - 0.3)], (0.0, 0.74, 0.0, 0.235), mirror=False)  # fmt: skip
+    front.box(-w * 0.84, w * 0.84, belt_m, belt_m + 0.17 * high, (0.0, 0.3, 0.0, 0.69), mirror=False)
+    front.line([(w * 0.2, belt_m + 0.74 * high), (w * 0.5, rim_m - 0.34)], 0.07, GLAZED)
+    for u, v, r in ((-0.5, 0.40, 0.13), (-0.5, 0.16, 0.26), (-0.1, 0.48, 0.09), (0.14, 0.47, 0.09), (0.4, 0.44, 0.12)):
         blot(front, u * w, belt_m + v * high, r)  # the driver's head and shoulders, heads of passengers
 
 
@@ -175,7 +236,11 @@ def paint_box_doors(rear: Painter, style: HeavyStyle) -> None:
         w, (z0, z1) = load.width_m / 2, load.z
         if load.cargo:
             rear.box(-w - 0.1, w + 0.1, z0 - 0.1, z1 + 0.1, (0.0, 0.0, 0.0, 0.7), mirror=False)
-            rear.box(-w + 0.07, w - 0.07, z0 + 0.09, z1 - 0.09, BRIGHT, mirror=False)
+            rear.box(-w + 0.07, w - 0.07, z0 + 0.09, z1 - 0.09, PANEL, mirror=False)
+            for share, dirt in ((0.4, 0.30), (0.22, 0.37), (0.1, 0.45)):  # road dirt, most of it low
+                rear.box(-w + 0.07, w - 0.07, z0 + 0.09, z0 + share * (z1 - z0), (0.0, 0.0, 0.0, dirt), mirror=False)
+            if load.width_m > WIDE_BOX_M:
+                lettering(rear, 0.0, z0 + 0.68 * (z1 - z0), 0.15 * (z1 - z0))
             rear.box(0.3 * w - 0.02, 0.3 * w + 0.02, z0 + 0.05, z1 - 0.05, (0.0, 0.0, 0.0, 0.6))
             rear.box(0.64 * w - 0.02, 0.64 * w + 0.02, z0 + 0.05, z1 - 0.05, (0.0, 0.0, 0.0, 0.6))
             for u in (0.3, 0.64):
@@ -225,6 +290,10 @@ def chassis(style: HeavyStyle, detail: int) -> list[Part]:
     if not load.cargo:
         return parts
     w = load.width_m / 2
+    y, half = shape.width_m / 2 - 1.55 * shape.wheel_width_m, shape.wheel_width_m / 2  # inner tyres of the pair
+    inner = lathe([(r, y - half), (r, y + half)], SEGMENTS[max(detail, 1)], Material.TYRE, axis=1)
+    inner = inner.moved((shape.axles_m[1], 0.0, r))
+    parts += [inner, inner.mirrored()]
     parts.append(box((x0 + 0.02, -w * 0.92, r * 0.85), (x0 + 0.1, w * 0.92, r * 0.85 + 0.16), Material.PLASTIC))
     if detail < 2:
         lamps = box((x0, -w * 0.94, load.z[0] - 0.42), (x0 + 0.08, w * 0.94, load.z[0] + 0.01), Material.PAINT)

@@ -212,7 +212,8 @@ BUS = HeavyStyle(
         sill_m=0.3, belt_m=1.22, wheel_width_m=0.3, arch_m=0.07,
     ),
     Livery(
-        pillars=(3.4, 1.9, 0.4, -1.1, -2.6, -4.1), doors=(), head=(0.72, 1.12, 0.66, 0.88), tail=(1.0, 1.2, 0.80, 1.5),
+        pillars=(3.4, 1.9, 0.4, -1.1, -2.6, -4.1), doors=(), head=(0.72, 1.12, 0.66, 0.88),
+        tail=(0.96, 1.16, 0.78, 1.4),
         grille=(0.62, 0.52, 0.64), plate_z=(0.44, 0.62), window_t=(0.02, 0.74), wrap_m=(0.1, 0.06), trim_m=0.08,
         quarter_m=0.06, side_strip=False,
     ),

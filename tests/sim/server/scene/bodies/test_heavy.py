@@ -10,6 +10,7 @@ from sim.server.scene.bodies.charts import SUPERSAMPLE
 from sim.server.scene.bodies.heavy import build_heavy, paint_heavy
 from sim.server.scene.bodies.heavy_styles import HEAVY_STYLES, HeavyStyle
 from sim.server.scene.bodies.parts import FRONT, REAR, SIDE
+from sim.server.sensors.shade_model import DISPLAY_FROM_M, END_GLOW
 
 PAINT, GLASS, LAMP, DARK = range(4)
 STYLES = {style.shape.name: style for style in HEAVY_STYLES}
@@ -30,8 +31,35 @@ def test_a_bus_shines_by_its_side_windows_and_keeps_its_windscreen_dim() -> None
     bus = STYLES["bus"]
     windscreen = patch(bus, FRONT, (-1.0, 1.0), (1.5, 2.4))[..., GLASS]
     windows = patch(bus, SIDE, (-4.0, -1.0), (1.5, 2.4))[..., GLASS]
-    assert windscreen.mean() < 0.8 * windows.mean()
+    assert END_GLOW * windscreen.mean() < 0.3 * windows.mean()
     assert windscreen.min() < 0.25  # somebody sits at the wheel
+
+
+def test_a_bus_names_its_destination_in_lamps_on_black_above_the_windscreen() -> None:
+    bus = STYLES["bus"]
+    display = patch(bus, FRONT, (-bus.sign_m, bus.sign_m), (bus.shape.height_m - 0.37, bus.shape.height_m - 0.17))
+    assert bus.shape.height_m - 0.37 > DISPLAY_FROM_M
+    assert 0.2 < display[..., LAMP].mean() < 0.6
+    assert display[..., LAMP].min() < 0.01
+    assert (display[..., LAMP] + display[..., DARK]).min() > 0.99
+
+
+def test_a_bus_seen_from_behind_has_painted_walls_round_its_window_and_a_grille_below() -> None:
+    bus = STYLES["bus"]
+    assert patch(bus, REAR, (1.02, 1.18), (1.7, 2.3))[..., PAINT].mean() > 0.95
+    assert patch(bus, REAR, (-0.6, 0.6), (1.75, 2.3))[..., GLASS].mean() > 0.6
+    assert 0.3 < patch(bus, REAR, (-0.6, 0.6), (1.02, 1.26))[..., DARK].mean() < 0.8
+
+
+@pytest.mark.parametrize("name", ["box_truck", "hgv"])
+def test_doors_of_a_box_are_dirtier_below(name: str) -> None:
+    load = STYLES[name].loads[0]
+    high = load.z[1] - load.z[0]
+    below, above = (
+        patch(STYLES[name], REAR, (0.05, 0.25), (load.z[0] + a * high, load.z[0] + b * high))[..., DARK].mean()
+        for a, b in ((0.12, 0.2), (0.5, 0.58))
+    )
+    assert below > above + 0.1
 
 
 def test_passengers_stand_out_against_the_lit_side_windows() -> None:
