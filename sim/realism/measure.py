@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sim.folder import commit
 from sim.realism.detector import Judge, data_folder
 from sim.realism.feature_sets import compare_features
 from sim.realism.judge import JudgePlan, Progress, rendered
-from sim.realism.page import Run, side_by_side, write_page
+from sim.realism.page import SMALL_FOLDER, Run, side_by_side, write_page
 from sim.realism.report import judge_recorded, judge_to_folder, pictures_by_weather
 from sim.realism.sweep_tables import all_figures
 
 PARTS = ("judge", "recorded", "features", "sweeps", "page")
 SWEEP_STREETS = 8
+SMALL = (640, 384)
+"""Width and height of the second run: about those of the recorded frames of CARLA, and not scaled for the judge."""
 COMMIT_FILE = "commit.txt"
 
 
@@ -34,6 +37,8 @@ def measure(
     if "judge" in parts:
         (out / COMMIT_FILE).write_text(commit(), encoding="utf-8")
         judge_to_folder(rendered(plan, progress), Judge(weights), out, keep=True)
+        progress(f"the same streets at {SMALL[0]} x {SMALL[1]}")
+        judge_to_folder(rendered(replace(plan, size=SMALL), progress), Judge(weights), out / SMALL_FOLDER)
     if "recorded" in parts:
         progress("judging pictures of CARLA and KITTI")
         judge_recorded(data, weights, out / "recorded")

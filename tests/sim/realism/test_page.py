@@ -13,7 +13,7 @@ import pytest
 from sim.realism.detector import Judge
 from sim.realism.judge import JudgePlan, Picture, compare, judge
 from sim.realism.measure import measure
-from sim.realism.page import Run, jpeg_below, write_page
+from sim.realism.page import SMALL_FOLDER, Run, jpeg_below, write_page
 from sim.realism.report import join_runs, judge_to_folder, pictures_by_weather
 from sim.realism.rule import Detections, objects
 
@@ -68,6 +68,16 @@ def test_the_page_tells_targets_counts_and_shows_a_picture_of_each_weather(run: 
     assert "![noon](pictures/realism_noon.jpg)" in page
     assert (tmp_path / "docs" / "pictures" / "realism_night_rain.jpg").is_file()
     assert "KITTI" not in page.split("## Pictures")[1]
+    assert "640 × 384" not in page, "not run"
+
+
+def test_the_page_puts_the_small_pictures_beside_the_large_ones(run: Run, tmp_path: Path):
+    judge_to_folder(iter([picture("Town_noon_0000", "noon")]), Fixed(), run.folder / SMALL_FOLDER)
+    page = write_page(run, tmp_path / "docs").read_text(encoding="utf-8")
+    assert "| vehicles found | 0.93 | .333 (.097–.700) 2/6 | **no** | .333 (.061–.792) 1/3 | **no** |" in page
+    worst = next(line for line in page.splitlines() if line.startswith("| vehicles found in the worst weather"))
+    assert worst.count("(noon)") == 2
+    assert page.index("## In pictures of 640 × 384") < page.index("## Pictures")
 
 
 def test_a_page_without_a_judged_run_says_what_to_do(tmp_path: Path):
