@@ -29,10 +29,10 @@ EDGE_SLACK = 1e-9
 """Triangles are widened by this share, so that no ray slips through where two of them meet."""
 
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
-_exact: Any = njit(**_OPTIONS)
+exact: Any = njit(**_OPTIONS)
 """Decorator of kernels whose sums are taken as written: no ray may slip through where two triangles meet. Reference
 counting is off, as in all kernels (``kernel``)."""
-_part: Any = njit(**_OPTIONS, forceinline=True)
+part: Any = njit(**_OPTIONS, forceinline=True)
 """Decorator of their parts, compiled into them."""
 
 
@@ -100,7 +100,7 @@ def _may_meet(
         start[f], wide[f] = first, size
 
 
-@_exact
+@exact
 def near(  # type: ignore[no-untyped-def]
     centre, radius, matrix, shift, max_range, low_rad, high_rad, rows, begin, wide
 ):  # fmt: skip
@@ -130,7 +130,31 @@ def near(  # type: ignore[no-untyped-def]
     return n
 
 
-@_part
+@exact
+def place_bodies(  # type: ignore[no-untyped-def]
+    world_from_local, position, centre, radius, model, eye, turn, shapes, level_from, matrix, shift, spans, far
+):  # fmt: skip
+    """Frames of bodies (n rows) in that of a sensor at ``eye`` (turn: sensor from world), the span of each at the level
+    of detail that its distance asks for (shapes: (models, levels, 4); level_from: distances), and whether it is seen
+    from outside."""
+    for k in range(len(radius)):
+        p, a = position[k], world_from_local[k]
+        x, y, z = p[0] - eye[0], p[1] - eye[1], p[2] - eye[2]
+        for i in range(3):
+            shift[k, i] = turn[i, 0] * x + turn[i, 1] * y + turn[i, 2] * z
+            for j in range(3):
+                matrix[k, i, j] = turn[i, 0] * a[0, j] + turn[i, 1] * a[1, j] + turn[i, 2] * a[2, j]
+        x, y, z = centre[k, 0] - eye[0], centre[k, 1] - eye[1], centre[k, 2] - eye[2]
+        away = math.sqrt(x * x + y * y + z * z)
+        far[k] = away > radius[k]
+        level = 0
+        while level + 1 < len(level_from) and away >= level_from[level + 1]:
+            level += 1
+        for i in range(4):
+            spans[k, i] = shapes[model[k], level, i]
+
+
+@part
 def _move(flat, matrix, shift, x, y, z):  # type: ignore[no-untyped-def]
     """Vertices, one flat row of them, in the sensor's frame."""
     m00, m01, m02, m10, m11, m12 = matrix[0, 0], matrix[0, 1], matrix[0, 2], matrix[1, 0], matrix[1, 1], matrix[1, 2]
@@ -142,7 +166,7 @@ def _move(flat, matrix, shift, x, y, z):  # type: ignore[no-untyped-def]
         z[v] = m20 * vx + m21 * vy + m22 * vz + t2
 
 
-@_part
+@part
 def _cut(  # type: ignore[no-untyped-def]
     ax, ay, az, bx, by, bz, cx, cy, cz, i0, i1, f, owner, cos_a, sin_a, tangent, cos_e, sin_e, bins, low_tan, per_tan,
     ranges, face_met, owner_met,
@@ -187,7 +211,7 @@ def _cut(  # type: ignore[no-untyped-def]
             k += 1
 
 
-@_part
+@part
 def _cut_around(  # type: ignore[no-untyped-def]
     ax, ay, az, bx, by, bz, cx, cy, cz, i0, i1, f, owner, cos_a, sin_a, tangent, cos_e, sin_e, bins, low_tan,
     per_tan, ranges, face_met, owner_met,
@@ -247,7 +271,7 @@ def _cut_around(  # type: ignore[no-untyped-def]
             k += 1
 
 
-@_exact
+@exact
 def draw(  # type: ignore[no-untyped-def]
     vertices, faces, v0, v1, f0, f1, matrix, shift, owner, closed, first, count, azimuth, step, cos_a, sin_a,
     tangent, cos_e, sin_e, tangent32, bins, low_tan, per_tan, ranges, face_met, owner_met, place, angle, found,
@@ -299,7 +323,7 @@ def draw(  # type: ignore[no-untyped-def]
                 )  # fmt: skip
 
 
-@_exact
+@exact
 def draw_many(  # type: ignore[no-untyped-def]
     vertices, faces, spans, rows, begin, wide, matrices, shifts, owners, closed, first, count, azimuth, step, cos_a,
     sin_a, tangent, cos_e, sin_e, tangent32, bins, low_tan, per_tan, ranges, face_met, owner_met, place, angle, found,
@@ -319,82 +343,3 @@ def draw_many(  # type: ignore[no-untyped-def]
             closed[k], first, count, azimuth, step, cos_a, sin_a, tangent, cos_e, sin_e, tangent32, bins, low_tan,
             per_tan, ranges, face_met, owner_met, place, angle, found,
         )  # fmt: skip
-
-
-@_part
-def incidence(  # type: ignore[no-untyped-def]
-    vertices, faces, face, matrix, ex, ey, ez
-):
-    """Cosine between a ray (sensor frame) and the normal of a face of a mesh with this frame."""
-    a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
-    px, py, pz = 0.0, 0.0, 0.0
-    u0, u1, u2 = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
-    w0, w1, w2 = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
-    ux = matrix[0, 0] * u0 + matrix[0, 1] * u1 + matrix[0, 2] * u2
-    uy = matrix[1, 0] * u0 + matrix[1, 1] * u1 + matrix[1, 2] * u2
-    uz = matrix[2, 0] * u0 + matrix[2, 1] * u1 + matrix[2, 2] * u2
-    wx = matrix[0, 0] * w0 + matrix[0, 1] * w1 + matrix[0, 2] * w2
-    wy = matrix[1, 0] * w0 + matrix[1, 1] * w1 + matrix[1, 2] * w2
-    wz = matrix[2, 0] * w0 + matrix[2, 1] * w1 + matrix[2, 2] * w2
-    px, py, pz = uy * wz - uz * wy, uz * wx - ux * wz, ux * wy - uy * wx
-    length = math.sqrt(px * px + py * py + pz * pz)
-    return min(abs(px * ex + py * ey + pz * ez) / max(length, 1e-30), 1.0)
-
-
-@_exact
-def settle(alive, first, count, ranges, face_met, out_range):  # type: ignore[no-untyped-def]
-    """Ranges (m, k) of all rays of the columns first..first + count; inf where nothing was met or nothing was shot."""
-    for c in range(len(alive)):
-        for i in range(first, first + count):
-            out_range[c, i] = ranges[i, c] if face_met[i, c] >= 0 and alive[c, i] else math.inf
-
-
-@_exact
-def met(ranges, ray, out_range):  # type: ignore[no-untyped-def]
-    """Numbers and ranges of the rays of ``ranges`` (n,) that met something; returns how many."""
-    n = 0
-    for k in range(len(ranges)):
-        ray[n], out_range[n] = k, ranges[k]
-        n += 1 if ranges[k] < math.inf else 0
-    return n
-
-
-@_exact
-def tell(  # type: ignore[no-untyped-def]
-    alive, first, count, face_met, owner_met, static_owner, cos_e, sin_e, cos_a, sin_a, vertices, faces, matrix,
-    face_tag, face_material, face_param, tag, material, param, cosine,
-):  # fmt: skip
-    """Columns of ``Hits``, by channel and column, for rays of the columns first..first + count that met the static
-    scene (owner ``static_owner``)."""
-    columns = len(cos_a)
-    for c in range(len(alive)):
-        for i in range(first, first + count):
-            f = face_met[i, c]
-            if f < 0 or owner_met[i, c] != static_owner or not alive[c, i]:
-                continue
-            k = c * columns + i
-            tag[k], material[k], param[k] = face_tag[f], face_material[f], face_param[f]
-            cosine[k] = incidence(
-                vertices, faces, f, matrix, cos_e[c] * cos_a[i], cos_e[c] * sin_a[i], sin_e[c]
-            )  # fmt: skip
-
-
-@_exact
-def tell_bodies(  # type: ignore[no-untyped-def]
-    alive, first, count, face_met, owner_met, first_owner, last_owner, cos_e, sin_e, cos_a, sin_a, vertices, faces,
-    matrices, face_material, face_rider, rider_tag, body_actor, body_tag, actor, tag, material, cosine,
-):  # fmt: skip
-    """Columns of ``Hits`` for rays that met bodies first_owner..last_owner, drawn from one mesh; their matrices from
-    first_owner on."""
-    columns = len(cos_a)
-    for c in range(len(alive)):
-        for i in range(first, first + count):
-            owner, f = owner_met[i, c], face_met[i, c]
-            if f < 0 or owner < first_owner or owner >= last_owner or not alive[c, i]:
-                continue
-            k = c * columns + i
-            actor[k], material[k] = body_actor[owner], face_material[f]
-            tag[k] = rider_tag if face_rider[f] else body_tag[owner]
-            cosine[k] = incidence(
-                vertices, faces, f, matrices[owner - first_owner], cos_e[c] * cos_a[i], cos_e[c] * sin_a[i], sin_e[c]
-            )  # fmt: skip

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sim.server.scene.mesh import Mesh
 from sim.server.scene.models import LODS, ModelLibrary
 from sim.server.scene.variants import Variant
+from sim.server.sensors import fan_kernels as kernels
 from sim.server.sensors.hits import Bodies
 
 Array = npt.NDArray[np.float64]
@@ -34,6 +35,8 @@ class Chunks:
     spans: npt.NDArray[np.int64]
     centre_m: Array
     radius_m: Array
+    owner: npt.NDArray[np.int32]  # (c,) STATIC
+    closed: npt.NDArray[np.bool_]  # (c,) no: both sides of a face are seen
     largest: tuple[int, int]  # the most vertices and the most faces of a chunk
 
     @staticmethod
@@ -42,7 +45,8 @@ class Chunks:
         if not len(chosen):
             return Chunks(
                 np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), tag[:0], mesh.material[:0], mesh.param[:0],
-                np.zeros((0, 4), np.int64), np.zeros((0, 3)), np.zeros(0), (0, 0),
+                np.zeros((0, 4), np.int64), np.zeros((0, 3)), np.zeros(0), np.zeros(0, np.int32),
+                np.zeros(0, np.bool_), (0, 0),
             )  # fmt: skip
         corners = mesh.faces[chosen].astype(np.int64)
         middle = mesh.vertices_m[corners].mean(axis=1)
@@ -69,6 +73,8 @@ class Chunks:
             spans,
             0.5 * (low + high),
             0.5 * np.linalg.norm(high - low, axis=1) + 1e-3,
+            np.full(count, STATIC, np.int32),
+            np.zeros(count, np.bool_),
             largest(spans),
         )
 
@@ -89,6 +95,7 @@ class BodyShapes:
             [ranges[..., 0], ranges[..., 0] + ranges[..., 1], ranges[..., 2], ranges[..., 2] + ranges[..., 3]], axis=-1
         )  # (models, levels, 4)
         self.largest = largest(self.spans)
+        self.level_from_m = np.array(LOD_FROM_M[:LODS])
         self.material = np.ascontiguousarray(library.material)
         self.rider = np.ascontiguousarray(library.rider)
 
@@ -118,25 +125,24 @@ def static_draws(chunks: Chunks, position_m: Array, sensor_from_world: Array) ->
     """The static mesh."""
     return Draws(
         chunks.vertices_m, chunks.faces, chunks.spans, sensor_from_world[None], -(sensor_from_world @ position_m)[None],
-        np.full(len(chunks.spans), STATIC, np.int32), chunks.centre_m, chunks.radius_m,
-        np.zeros(len(chunks.spans), np.bool_), chunks.largest,
+        chunks.owner, chunks.centre_m, chunks.radius_m, chunks.closed, chunks.largest,
     )  # fmt: skip
 
 
 def body_draws(shapes: BodyShapes, bodies: Bodies, position_m: Array, sensor_from_world: Array) -> list[Draws]:
     """Moving bodies, each at the level of detail that its distance asks for; those with their own shape apart."""
-    matrix = np.ascontiguousarray(sensor_from_world @ bodies.world_from_local)
-    shift = (bodies.position_m - position_m) @ sensor_from_world.T
-    away = np.linalg.norm(bodies.centre_m - position_m, axis=1)
-    level = np.minimum(np.searchsorted(LOD_FROM_M, away, side="right") - 1, LODS - 1)
-    owner = np.arange(len(bodies.actor_id), dtype=np.int32)
+    n = len(bodies.actor_id)
+    matrix, shift, spans, far = np.empty((n, 3, 3)), np.empty((n, 3)), np.empty((n, 4), np.int64), np.empty(n, np.bool_)
+    kernels.place_bodies(
+        bodies.world_from_local, bodies.position_m, bodies.centre_m, bodies.radius_m, bodies.model, position_m,
+        sensor_from_world, shapes.spans, shapes.level_from_m, matrix, shift, spans, far,
+    )  # fmt: skip
+    owner = np.arange(n, dtype=np.int32)
     own = {int(np.searchsorted(bodies.actor_id, actor)): variant for actor, variant in bodies.own}
-    spans = shapes.spans[bodies.model, level]
     radius = bodies.radius_m
     if own:
         radius = radius.copy()
         radius[list(own)] = -1e9  # never reached: drawn below
-    far = away > radius
     mesh = (shapes.vertices_m, shapes.faces, spans)
     draws = [Draws(*mesh, matrix, shift, owner, bodies.centre_m, radius, far, shapes.largest)]
     for row, variant in own.items():

@@ -12,12 +12,14 @@ import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.server.scene.mesh import Tag
+from sim.server.sensors import fan_hit_kernels as telling
 from sim.server.sensors import fan_kernels as kernels
 from sim.server.sensors.fan_meshes import STATIC, BodyShapes, Chunks, Draws, body_draws, static_draws
 from sim.server.sensors.hits import Bodies, Hits
@@ -82,6 +84,20 @@ class Fan:
     runs: Rays
     alive: npt.NDArray[np.bool_]
 
+    @cached_property
+    def cos_a(self) -> Array:
+        """Cosine of the azimuth of each column (k,)."""
+        return np.cos(self.azimuth_rad)
+
+    @cached_property
+    def sin_a(self) -> Array:
+        """Its sine."""
+        return np.sin(self.azimuth_rad)
+
+    def ways(self) -> tuple[Array, ...]:
+        """Cosines and sines of the channels, then of the columns."""
+        return self.channels.cos, self.channels.sin, self.cos_a, self.sin_a
+
     @property
     def elevation_rad(self) -> Array:
         """Of the channels (m,)."""
@@ -133,8 +149,6 @@ class Grid:
     other, lie side by side. owner is filled in where a face is, which is else -1."""
 
     fan: Fan
-    cos_a: Array
-    sin_a: Array
     range_m: Float32
     face: npt.NDArray[np.int32]
     owner: npt.NDArray[np.int32]
@@ -145,21 +159,16 @@ class Grid:
         shape = fan.alive.shape[::-1]
         farthest = np.nextafter(np.float32(max_range_m), np.float32(np.inf))
         return Grid(
-            fan, np.cos(fan.azimuth_rad), np.sin(fan.azimuth_rad), np.full(shape, farthest, np.float32),
-            np.full(shape, -1, np.int32), np.empty(shape, np.int32),
+            fan, np.full(shape, farthest, np.float32), np.full(shape, -1, np.int32), np.empty(shape, np.int32)
         )  # fmt: skip
 
     def columns(self) -> tuple[Any, ...]:
         """Arguments of the drawing kernels, from the columns' cosines on."""
         c = self.fan.channels
         return (
-            self.cos_a, self.sin_a, c.tangent, c.cos, c.sin, c.tangent32, c.bins, c.low_tan, c.per_tan,
+            self.fan.cos_a, self.fan.sin_a, c.tangent, c.cos, c.sin, c.tangent32, c.bins, c.low_tan, c.per_tan,
             self.range_m, self.face, self.owner,
         )  # fmt: skip
-
-    def ways(self) -> tuple[Array, ...]:
-        """Cosines and sines of the channels, then of the columns."""
-        return self.fan.channels.cos, self.fan.channels.sin, self.cos_a, self.sin_a
 
 
 Told = Callable[[int, int], None]
@@ -188,11 +197,10 @@ def draw(
     left = iter(parts)  # whoever is free takes the next: parts are not equally full
 
     def work(worker: int, workers: int) -> None:
-        draw_many: Any = kernels.draw_many
         for first, count in left:
             azimuth = float(fan.azimuth_rad[first])
             for d, rows in zip(draws, near, strict=True):
-                draw_many(
+                kernels.draw_many(
                     d.vertices_m, d.faces, d.spans, *rows, d.matrix, d.shift_m, d.owner, d.closed, first, count,
                     azimuth, fan.step_rad, *columns, *scratch.fit(*d.largest),
                 )  # fmt: skip
@@ -210,8 +218,7 @@ def _near(
     """Rows that a fan may meet, with the azimuth from which on each is, and how wide."""
     n = len(d.radius_m)
     rows, begin, wide = np.empty(n, np.int64), np.empty(n), np.empty(n)
-    near: Any = kernels.near
-    met = near(d.centre_m, d.radius_m, *frame, max_range_m, *elevations, rows, begin, wide)
+    met = kernels.near(d.centre_m, d.radius_m, *frame, max_range_m, *elevations, rows, begin, wide)
     return rows[:met], begin[:met], wide[:met]
 
 
@@ -236,15 +243,13 @@ class FanCaster:
         """Numbers (n,) and ranges (n,) of the rays shot that met something, by channel and column."""
         grid = Grid.of(fan, self.max_range_m)
         ranges = np.empty(fan.alive.shape, np.float32)
-        settle: Any = kernels.settle
 
         def told(first: int, count: int) -> None:
-            settle(fan.alive, first, count, grid.range_m, grid.face, ranges)
+            telling.settle(fan.alive, first, count, grid.range_m, grid.face, ranges)
 
         draw(grid, self._draws(), self.pose, self.max_range_m, told, self.pool, self.scratch)
         ray, range_m = np.empty(ranges.size, np.int64), np.empty(ranges.size, np.float32)
-        met: Any = kernels.met
-        count = met(ranges.ravel(), ray, range_m)
+        count = telling.met(ranges.ravel(), ray, range_m)
         return ray[:count], range_m[:count]
 
     def hits(self, fan: Fan) -> tuple[Rays, Hits]:
@@ -255,21 +260,18 @@ class FanCaster:
             np.empty(n, np.float32), np.zeros(n, np.int64), np.zeros(n, np.uint8), np.zeros(n, np.uint8),
             np.zeros(n, np.int32), np.zeros(n, np.float32),
         )  # fmt: skip
-        ranges, ways, surfaces = hits.range_m.reshape(fan.alive.shape), grid.ways(), self._surfaces(draws)
+        ranges, ways, surfaces = hits.range_m.reshape(fan.alive.shape), fan.ways(), self._surfaces(draws)
         chunks, turn, bodies = self.chunks, self.pose[1], self.bodies
-        settle: Any = kernels.settle
-        tell: Any = kernels.tell
-        tell_bodies: Any = kernels.tell_bodies
 
         def told(first: int, count: int) -> None:
-            settle(fan.alive, first, count, grid.range_m, grid.face, ranges)
+            telling.settle(fan.alive, first, count, grid.range_m, grid.face, ranges)
             some = (fan.alive, first, count, grid.face, grid.owner)
-            tell(
+            telling.tell(
                 *some, STATIC, *ways, chunks.vertices_m, chunks.faces, turn, chunks.tag, chunks.material, chunks.param,
                 hits.tag, hits.material, hits.param, hits.cosine,
             )  # fmt: skip
             for first_body, last_body, vertices, faces, frames, material, rider in surfaces:
-                tell_bodies(
+                telling.tell_bodies(
                     *some, first_body, last_body, *ways, vertices, faces, frames, material, rider, int(Tag.RIDER),
                     bodies.actor_id, bodies.tag, hits.actor_id, hits.tag, hits.material, hits.cosine,
                 )  # fmt: skip

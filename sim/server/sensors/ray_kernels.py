@@ -44,6 +44,40 @@ class Candidates:
 
 
 @njit(cache=True, nogil=True)
+def place_bodies(  # type: ignore[no-untyped-def]
+    rotation, scale, position, low, high, margin, world_from_local, local_from_world, centre, radius
+):  # fmt: skip
+    """Frames and bounding spheres of bodies (n rows) with boxes low..high, which grow by the margin.
+
+    rotation (n, 3): pitch, yaw, roll, as in ``pose.rotation_matrices``.
+    """
+    for k in range(len(radius)):
+        sp, cp = math.sin(rotation[k, 0]), math.cos(rotation[k, 0])
+        sy, cy = math.sin(rotation[k, 1]), math.cos(rotation[k, 1])
+        sr, cr = math.sin(rotation[k, 2]), math.cos(rotation[k, 2])
+        a = world_from_local[k]
+        a[0, 0], a[0, 1], a[0, 2] = cp * cy, sr * sp * cy - cr * sy, -(cr * sp * cy + sr * sy)
+        a[1, 0], a[1, 1], a[1, 2] = cp * sy, sr * sp * sy + cr * cy, cy * sr - cr * sp * sy
+        a[2, 0], a[2, 1], a[2, 2] = sp, -sr * cp, cr * cp
+        diagonal = 0.0
+        for i in range(3):
+            centre[k, i] = 0.0
+        for j in range(3):
+            size = float(scale[k, j])
+            middle = 0.5 * (low[k, j] + high[k, j]) * size
+            diagonal += ((high[k, j] - low[k, j]) * size) ** 2
+            for i in range(3):
+                centre[k, i] += a[i, j] * middle
+                local_from_world[k, j, i] = a[i, j] / size
+                a[i, j] *= size
+            low[k, j] -= margin
+            high[k, j] += margin
+        for i in range(3):
+            centre[k, i] += position[k, i]
+        radius[k] = 0.5 * math.sqrt(diagonal) + 2.0 * margin
+
+
+@njit(cache=True, nogil=True)
 def _slab(o, w, low, high, entry, leave):  # type: ignore[no-untyped-def]
     """Cut the span ``entry..leave`` of a ray by two parallel planes; an empty span has entry > leave."""
     if abs(w) < 1e-12:
@@ -159,11 +193,10 @@ def take_bodies(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def place_points(ray, kept, elevation, azimuth, ranges, value, points, counts):  # type: ignore[no-untyped-def]
+def place_points(ray, kept, cos_e, sin_e, cos_a, sin_a, ranges, value, points, counts):  # type: ignore[no-untyped-def]
     """Points ``(n, 4)`` of those numbered rays of a fan (channel * columns + column, ascending) that are kept, at their
     ranges and with a value; counts (m,) of each channel. Returns n."""
-    columns = len(azimuth)
-    cos_a, sin_a, cos_e, sin_e = np.cos(azimuth), np.sin(azimuth), np.cos(elevation), np.sin(elevation)
+    columns = len(cos_a)
     n, c, first = 0, 0, 0
     for k in range(len(ray)):
         while ray[k] >= first + columns:

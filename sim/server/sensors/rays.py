@@ -29,7 +29,6 @@ from sim.server.sensors.hits import Bodies, Hits
 from sim.server.sensors.instances import Instances
 from sim.server.sensors.own_shapes import Found, OwnShapes
 from sim.server.sensors.pool import WorkerPool
-from sim.server.world.pose import rotation_matrices
 
 Array = npt.NDArray[np.float64]
 
@@ -111,24 +110,29 @@ class RayCaster:
 
     def bodies(self, instances: Instances, without: int = 0) -> Bodies:
         """Instances as rays meet them; the actor ``without`` (a sensor's parent) is left out."""
-        world_from_body = rotation_matrices(instances.rotation_rad)
-        scale = instances.scale.astype(np.float64)
+        n = len(instances.actor_id)
         low, high = self._low_m[instances.model], self._high_m[instances.model]
         for row, variant in instances.variants.items():
             low[row], high[row] = self._own_shapes.box(variant)
-        centre = np.einsum("kij,kj->ki", world_from_body, 0.5 * (low + high) * scale) + instances.position_m
+        position = np.ascontiguousarray(instances.position_m, dtype=np.float64)
+        world_from_local, local_from_world = np.empty((n, 3, 3)), np.empty((n, 3, 3))
+        centre, radius = np.empty((n, 3)), np.empty(n)
+        kernels.place_bodies(
+            instances.rotation_rad, instances.scale, position, low, high, BOX_MARGIN_M, world_from_local,
+            local_from_world, centre, radius,
+        )  # fmt: skip
         return Bodies(
             actor_id=instances.actor_id,
             tag=instances.tag,
             model=instances.model,
-            world_from_local=world_from_body * scale[:, None, :],
-            local_from_world=np.ascontiguousarray(world_from_body.transpose(0, 2, 1) / scale[:, :, None]),
-            position_m=np.ascontiguousarray(instances.position_m, dtype=np.float64),
-            low_m=low - BOX_MARGIN_M,
-            high_m=high + BOX_MARGIN_M,
+            world_from_local=world_from_local,
+            local_from_world=local_from_world,
+            position_m=position,
+            low_m=low,
+            high_m=high,
             offset_m=self._offset_m[instances.model],
             centre_m=centre,
-            radius_m=0.5 * np.linalg.norm((high - low) * scale, axis=1) + 2.0 * BOX_MARGIN_M,
+            radius_m=radius,
             own=tuple((int(instances.actor_id[row]), variant) for row, variant in instances.variants.items()),
         ).without(without)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -181,7 +182,8 @@ class Spinning:
         ascending order; of the kept ones (k,) alone."""
         chosen = np.ones(len(ray), np.bool_) if kept is None else kept
         out, counts = np.empty((len(ray), 4), np.float32), np.zeros(self.geometry.channels, np.int64)
-        n = place_points(ray, chosen, fan.elevation_rad, fan.azimuth_rad, range_m, value, out, counts)
+        place: Any = place_points
+        n = place(ray, chosen, *fan.ways(), range_m, value, out, counts)
         return counts, out[:n]
 
 
