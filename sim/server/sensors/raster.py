@@ -16,23 +16,33 @@ import math
 import numpy as np
 from numba import float32, int32
 
-from sim.server.sensors.kernel import F32, F64, I32, I64, U32, claim, kernel, lanes
+from sim.server.sensors.kernel import F32, F64, I32, I64, U32, claim, inline, kernel, lanes
 
 CELL_COLUMNS, CELL_ROW_SHIFT = 32, 3  # of a cell whose farthest sample is known: 32 x 8 samples
 CELL_COLUMN_SHIFT = 5
 LOOK_EVERY = 192  # triangles drawn in a bin after which its cells' farthest samples are looked up anew
 CELLS_TESTED = 12  # a triangle over more cells than this is drawn without asking
+NARROW = 16  # samples of a row that are looked at at once: a vector
 NEARLY = 1.0001  # inverse depths of samples may exceed those of the corners by rounding
 BIN_SHIFT = 5  # rows of a bin: 32, enough bins for two threads, few enough that triangles lie in one or two
 NEAR_M = 0.08  # nothing nearer is drawn: a camera's own housing
 EMPTY = -1  # slot of a sample that sees the sky
 
 
+@inline
+def _seen(vertices: F32, v: int, cam: F64) -> tuple[float, float, float]:
+    """A vertex in the camera's axes."""
+    x, y, z = vertices[v, 0] - cam[0], vertices[v, 1] - cam[1], vertices[v, 2] - cam[2]
+    return (
+        cam[3] * x + cam[4] * y + cam[5] * z,
+        cam[6] * x + cam[7] * y + cam[8] * z,
+        cam[9] * x + cam[10] * y + cam[11] * z,
+    )
+
+
 @kernel
-def _screen_box(cam: F64, focal: float, width: int, height: int, tri: F64, box: I32, slot: int) -> bool:
-    """Sample rectangle of a triangle into ``box[slot]`` = x0, x1, y0, y1 inclusive; False where it is not seen."""
-    cx = width * 0.5
-    cy = height * 0.5
+def _screen_bounds(focal: float, tri: F64) -> tuple[float, float, float, float]:
+    """Least and greatest x, then y, from the picture's middle, of a triangle that NEAR_M cuts."""
     x_min = 1e9
     x_max = -1e9
     y_min = 1e9
@@ -48,27 +58,14 @@ def _screen_box(cam: F64, focal: float, width: int, height: int, tri: F64, box: 
             t = (NEAR_M - pz) / (qz - pz)
             u, v = (px + t * (qx - px)) * focal / NEAR_M, (py + t * (qy - py)) * focal / NEAR_M
             x_min, x_max, y_min, y_max = min(x_min, u), max(x_max, u), min(y_min, v), max(y_max, v)
-    x_min += cx
-    x_max += cx
-    y_min += cy
-    y_max += cy
-    if x_max < 0.0 or y_max < 0.0 or x_min > width or y_min > height:
-        return False
-    box[slot, 0] = math.ceil(max(x_min, 0.0) - 0.5 - 1e-4)
-    box[slot, 1] = math.floor(min(x_max, float(width)) - 0.5 + 1e-4)
-    box[slot, 2] = math.ceil(max(y_min, 0.0) - 0.5 - 1e-4)
-    box[slot, 3] = math.floor(min(y_max, float(height)) - 0.5 + 1e-4)
-    box[slot, 0] = max(box[slot, 0], 0)
-    box[slot, 2] = max(box[slot, 2], 0)
-    box[slot, 1] = min(box[slot, 1], width - 1)
-    box[slot, 3] = min(box[slot, 3], height - 1)
-    return box[slot, 1] >= box[slot, 0] and box[slot, 3] >= box[slot, 2]
+    return x_min, x_max, y_min, y_max
 
 
 @kernel
 def setup_triangles(
     worker: int,
     workers: int,
+    pieces: I64,
     vertices: F32,
     faces: U32,
     blocks: I64,
@@ -87,33 +84,56 @@ def setup_triangles(
 
     cull 0 draws both sides, 1 only the side that the winding faces. cam (12,): position, right, down, forward.
     Writes slots from each block's first slot on, how many into ``counts (k,)``, and one over the depth of the nearest
-    corner into ``nearest``.
+    corner into ``nearest``. Workers claim blocks from pieces (1,) 0.
     """
     cx = width * 0.5
     cy = height * 0.5
     tri = scratch[worker]
-    for k in range(worker, len(blocks), workers):
+    while True:
+        k = claim(pieces)
+        if k >= len(blocks):
+            break
         first, first_slot, cull = blocks[k, 0], blocks[k, 2], blocks[k, 3]
         made = 0
         for f in range(first, first + blocks[k, 1]):
-            for c in range(3):
-                v = faces[f, c]
-                x, y, z = vertices[v, 0] - cam[0], vertices[v, 1] - cam[1], vertices[v, 2] - cam[2]
-                tri[3 * c] = cam[3] * x + cam[4] * y + cam[5] * z
-                tri[3 * c + 1] = cam[6] * x + cam[7] * y + cam[8] * z
-                tri[3 * c + 2] = cam[9] * x + cam[10] * y + cam[11] * z
-            ax, ay, az = tri[0], tri[1], tri[2]
-            bx, by, bz = tri[3], tri[4], tri[5]
-            ex, ey, ez = tri[6], tri[7], tri[8]
+            ax, ay, az = _seen(vertices, faces[f, 0], cam)
+            bx, by, bz = _seen(vertices, faces[f, 1], cam)
+            ex, ey, ez = _seen(vertices, faces[f, 2], cam)
             if az < NEAR_M and bz < NEAR_M and ez < NEAR_M:
                 continue
             n0x, n0y, n0z = by * ez - bz * ey, bz * ex - bx * ez, bx * ey - by * ex
             det = ax * n0x + ay * n0y + az * n0z
             if det == 0.0 or (cull != 0 and det < 0.0):
                 continue
-            slot = first_slot + made
-            if not _screen_box(cam, focal, width, height, tri, box, slot):
+            if az > NEAR_M and bz > NEAR_M and ez > NEAR_M:
+                pa, pb, pc = focal / az, focal / bz, focal / ez
+                x_min, x_max = min(ax * pa, bx * pb, ex * pc), max(ax * pa, bx * pb, ex * pc)
+                y_min, y_max = min(ay * pa, by * pb, ey * pc), max(ay * pa, by * pb, ey * pc)
+            else:
+                tri[0], tri[1], tri[2], tri[3], tri[4], tri[5], tri[6], tri[7], tri[8] = (
+                    ax,
+                    ay,
+                    az,
+                    bx,
+                    by,
+                    bz,
+                    ex,
+                    ey,
+                    ez,
+                )
+                x_min, x_max, y_min, y_max = _screen_bounds(focal, tri)
+            if x_max < -cx or y_max < -cy or x_min > cx or y_min > cy:
                 continue
+            x0 = np.int64(math.ceil(max(x_min + cx, 0.0) - 0.5 - 1e-4))
+            x1 = np.int64(math.floor(min(x_max + cx, float(width)) - 0.5 + 1e-4))
+            y0 = np.int64(math.ceil(max(y_min + cy, 0.0) - 0.5 - 1e-4))
+            y1 = np.int64(math.floor(min(y_max + cy, float(height)) - 0.5 + 1e-4))
+            x0, y0 = max(x0, np.int64(0)), max(y0, np.int64(0))
+            x1, y1 = min(x1, np.int64(width - 1)), min(y1, np.int64(height - 1))
+            if x1 < x0 or y1 < y0:
+                continue
+            slot = first_slot + made
+            box[slot, 0], box[slot, 1], box[slot, 2], box[slot, 3] = x0, x1, y0, y1
             n1x, n1y, n1z = ey * az - ez * ay, ez * ax - ex * az, ex * ay - ey * ax
             n2x, n2y, n2z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
             inv = 1.0 / det
@@ -200,24 +220,56 @@ def _hidden(nearest: float, x0: int, x1: int, y0: int, y1: int, far: F32) -> boo
     return True
 
 
+@lanes
+def _draw_narrow(
+    edge: F32, x0: int, left: int, right: int, y0: int, y1: int, name: int, width: int, inverse_depth: F32, slot: I32
+) -> None:
+    """Draw rows y0 to y1 of a triangle that lies in samples ``left`` to ``right`` of the NARROW from x0 on; all flat.
+
+    All samples of a row are asked at once whether they lie inside: for few of them that takes less than finding out
+    where the row begins and ends.
+    """
+    begin = np.float32(x0) + 0.5
+    a0, a1, a2 = edge[0], edge[3], edge[6]
+    step = a0 + a1 + a2
+    first, last, own = np.int32(left), np.int32(right), np.int32(name)
+    for y in range(y0, y1 + 1):
+        fy = np.float32(y) + 0.5
+        e0 = edge[1] * fy + edge[2] + a0 * begin
+        e1 = edge[4] * fy + edge[5] + a1 * begin
+        e2 = edge[7] * fy + edge[8] + a2 * begin
+        w = e0 + e1 + e2
+        depths, slots = inverse_depth[y * width + x0 :], slot[y * width + x0 :]
+        for i in range(NARROW):
+            x = np.float32(np.int32(i))
+            inside = (e0 + a0 * x >= 0.0) & (e1 + a1 * x >= 0.0) & (e2 + a2 * x >= 0.0)
+            inside &= (np.int32(i) >= first) & (np.int32(i) <= last)
+            here, there, other = w + step * x, depths[i], slots[i]
+            nearer = inside & (here > there)
+            depths[i] = here if nearer else there
+            slots[i] = own if nearer else other
+
+
 @kernel
 def rasterise(
-    worker: int, workers: int, pieces: I64, start: I64, members: I32, edges: F32, box: I32, nearest: F32, far: F32,
-    room: F32, inverse_depth: F32, slot: I32,
+    worker: int, workers: int, pieces: I64, order: I64, start: I64, members: I32, edges: F32, box: I32, nearest: F32,
+    far: F32, room: F32, inverse_depth: F32, slot: I32,
 ) -> None:  # fmt: skip
     """Nearest slot of every sample into ``slot (h, w)`` (EMPTY = sky) and one over its depth.
 
     Slots that come near ones first are drawn fastest: what lies behind all that is drawn already is left out. Workers
-    claim bins from pieces (1,) 0; far (workers, cell rows of a bin, cell columns) and room (workers, columns) are room.
+    claim bins, in ``order``, from pieces (1,) 0; far (workers, cell rows of a bin, cell columns) and room (workers,
+    columns) are room.
     """
     height, width = slot.shape
     half = float32(0.5)
     zero = float32(0.0)
     cells, least = far[worker], room[worker]
     while True:
-        b = claim(pieces)
-        if b >= len(start) - 1:
+        piece = claim(pieces)
+        if piece >= len(start) - 1:
             break
+        b = order[piece]
         row0 = b << BIN_SHIFT
         row1 = min(height, row0 + (1 << BIN_SHIFT))
         for y in range(row0, row1):
@@ -239,6 +291,13 @@ def rasterise(
             if looked and _hidden(nearest[s], box[s, 0], box[s, 1], y0 - row0, y1 - row0, cells):
                 continue
             drawn += 1
+            if box[s, 1] - box[s, 0] < NARROW and width >= NARROW:
+                x0 = min(box[s, 0], width - NARROW)
+                _draw_narrow(
+                    edges[s], x0, box[s, 0] - x0, box[s, 1] - x0, y0, y1, s, width, inverse_depth.reshape(-1),
+                    slot.reshape(-1),
+                )  # fmt: skip
+                continue
             a0, a1, a2 = edges[s, 0], edges[s, 3], edges[s, 6]
             w_step = a0 + a1 + a2
             i0 = float32(-1.0) / a0 if a0 != zero else zero

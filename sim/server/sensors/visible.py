@@ -132,7 +132,7 @@ class VisibleSurfaces:
             target = self._targets[width, height] = _Target.of(width, height, self._pool.threads)
         counts = np.zeros(len(blocks), np.int64)
         self._pool.run(
-            setup_triangles, self._geometry.vertices_m, self._geometry.faces, blocks, cam,
+            setup_triangles, np.zeros(1, np.int64), self._geometry.vertices_m, self._geometry.faces, blocks, cam,
             intrinsics.focal_px * samples, width, height, self._edges, self._face_of_slot, self._box, self._nearest,
             counts, self._corner,
         )  # fmt: skip
@@ -140,9 +140,10 @@ class VisibleSurfaces:
         if total < 0:
             self._members = np.zeros(-total + -total // 4, np.int32)
             bin_slots(blocks, counts, self._box, target.start, target.cursor, self._members)
+        fullest_first = np.argsort(-np.diff(target.start), kind="stable")  # so that threads end together
         self._pool.run(
-            rasterise, np.zeros(1, np.int64), target.start, self._members, self._edges, self._box, self._nearest,
-            target.far, target.room, target.inverse_depth, target.slot,
+            rasterise, np.zeros(1, np.int64), fullest_first, target.start, self._members, self._edges, self._box,
+            self._nearest, target.far, target.room, target.inverse_depth, target.slot,
         )  # fmt: skip
         return Samples(target.inverse_depth, target.slot, self._edges, self._face_of_slot)
 
