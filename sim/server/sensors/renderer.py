@@ -350,7 +350,8 @@ class SceneRenderer:
             rows = np.flatnonzero(np.abs(bodies.position_m[:, :2] - eye[:2]).max(axis=1, initial=0.0) < half + 12.0)
             grid = np.empty((CONTACT_SIZE, CONTACT_SIZE), np.float32)
             placed = origin.astype(np.float32)
-            self._pool.run(splat_contact, grid, placed, moving.contact_bodies(bodies, self._library, rows))
+            standing = moving.contact_bodies(bodies, self._library, rows)
+            self._pool.run(splat_contact, np.zeros(1, np.int64), grid, placed, standing)
             self._contact[key] = (grid.reshape(-1), placed)
         return self._contact[key]
 

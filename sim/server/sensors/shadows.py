@@ -18,13 +18,14 @@ from sim.server.sensors.columns import (
     SHADOW_V0,
 )
 from sim.server.sensors.geometry import Geometry
-from sim.server.sensors.kernel import F32, F64, I32, I64, U32, kernel
+from sim.server.sensors.kernel import F32, F64, I32, I64, U32, claim, kernel
 from sim.server.sensors.lighting import CONTACT_CELLS_PER_M, MAP_SIZE, SHADOW_BLOCK_SHIFT
 from sim.server.sensors.pool import WorkerPool
 
 TEXEL_M = 0.085  # 174 m of ground: shadows further than 87 m from the camera are a few pixels and left out
 SNAP_M = 16.0  # the map moves in steps, so that the static part is redrawn seldom and shadows do not crawl
 NOTHING = -1e9
+SPLAT_ROWS = 32  # of a contact grid, claimed at once
 COARSE_FROM_M = 30.0  # bodies further from the camera cast by their coarsest shape: a texel is half a pixel there
 BLOCKS = MAP_SIZE >> SHADOW_BLOCK_SHIFT
 MIN_SUN_HEIGHT = 0.03  # sine of the altitude below which the sun casts no sharp shadow: 1.7 degrees
@@ -32,19 +33,21 @@ MIN_SUN_HEIGHT = 0.03  # sine of the altitude below which the sun casts no sharp
 
 @kernel
 def draw_heights(
-    worker: int, workers: int, vertices: F32, faces: U32, ranges: I64, axes: F64, u0: float, v0: float, height_map: F32
-) -> None:
-    """Highest point along the sun of the faces in ``ranges (k, 4)``: first face, count, first and last row, for every
-    texel.
+    worker: int, workers: int, vertices: F32, faces: U32, ranges: I64, bands: I64, axes: F64, u0: float, v0: float,
+    height_map: F32,
+) -> None:  # fmt: skip
+    """Highest point along the sun, for every texel, of the faces in ``ranges (k, 5)``: first face, count, first and
+    last row; 1 where faces that look away from the sun, which others of a closed body hide from it, are left out.
 
-    axes (9,): map u, map v, towards the sun. Each worker draws its own band of rows.
+    axes (9,): map u, map v, towards the sun. Worker i draws rows ``bands[i]`` up to, not with, ``bands[i + 1]``.
     """
     size = height_map.shape[0]
     per = 1.0 / TEXEL_M
-    row0, row1 = worker * size // workers, (worker + 1) * size // workers
+    row0, row1 = bands[worker], bands[worker + 1]
     for r in range(len(ranges)):
-        if ranges[r, 3] < row0 or ranges[r, 2] >= row1:
+        if ranges[r, 3] < row0 or ranges[r, 2] >= row1 or row0 >= row1:
             continue
+        closed = ranges[r, 4] != 0
         for f in range(ranges[r, 0], ranges[r, 0] + ranges[r, 1]):
             a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
             ay = (vertices[a, 0] * axes[3] + vertices[a, 1] * axes[4] + vertices[a, 2] * axes[5] - v0) * per
@@ -59,7 +62,7 @@ def draw_heights(
             cx = (vertices[c, 0] * axes[0] + vertices[c, 1] * axes[1] + vertices[c, 2] * axes[2] - u0) * per
             left, right = min(ax, bx, cx), max(ax, bx, cx)
             area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-            if right < 0.0 or left > size or abs(area) < 1e-6:
+            if right < 0.0 or left > size or abs(area) < 1e-6 or (area < 0.0 and closed):
                 continue
             ah = vertices[a, 0] * axes[6] + vertices[a, 1] * axes[7] + vertices[a, 2] * axes[8]
             bh = vertices[b, 0] * axes[6] + vertices[b, 1] * axes[7] + vertices[b, 2] * axes[8]
@@ -107,21 +110,34 @@ def clear_blocks(worker: int, workers: int, blocks: I32, height_map: F32) -> Non
 
 
 @kernel
-def splat_contact(worker: int, workers: int, grid: F32, origin: F32, bodies: F32) -> None:
-    """Darkness 0..1 of the ground under bodies (k, 5): x, y, yaw, half length, half width; each worker its rows."""
-    rows, columns = grid.shape
-    row0, row1 = worker * rows // workers, (worker + 1) * rows // workers
+def splat_contact(worker: int, workers: int, pieces: I64, grid: F32, origin: F32, bodies: F32) -> None:
+    """Darkness 0..1 of the ground under bodies (k, 5): x, y, yaw, half length, half width.
+
+    Workers claim strips of SPLAT_ROWS rows from pieces (1,) 0.
+    """
+    while True:
+        row0 = claim(pieces) * SPLAT_ROWS
+        if row0 >= len(grid):
+            break
+        _splat_rows(row0, min(len(grid), row0 + SPLAT_ROWS), grid, origin, bodies)
+
+
+@kernel
+def _splat_rows(row0: int, row1: int, grid: F32, origin: F32, bodies: F32) -> None:
+    columns = grid.shape[1]
     for y in range(row0, row1):
         for x in range(columns):
             grid[y, x] = 0.0
     for k in range(len(bodies)):
         hl, hw = bodies[k, 3], bodies[k, 4]
-        c, s = math.cos(bodies[k, 2]), math.sin(bodies[k, 2])
         reach = math.sqrt(hl * hl + hw * hw) + 1.2
         x0 = int((bodies[k, 0] - reach - origin[0]) * CONTACT_CELLS_PER_M)
         x1 = int((bodies[k, 0] + reach - origin[0]) * CONTACT_CELLS_PER_M)
         y0 = int((bodies[k, 1] - reach - origin[1]) * CONTACT_CELLS_PER_M)
         y1 = int((bodies[k, 1] + reach - origin[1]) * CONTACT_CELLS_PER_M)
+        if y1 < row0 or y0 >= row1:
+            continue
+        c, s = math.cos(bodies[k, 2]), math.sin(bodies[k, 2])
         small = hl < 0.5
         for y in range(max(row0, y0), min(row1 - 1, y1) + 1):
             for x in range(max(0, x0), min(columns - 1, x1) + 1):
@@ -215,8 +231,9 @@ class SunShadows:
         trees = _over_map(ranges.tree_spheres_m, axes, u0, v0)
         faces = np.concatenate([ranges.chunks[chunks], ranges.trees[1][trees]])
         spheres = np.concatenate([ranges.chunk_spheres_m[chunks], ranges.tree_spheres_m[trees]])
-        faces = np.column_stack([faces, _rows(spheres, axes, v0)])
-        self._pool.run(draw_heights, geometry.vertices_m, geometry.faces, faces, axes, u0, v0, placed.static)
+        faces = np.column_stack([faces, _rows(spheres, axes, v0), np.zeros(len(faces), np.int64)])
+        bands = _bands(faces, self._pool.threads)
+        self._pool.run(draw_heights, geometry.vertices_m, geometry.faces, faces, bands, axes, u0, v0, placed.static)
         return placed
 
     def _draw_moving(
@@ -237,9 +254,10 @@ class SunShadows:
             placed.blocks[span_y, max(0, int(x0)) : max(0, int(x1) + 1)] = 1
         away_m = TEXEL_M * np.hypot(u - MAP_SIZE / 2, v - MAP_SIZE / 2)
         lods = np.where(away_m > COARSE_FROM_M, LODS - 1, 1)
-        faces = np.column_stack([self._geometry.place(rows[over], lods), _rows(spheres[over], axes, v0)])
-        geometry = self._geometry
-        self._pool.run(draw_heights, geometry.vertices_m, geometry.faces, faces, axes, u0, v0, placed.moving)
+        placed_faces = self._geometry.place(rows[over], lods)
+        faces = np.column_stack([placed_faces, _rows(spheres[over], axes, v0), np.ones(len(over), np.int64)])
+        geometry, bands = self._geometry, _bands(faces, self._pool.threads)
+        self._pool.run(draw_heights, geometry.vertices_m, geometry.faces, faces, bands, axes, u0, v0, placed.moving)
 
 
 def _map_axes(sun: F64) -> F64:
@@ -255,6 +273,15 @@ def _rows(spheres_m: F32, axes: F64, v0: float) -> I64:
     """First and last row (n, 2) of the map that spheres (n, 4) reach."""
     v = spheres_m[:, :3].astype(np.float64) @ axes[3:6] - v0
     return np.floor(np.column_stack([v - spheres_m[:, 3] - 1.0, v + spheres_m[:, 3] + 1.0]) / TEXEL_M).astype(np.int64)
+
+
+def _bands(ranges: I64, workers: int) -> I64:
+    """Rows (workers + 1,) between which each worker finds about as many of the faces in ``ranges (k, 5)``."""
+    middle = np.clip((ranges[:, 2] + ranges[:, 3]) // 2, 0, MAP_SIZE)
+    faces = np.bincount(middle, ranges[:, 1], MAP_SIZE + 1).cumsum()
+    bands = np.searchsorted(faces, faces[-1] * np.arange(workers + 1) / workers)
+    bands[0], bands[-1] = 0, MAP_SIZE
+    return bands.astype(np.int64)
 
 
 def _over_map(spheres_m: F32, axes: F64, u0: float, v0: float) -> I64:
