@@ -1,8 +1,6 @@
-"""From samples to fragments: which surfaces a pixel shows, and where each of them is.
+"""From runs to fragments: where each surface that a pixel shows is.
 
-Four samples a pixel, one shade a surface (as multisampling hardware does): samples of the same face, or of faces
-that are one surface, share a fragment. Fragments of a tile are put in order of their shading class, so that every
-material is one loop over neighbours. Attributes come from the slot's edge functions, exact in perspective.
+Attributes come from the slot's edge functions, exact in perspective.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ import math
 
 import numpy as np
 
-from sim.server.scene.mesh import Material
 from sim.server.sensors.columns import (
     DEPTH,
     EMISSION,
@@ -32,156 +29,16 @@ from sim.server.sensors.columns import (
     UVW,
     WEIGHT,
 )
-from sim.server.sensors.kernel import F32, F64, I32, I64, U8, Tables, kernel, lanes, part
+from sim.server.sensors.kernel import F32, F64, I32, Tables, kernel, lanes
+from sim.server.sensors.runs import ACROSS, COUNT, DOWN, LENGTH, RUN_FACE, RUN_PIXEL, RUN_SLOT, SAMPLE
 
-LEAF = int(Material.LEAF)
-SAME_DEPTH = 0.07  # surfaces of one kind whose depths differ by less are one: 7 %, more than a pixel's slope makes
-SAME_NORMAL = 0.9  # cosine, 26 degrees: bends sharper than this are shaded apart
 # Columns of a fragment's names, (NAME_COLUMNS, STRIDE) int32; pixel is its number within the image.
 SLOT, PIXEL, FACE = 0, 1, 2
 NAME_COLUMNS = 3
-# Columns of a run, (FRAGMENTS, RUN_COLUMNS) int32: LENGTH pixels of a row that all show one face and nothing else, or
-# one surface of one pixel. ACROSS and DOWN are sums of the places of its COUNT samples (of its first pixel), in half
-# samples; SAMPLE is the number of the first of them within the samples' image.
-RUN_SLOT, RUN_PIXEL, RUN_FACE, SAMPLE, COUNT, ACROSS, DOWN, LENGTH = range(8)
-RUN_COLUMNS = 8
 LANES = 16  # runs are filled by so many fragments at a time: what is too much, the next run writes over
-NOTHING, SKY = -1, -2  # instead of a run that goes on
 # Of a slot's plane functions, each a value at the corner of the picture and a step per sample to the right and down.
 PLANE_W, PLANE_NORMAL, PLANE_UVW, PLANE_EXTRA, PLANES = 0, 1, 4, 7, 10
 PLANNED = 1024  # slots whose plane functions are kept, a power of two: 240 kB, a part of a core's own cache
-
-
-@part
-def _one_surface(face_a: int, face_b: int, depth_ratio: float, geometry: Tables) -> bool:
-    """Whether two faces of a pixel may be shaded as one."""
-    _, normals, _, faces, material, param, _ = geometry
-    if material[face_a] != material[face_b] or param[face_a] != param[face_b]:
-        return False
-    if material[face_a] == LEAF:
-        return True
-    if depth_ratio < 1.0 - SAME_DEPTH or depth_ratio > 1.0 + SAME_DEPTH:
-        return False
-    a, b = faces[face_a, 0], faces[face_b, 0]
-    cosine = normals[a, 0] * normals[b, 0] + normals[a, 1] * normals[b, 1] + normals[a, 2] * normals[b, 2]
-    return cosine > SAME_NORMAL
-
-
-@lanes
-def _mark_row(top: I32, bottom: I32, count: int, mark: U8) -> None:
-    """Of ``count`` pixels of two rows of samples: bit 0 where samples differ, bit 1 where the left pixel is another."""
-    for x in range(count):
-        s = top[2 * x]
-        mark[x] = 0 if (top[2 * x + 1] == s) & (bottom[2 * x] == s) & (bottom[2 * x + 1] == s) else 1
-    for x in range(1, count):
-        mark[x] |= 0 if top[2 * x - 1] == top[2 * x] else 2
-
-
-@part
-def _gather_pixel(
-    y: int, x: int, total: int, inverse_depth: F32, slot: I32, face_of_slot: I32, geometry: Tables, runs: I32
-) -> tuple[int, int]:
-    """Group the four samples of one pixel into runs from number ``total`` on; returns the next number, and how many
-    samples see the sky."""
-    samples = slot.shape[1]
-    begin, empty = total, 0
-    iy, ix = 2 * y, 2 * x
-    for k in range(4):
-        jy, jx = iy + (k >> 1), ix + (k & 1)
-        s = slot[jy, jx]
-        if s < 0:
-            empty += 1
-            continue
-        f = face_of_slot[s]
-        merged = False
-        for j in range(begin, total):
-            g = runs[j]
-            same = g[RUN_SLOT] == s
-            if not same:
-                first = g[SAMPLE] - iy * samples
-                row = iy + (1 if first >= samples else 0)
-                column = first - (samples if first >= samples else 0)
-                same = _one_surface(f, g[RUN_FACE], inverse_depth[jy, jx] / inverse_depth[row, column], geometry)
-            if same:
-                g[ACROSS] += 2 * jx + 1
-                g[DOWN] += 2 * jy + 1
-                g[COUNT] += 1
-                merged = True
-                break
-        if not merged:
-            g = runs[total]
-            g[RUN_SLOT], g[RUN_PIXEL], g[RUN_FACE] = s, y * (samples // 2) + x, f
-            g[SAMPLE], g[COUNT], g[LENGTH] = jy * samples + jx, 1, 1
-            g[ACROSS], g[DOWN] = 2 * jx + 1, 2 * jy + 1
-            total += 1
-    return total, empty
-
-
-@kernel
-def gather_runs(
-    row0: int, row1: int, column0: int, column1: int, inverse_depth: F32, slot: I32, face_of_slot: I32,
-    geometry: Tables, mark: U8, runs: I32, sky: F32,
-) -> int:  # fmt: skip
-    """Group the samples of a tile of pixels into ``runs (n, RUN_COLUMNS)``; returns how many.
-
-    sky (rows, columns) becomes the share of each pixel that sees none.
-    """
-    samples, wide = slot.shape[1], column1 - column0
-    total = 0
-    for y in range(row0, row1):
-        top = slot[2 * y]
-        _mark_row(top[2 * column0 :], slot[2 * y + 1][2 * column0 :], wide, mark)
-        share = sky[y - row0]
-        share[:] = 0.0
-        going_on = NOTHING
-        for x in range(wide):
-            if mark[x] == 0 and going_on != NOTHING:
-                if going_on == SKY:
-                    share[x] = 1.0
-                else:
-                    runs[going_on, LENGTH] += 1
-            elif mark[x] & 1:
-                going_on = NOTHING
-                total, empty = _gather_pixel(y, column0 + x, total, inverse_depth, slot, face_of_slot, geometry, runs)
-                share[x] = empty * 0.25
-            else:
-                s = top[2 * (column0 + x)]
-                if s < 0:
-                    share[x] = 1.0
-                    going_on = SKY
-                else:
-                    g = runs[total]
-                    g[RUN_SLOT], g[RUN_PIXEL], g[RUN_FACE] = s, y * (samples // 2) + column0 + x, face_of_slot[s]
-                    g[SAMPLE], g[COUNT], g[LENGTH] = 2 * y * samples + 2 * (column0 + x), 4, 1
-                    g[ACROSS], g[DOWN] = 16 * (column0 + x) + 8, 16 * y + 8
-                    going_on = total
-                    total += 1
-    return total
-
-
-@kernel
-def sort_runs(count: int, runs: I32, material: U8, class_of: U8, start: I64, order: I32) -> None:
-    """Put runs in order of shading class: fragments of class c will lie from ``start[c]`` to ``start[c + 1]``."""
-    classes = len(start) - 1
-    for c in range(classes + 1):
-        start[c] = 0
-    for i in range(count):
-        start[class_of[material[runs[i, RUN_FACE]]] + 1] += 1
-    for c in range(classes):
-        start[c + 1] += start[c]
-    for i in range(count):
-        c = class_of[material[runs[i, RUN_FACE]]]
-        order[start[c]] = i
-        start[c] += 1
-    # start[c] now is how many runs are of classes up to c: from runs to fragments
-    run, fragments, before = 0, 0, 0
-    for c in range(classes):
-        for i in range(run, start[c]):
-            fragments += runs[order[i], LENGTH]
-        run = start[c]
-        start[c] = before
-        before = fragments
-    start[classes] = fragments
 
 
 @lanes

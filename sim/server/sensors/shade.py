@@ -39,17 +39,8 @@ from sim.server.sensors.lighting import (
     sky_row,
     veil,
 )
-from sim.server.sensors.resolve import (
-    NAME_COLUMNS,
-    PIXEL,
-    PLANES,
-    PLANNED,
-    RUN_COLUMNS,
-    fill_fragments,
-    gather_runs,
-    locate,
-    sort_runs,
-)
+from sim.server.sensors.resolve import NAME_COLUMNS, PIXEL, PLANES, PLANNED, fill_fragments, locate
+from sim.server.sensors.runs import RUN_COLUMNS, gather_runs, sort_runs
 from sim.server.sensors.shade_built import shade_built, shade_leaves
 from sim.server.sensors.shade_facade import shade_facade
 from sim.server.sensors.shade_ground import shade_ground, shade_road
@@ -82,6 +73,7 @@ def scratch_tables(workers: int) -> Tables:
     """What each worker needs for one tile."""
     fragment = np.zeros((workers, FRAGMENT_COLUMNS, STRIDE), np.float32)
     name = np.zeros((workers, NAME_COLUMNS, STRIDE), np.int32)
+    mark = np.zeros((workers, TILE_WIDTH), np.uint8)
     return (
         fragment,
         fragment.reshape(workers, -1),  # the same columns, flat
@@ -89,7 +81,7 @@ def scratch_tables(workers: int) -> Tables:
         name.reshape(workers, -1),
         np.zeros((workers, FRAGMENTS, RUN_COLUMNS), np.int32),
         np.zeros((workers, FRAGMENTS), np.int32),
-        np.zeros((workers, TILE_WIDTH), np.uint8),
+        (mark, mark.view(np.uint64)),
         np.zeros((workers, TILE_HEIGHT, TILE_WIDTH), np.float32),
         np.zeros((workers, CLASSES + 1), np.int64),
         (np.zeros((workers, PLANNED, 3 * PLANES)), np.zeros((workers, PLANNED), np.int32)),
@@ -169,7 +161,8 @@ def shade_frame(
     """
     height, width = slot.shape[0] // 2, slot.shape[1] // 2
     fragment, q, name, names = scratch[0][worker], scratch[1][worker], scratch[2][worker], scratch[3][worker]
-    runs, order, mark, share = scratch[4][worker], scratch[5][worker], scratch[6][worker], scratch[7][worker]
+    runs, order, share = scratch[4][worker], scratch[5][worker], scratch[7][worker]
+    mark = scratch[6][0][worker], scratch[6][1][worker]
     start, near, box = scratch[8][worker], scratch[10][worker], scratch[11][worker]
     planes, planned = scratch[9][0][worker], scratch[9][1][worker]
     planned[:] = -1
@@ -183,7 +176,7 @@ def shade_frame(
         row0, column0 = tile // across * TILE_HEIGHT, tile % across * TILE_WIDTH
         row1, column1 = min(height, row0 + TILE_HEIGHT), min(width, column0 + TILE_WIDTH)
         count = gather_runs(
-            row0, row1, column0, column1, inverse_depth, slot, face_of_slot, geometry, mark, runs, share
+            row0, row1, column0, column1, inverse_depth, slot, face_of_slot, geometry, mark[0], mark[1], runs, share
         )
         for y in range(row0, row1):
             first = y * width + column0
