@@ -35,6 +35,11 @@ LISA = {
 SNOW = {0.5: 0.0244, 1.0: 0.0280, 2.5: 0.0314}
 """LiDAR_snow_sim by mm/h, 24,000 points nearer than ``SNOW_REACH_M``, before its own noise floor."""
 SNOW_REACH_M = 39.0
+BEHIND = {0.5: (0.3658, 0.4700), 1.0: (0.2972, 0.3766), 2.5: (0.2319, 0.2830)}
+"""The same of points with a flake before them, and, of those over ``SNOW_FLOOR``, with one that does not outshine them:
+the program loses these or leaves them the laser's smallest intensity."""
+SNOW_FLOOR = (0.0643, -4.3397, 110.14)
+"""Of intensities up to 255, by distance squared, distance and one: the floor that the program fits to the sweep."""
 
 pytestmark = pytest.mark.skipif(not SWEEP.is_file(), reason="KITTI recordings are not here ($ROADLAB_DATA)")
 
@@ -72,3 +77,15 @@ def test_snow_takes_as_many_points_as_the_released_program(whole: np.ndarray, ra
     near = whole[np.linalg.norm(whole[:, :3], axis=1) < SNOW_REACH_M]
     got = [apply(near, Snow(rate, behind_flakes=0.9), np.random.default_rng(seed)) for seed in range(4)]
     assert np.mean([one.share(Fate.SCATTERED) for one in got]) == pytest.approx(SNOW[rate], rel=WITHIN)
+
+
+@pytest.mark.parametrize("rate", BEHIND)
+def test_as_many_points_lie_behind_flakes_as_in_the_released_program(whole: np.ndarray, rate: float) -> None:
+    range_m = np.linalg.norm(whole[:, :3], axis=1)
+    near, range_m = whole[range_m < SNOW_REACH_M], range_m[range_m < SNOW_REACH_M]
+    over = near[:, 3] * 255.0 > np.polyval(SNOW_FLOOR, range_m)
+    rng, black = np.random.default_rng(0), np.full(len(near), 1e-9, np.float32)  # any flake outshines such targets
+    behind = Snow(rate, limit=1e-12).strike(range_m, black, rng).fate == Fate.SCATTERED
+    scattered = apply(near, Snow(rate, behind_flakes=0.9), rng).fate == Fate.SCATTERED
+    got = behind.mean(), behind[over].mean() - scattered[over].mean()
+    assert got == pytest.approx(BEHIND[rate], rel=0.03)
