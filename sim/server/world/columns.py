@@ -209,7 +209,7 @@ class InstanceColumns:
 
 _NO_PAINT = {
     "vehicle.carlamotors.firetruck": (0.65, 0.05, 0.05),
-    "vehicle.ford.ambulance": (0.9, 0.9, 0.88),
+    "vehicle.ford.ambulance": (0.72, 0.1, 0.05),  # of its stripes; the rest is white
     "vehicle.dodge.charger_police": (0.06, 0.07, 0.1),
     "vehicle.dodge.charger_police_2020": (0.06, 0.07, 0.1),
 }

@@ -18,6 +18,8 @@ SEAT: Weights = (0.0, 0.45, 0.0, 0.53)
 """Backs of seats seen through a window."""
 FRAME: Weights = (0.0, 0.0, 0.0, 0.82)
 """Rails and corner posts of a box: weathered aluminium and black rubber."""
+STRIPE: Weights = (0.0, 0.0, 0.0, 0.45)
+"""A grey band."""
 SEAM: Weights = (0.0, 0.0, 0.0, 0.35)
 """Where two panels of a box meet."""
 PANEL: Weights = (0.0, 0.0, 0.0, 0.2)
@@ -32,9 +34,16 @@ def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
     shape, livery = style.shape, style.livery
     side, top, front, rear = paint_car(shape, livery)
     half_width = shape.width_m / 2
+    if style.white_body:
+        for painter in (side, top, front, rear):
+            painter.canvas[..., 0] = 0.0
+    stripe = PAINTED if style.white_body else STRIPE
     for z0, z1 in style.stripes_z:
         for painter in (side, rear):
-            painter.box(-20.0, 20.0, z0, z1, (0.0, 0.0, 0.0, 0.45), mirror=False)
+            painter.box(-20.0, 20.0, z0, z1, stripe, mirror=False)
+    for x0, x1, z0, z1 in style.panes:
+        side.box(x0 - 0.05, x1 + 0.05, z0 - 0.05, z1 + 0.05, DARK)
+        side.box(x0, x1, z0, z1, GLAZED)
     for load in style.loads:
         if load.cargo:
             paint_cargo(side, top, front, load, shape)
@@ -240,7 +249,7 @@ def paint_box_doors(rear: Painter, style: HeavyStyle) -> None:
             for share, dirt in ((0.4, 0.30), (0.22, 0.37), (0.1, 0.45)):  # road dirt, most of it low
                 rear.box(-w + 0.07, w - 0.07, z0 + 0.09, z0 + share * (z1 - z0), (0.0, 0.0, 0.0, dirt), mirror=False)
             if load.width_m > WIDE_BOX_M:
-                lettering(rear, 0.0, z0 + 0.68 * (z1 - z0), 0.15 * (z1 - z0))
+                lettering(rear, 0.0, z0 + 0.7 * (z1 - z0), 0.11 * (z1 - z0))
             rear.box(0.3 * w - 0.02, 0.3 * w + 0.02, z0 + 0.05, z1 - 0.05, (0.0, 0.0, 0.0, 0.6))
             rear.box(0.64 * w - 0.02, 0.64 * w + 0.02, z0 + 0.05, z1 - 0.05, (0.0, 0.0, 0.0, 0.6))
             for u in (0.3, 0.64):

@@ -44,6 +44,8 @@ class HeavyStyle:
     rear_leaves: bool = False  # two doors behind instead of a hatch
     white_bumper_z: tuple[float, float] | None = None  # a fire engine's: z span of the front bumper
     chevrons: bool = False  # slanting white marks on the rear
+    white_body: bool = False  # only its stripes are painted
+    panes: tuple[tuple[float, float, float, float], ...] = ()  # windows of the box: x span, z span
     spare_m: float = 0.0  # radius of a round badge or spare wheel on the nose
 
 
@@ -107,7 +109,9 @@ AMBULANCE = HeavyStyle(
     Tag.CAR,
     loads=(Load((-3.18, 0.62), (0.46, 2.43), 2.35, skirt_m=0.44),),
     beacons=((0.5, 2.43), (-3.0, 2.43)),
-    stripes_z=((1.0, 1.22), (1.32, 1.38)),
+    stripes_z=((0.98, 1.22), (0.86, 0.92)),
+    white_body=True,
+    panes=((-2.1, -1.3, 1.62, 2.08), (-0.6, 0.1, 1.62, 2.08)),
     mirror=(1.6, 1.38, 0.17),
 )  # fmt: skip
 

@@ -110,3 +110,13 @@ def test_a_fire_engine_has_its_lamps_in_a_dark_panel_over_a_white_bumper() -> No
     assert patch(style, FRONT, (0.3, y0 - 0.04), (low, high))[..., DARK].mean() > 0.95
     assert style.white_bumper_z is not None
     assert patch(style, FRONT, (0.4, 1.1), style.white_bumper_z).sum(axis=2).mean() < 0.05
+
+
+def test_an_ambulance_is_white_with_a_painted_band_all_along_it_and_windows_in_its_box() -> None:
+    style = STYLES["ambulance"]
+    band = patch(style, SIDE, (-1.0, 0.2), style.stripes_z[0])
+    assert band[..., PAINT].mean() > 0.95
+    above = patch(style, SIDE, (-1.2, -0.7), (1.6, 2.2))
+    assert above.sum(axis=2).mean() < 0.1
+    x0, x1, z0, z1 = style.panes[0]
+    assert patch(style, SIDE, (x0 + 0.02, x1 - 0.02), (z0 + 0.02, z1 - 0.02))[..., GLASS].mean() > 0.95
