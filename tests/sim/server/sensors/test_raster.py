@@ -1,0 +1,81 @@
+"""Triangles on samples against edge functions worked out in double precision, and pictures by one and two threads."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from sim.server.scene.mesh import Material, Mesh
+from sim.server.sensors.geometry import Geometry
+from sim.server.sensors.instances import View, Weather
+from sim.server.sensors.pool import WorkerPool
+from sim.server.sensors.raster import NARROW, camera_block
+from sim.server.sensors.renderer import Intrinsics, SceneRenderer
+from sim.server.sensors.visible import VisibleSurfaces
+from sim.server.sensors.warm import box_library, box_mesh, boxes, small_scene
+
+LOOKING_AHEAD = camera_block(np.zeros(3), np.eye(3))
+
+
+def triangles(count: int, size_m: float, rng: np.random.Generator) -> Mesh:
+    """Loose triangles up to ``size_m`` wide, 6 to 30 m ahead of the origin."""
+    depth = rng.uniform(6.0, 30.0, count)
+    centre = np.column_stack([depth, rng.uniform(-1.1, 1.1, count) * depth, rng.uniform(-0.8, 0.8, count) * depth])
+    corners = centre[:, None] + rng.uniform(-0.5, 0.5, (count, 3, 3)) * size_m
+    corners = corners.reshape(-1, 3).astype(np.float32)
+    faces = np.arange(3 * count, dtype=np.uint32).reshape(-1, 3)
+    material = np.full(count, Material.WALL, np.uint8)
+    return Mesh(corners, np.zeros_like(corners), np.zeros_like(corners), faces, material, np.zeros(count, np.int32))
+
+
+def nearest_faces(mesh: Mesh, width: int, height: int, focal: float) -> tuple[np.ndarray, np.ndarray]:
+    """Face (h, w) seen at each sample, -1 in the sky; and where that is beyond doubt: no edge and no rival near."""
+    y, x = np.mgrid[0:height, 0:width] + 0.5
+    ray = np.stack([(x - width / 2) / focal, (y - height / 2) / focal, np.ones_like(x)], axis=-1)
+    best, face = np.zeros((height, width)), np.full((height, width), -1)
+    clear = np.ones((height, width), np.bool_)
+    for k, corners in enumerate(mesh.vertices_m[mesh.faces].astype(np.float64)):
+        seen = np.column_stack([corners[:, 1], -corners[:, 2], corners[:, 0]])  # right, down, forward
+        share = ray @ np.linalg.inv(seen)  # barycentric coordinates over depth
+        inverse_depth = share.sum(axis=-1)
+        margin = share.min(axis=-1) / np.abs(np.linalg.inv(seen)[:2]).sum(axis=0).max() * focal  # samples
+        inside = (margin > 0.0) & (inverse_depth > 0.0)
+        clear &= (np.abs(margin) > 1e-2) | (inverse_depth < best * 0.99)
+        clear &= ~inside | (np.abs(inverse_depth - best) > 1e-4 * best)
+        face[inside & (inverse_depth > best)] = k
+        best[inside] = np.maximum(best[inside], inverse_depth[inside])
+    return face, clear
+
+
+@pytest.mark.parametrize(("width", "height", "size_m"), [(160, 120, 0.8), (160, 120, 9.0), (NARROW - 5, 40, 4.0)])
+def test_every_sample_shows_the_nearest_triangle(width, height, size_m):
+    mesh = triangles(300, size_m, np.random.default_rng(5))
+    pool = WorkerPool(1)
+    seen = Intrinsics(width, height, math.pi / 2)
+    geometry = Geometry(small_scene(mesh), box_library(), pool)
+    geometry.begin(boxes([]))
+    surfaces = VisibleSurfaces(geometry, pool)
+    nobody = (np.zeros((0, 3)), np.zeros(0), np.zeros(0))
+    blocks = surfaces.blocks(LOOKING_AHEAD, seen, 0.0, nobody, np.zeros(0, np.int64))
+    drawn = surfaces.draw(LOOKING_AHEAD, seen, blocks, 1)
+    face, clear = nearest_faces(mesh, width, height, seen.focal_px)
+    assert clear.mean() > 0.5
+    assert (face[clear] >= 0).any()
+    shown = np.where(drawn.slot >= 0, drawn.face_of_slot[drawn.slot], -1)
+    assert np.array_equal(shown[clear], face[clear])
+    pool.close()
+
+
+def test_two_threads_draw_the_picture_that_one_draws():
+    ground = box_mesh((0.0, 0.0, -1.0), (60.0, 60.0, 1.0), Material.ROAD)
+    pictures = []
+    for threads in (1, 2):
+        renderer = SceneRenderer(small_scene(ground), box_library(), threads)
+        bodies = boxes([(9.0, -3.0, 0.3), (14.0, 2.0, 1.0), (30.0, 5.0, 2.0)])
+        view = View(0, 0.0, bodies, np.zeros(0, np.uint8), Weather())
+        seen = Intrinsics(200, 152, math.pi / 2)
+        pictures.append(renderer.render(np.array([0.0, 0.0, 1.6]), np.zeros(3), seen, view, ("rgb",)).bgr)
+        renderer.close()
+    assert np.array_equal(*pictures)
