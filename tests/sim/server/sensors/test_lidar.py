@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from sim.server.sensors.attributes import Attributes
 from sim.server.sensors.create import SensorWorld, create_sensor
+from sim.server.sensors.pool import WorkerPool
 from sim.server.sensors.rays import RayCaster
 from sim.server.world.pose import rotation_matrix
 from tests.sim.server.sensors import builders
@@ -234,6 +235,32 @@ def test_two_processes_scan_the_same_bytes():
     ]
     assert len(runs[0]) > 60
     assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("attributes", [{}, {"dropoff_general_rate": "0.3"}, {"snowfall": "2.0"}])
+def test_the_number_of_threads_changes_not_a_byte(attributes):
+    bodies = builders.instances(
+        (7, (6.0, 5.0, 0.5), (0.0, 0.7, 0.0), (1, 1, 1)), (8, (-4.0, 2.0, 0.0), (0.0, 0.1, 0.0), (1, 1, 1))
+    )
+    turns = []
+    for threads in (1, 2, 3):
+        world = SensorWorld(builders.scene(), builders.library, seed=3)
+        world.caster.pool.close()
+        world.caster.pool = WorkerPool(threads)
+        sensor = lidar(world, **attributes)
+        turns.append([sensor.measure(ORIGIN, LEVEL, builders.view(bodies), 0, 0.1) for _ in range(3)])
+        world.caster.pool.close()
+    assert turns[0] == turns[1] == turns[2]
+
+
+def test_points_in_clear_air_are_those_of_the_semantic_lidar(shared):
+    bodies = builders.view(builders.instances((7, (6.0, 5.0, 0.5), (0.0, 0.7, 0.0), (1, 1, 1))))
+    plain = lidar(shared).measure(ORIGIN, LEVEL, bodies, 0, 0.1)
+    truth = create_sensor("sensor.lidar.ray_cast_semantic", PLAIN, shared).measure(ORIGIN, LEVEL, bodies, 0, 0.1)
+    _, counts, points = decode(plain, 4)
+    _, of_truth, hits = decode(truth, 6)
+    assert (counts == of_truth).all()
+    assert (points[:, :3] == hits[:, :3]).all()
 
 
 def test_rotation_convention_matches_the_client():
