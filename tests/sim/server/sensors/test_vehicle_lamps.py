@@ -10,6 +10,10 @@ import pytest
 
 from sim.server.sensors.bodies import BEACON_HZ, body_table
 from sim.server.sensors.columns import (
+    EMISSION,
+    EXTRA,
+    HALF_WIDTH,
+    INSTANCE_COLUMNS,
     LIT_BEACON_LEFT,
     LIT_BEACON_RIGHT,
     LIT_BRAKE,
@@ -21,6 +25,7 @@ from sim.server.sensors.columns import (
     LIT_TAIL,
 )
 from sim.server.sensors.kernel import F32
+from sim.server.sensors.shade_model import DISPLAY_FROM_M, _lamp
 from tests.sim.server.sensors import builders
 
 Light = carla.VehicleLightState
@@ -76,3 +81,19 @@ def test_each_bit_of_the_client_lights_its_own_lamps(state: carla.VehicleLightSt
     ]
     brighter = lit(int(state), 0.0) > lit(0, 0.0)
     assert {lamp for lamp in lamps if brighter[lamp]} == columns
+
+
+def shine(height_m: float, inside: float) -> F32:
+    """Light (3,) of a lamp's texel in the middle of a bus's front at a height, its head lamps off."""
+    texel, body = np.zeros(64, np.float32), np.zeros(INSTANCE_COLUMNS, np.float32)
+    texel[EXTRA : EXTRA + 3] = 5.0, 0.2, height_m
+    body[HALF_WIDTH], body[LIT_INSIDE] = 1.25, inside
+    _lamp(texel, body, 1.0)
+    return texel[EMISSION : EMISSION + 3]
+
+
+def test_a_destination_shines_amber_by_day_and_more_by_night_whatever_the_head_lamps_do() -> None:
+    day, night = shine(DISPLAY_FROM_M + 0.4, 0.0), shine(DISPLAY_FROM_M + 0.4, 0.08)
+    assert night[0] > 2.0 * day[0] > 0.0
+    assert night[0] > 1.5 * night[1] > 4.0 * night[2] > 0.0
+    assert not shine(0.8, 0.08).any()
