@@ -50,6 +50,7 @@ class Cycle:
     rider: float = 1.0  # size of the rider, who is never stretched
     splay: float = 0.18
     elbows_out: float = 0.7
+    rear_tyre_m: float = 0.0  # half width of the rear tyre where it is another
 
 
 def _pair(part: Part) -> list[Part]:
@@ -61,10 +62,10 @@ def _tubes(lines: Sequence[tuple[Point, Point]], radius_m: float, detail: int, k
 
 
 def _mirrors(c: Cycle, detail: int) -> list[Part]:
-    """Rear-view mirrors on stalks, seen from afar on every motorcycle."""
+    """Rear-view mirrors on short stalks, seen from afar on every motorcycle."""
     bx, half, bz = c.bars
-    foot, head = (bx, half * 0.72, bz), (bx + 0.02, half * 0.95, bz + 0.17)
-    glass = ellipsoid(head, (0.025, 0.075, 0.05), PLASTIC, BLOB[detail])
+    foot, head = (bx, half * 0.70, bz), (bx + 0.03, half * 0.92, bz + 0.06)
+    glass = ellipsoid(head, (0.025, 0.070, 0.042), PLASTIC, BLOB[detail])
     return _pair(tube([foot, head], 0.01, TUBE[detail], PLASTIC)) + _pair(glass)
 
 
@@ -125,7 +126,7 @@ def cruiser(c: Cycle, detail: int) -> list[Part]:
             n,
             PLASTIC,
         ),
-        *_mudguard(rear, r, c.tyre_m + 0.035, (0.35, 2.4), detail),
+        *_mudguard(rear, r, c.rear_tyre_m + 0.025, (0.35, 2.4), detail),
         *_mudguard(front, r, c.tyre_m + 0.025, (0.55, 2.3), detail),
         _blob((0.30, 0.0, 0.55), (0.11, 0.17, 0.20), METAL, detail),
         _blob((0.06, 0.0, 0.55), (0.11, 0.17, 0.20), METAL, detail),
@@ -146,12 +147,6 @@ def cruiser(c: Cycle, detail: int) -> list[Part]:
                 n,
                 PAINT,
             )
-        ),
-        tube(
-            [(front - 0.50, 0.0, 1.15), (front - 0.57, 0.0, 1.27), (front - 0.66, 0.0, 1.38)],
-            [(0.23, 0.012), (0.22, 0.012), (0.14, 0.012)],
-            n,
-            Material.GLASS,
         ),
         *_blinkers(rear - 0.33, 0.2, 0.68, detail),
         box((rear - 0.36, -0.09, 0.46), (rear - 0.33, 0.09, 0.58), Material.CARGO),
@@ -219,7 +214,7 @@ def scooter(c: Cycle, detail: int) -> list[Part]:
         tube([(0.27, 0.0, 0.34), (0.36, 0.0, 0.5), (0.34, 0.0, 0.90)], [(0.15, 0.03), (0.19, 0.03), (0.14, 0.03)], n,
              PLASTIC),
         *_mudguard(front, r, 0.07, (0.6, 2.3), detail),
-        tube([(0.36, 0.0, 1.02), (0.32, 0.0, 1.14), (0.26, 0.0, 1.26)],
+        tube([(0.36, 0.0, 1.01), (0.32, 0.0, 1.08), (0.26, 0.0, 1.14)],
              [(0.13, 0.012), (0.15, 0.012), (0.11, 0.012)], n, Material.GLASS),
         _blob((bx + 0.04, 0.0, bz), (0.10, 0.11, 0.07), PLASTIC, detail),
         _blob((-0.46, 0.0, 0.36), (0.27, 0.13, 0.16), PLASTIC, detail),
@@ -244,26 +239,27 @@ def _fork(c: Cycle, detail: int, radius_m: float, top: tuple[float, float]) -> l
     return _pair(tube([hub, (top[0], c.tyre_m + 0.03, top[1])], radius_m, TUBE[detail], kind))
 
 
+CLASPED = replace(ADULT, shoulder_m=0.18)  # arms that reach far forward draw the shoulders together
 BIKER = replace(Figure("biker", ADULT), biker=True, leather=True)
-CYCLIST = replace(Figure("cyclist", ADULT), sleeves="short", legs="shorts", helmet=True)
+CYCLIST = replace(Figure("cyclist", CLASPED), sleeves="short", legs="shorts", helmet=True)
 CYCLES = (
-    Cycle("bicycle", Tag.BICYCLE, (0.53, -0.53), 0.345, 0.028, (-0.25, 0.96), (0.36, 0.36, 1.02), (-0.09, 0.15, 0.30),
-          0.70, replace(Figure("rider", ADULT), helmet=True), bicycle, 0.17, spokes=9, stretch=(0.86, 1.05, 0.87),
-          rider=0.90, elbows_out=1.0),
+    Cycle("bicycle", Tag.BICYCLE, (0.53, -0.53), 0.345, 0.028, (-0.25, 0.96), (0.24, 0.28, 0.98), (-0.09, 0.15, 0.30),
+          0.70, replace(Figure("rider", CLASPED), helmet=True), bicycle, 0.17, spokes=9, stretch=(0.86, 1.05, 0.87),
+          rider=0.90, elbows_out=1.8),
     Cycle("racing_bicycle", Tag.BICYCLE, (0.50, -0.50), 0.34, 0.018, (-0.25, 1.0), (0.42, 0.21, 0.95),
           (-0.07, 0.12, 0.28), 0.92, CYCLIST, bicycle, 0.17, spokes=8, stretch=(0.985, 1.0, 0.95), rider=0.95),
-    Cycle("city_bicycle", Tag.BICYCLE, (0.56, -0.56), 0.35, 0.024, (-0.30, 0.93), (0.22, 0.30, 1.12),
-          (-0.09, 0.13, 0.29), 0.10, replace(Figure("rider", WOMAN), female=True, hair="long"), bicycle, 0.165,
-          spokes=9, stretch=(1.01, 1.05, 0.97), rider=0.97),
-    Cycle("cruiser", Tag.MOTORCYCLE, (0.82, -0.78), 0.325, 0.075, (-0.42, 0.76), (0.10, 0.42, 1.08), (0.34, 0.30, 0.36),
-          0.02, BIKER, cruiser, lamp=(1.02, 0.74), spokes=8, stretch=(1.02, 0.85, 0.95), rider=0.94, splay=0.6,
-          elbows_out=1.6),
-    Cycle("sport_bike", Tag.MOTORCYCLE, (0.70, -0.70), 0.305, 0.075, (-0.34, 0.88), (0.40, 0.33, 0.96),
+    Cycle("city_bicycle", Tag.BICYCLE, (0.56, -0.56), 0.35, 0.024, (-0.30, 0.93), (0.12, 0.26, 1.06),
+          (-0.09, 0.13, 0.29), 0.28, replace(Figure("rider", WOMAN), female=True, hair="long"), bicycle, 0.165,
+          spokes=9, stretch=(1.01, 1.05, 0.97), rider=0.97, elbows_out=1.4),
+    Cycle("cruiser", Tag.MOTORCYCLE, (0.82, -0.78), 0.325, 0.068, (-0.42, 0.76), (-0.05, 0.34, 1.02),
+          (0.34, 0.30, 0.36), 0.12, BIKER, cruiser, lamp=(1.02, 0.74), spokes=8, stretch=(1.02, 0.85, 0.95), rider=0.94,
+          splay=0.6, elbows_out=1.8, rear_tyre_m=0.088),
+    Cycle("sport_bike", Tag.MOTORCYCLE, (0.70, -0.70), 0.305, 0.065, (-0.34, 0.88), (0.32, 0.27, 0.93),
           (-0.28, 0.22, 0.42), 0.90, BIKER, sport_bike, lamp=(0.86, 0.92), spokes=5, stretch=(1.05, 1.08, 0.94),
-          rider=0.96, splay=0.45, elbows_out=1.6),
-    Cycle("scooter", Tag.MOTORCYCLE, (0.66, -0.64), 0.27, 0.06, (-0.34, 0.84), (0.24, 0.34, 1.04), (0.12, 0.19, 0.42),
-          0.12, replace(Figure("rider", WOMAN), female=True, biker=True), scooter, lamp=(0.82, 0.78), spokes=5,
-          stretch=(0.94, 1.08, 0.87), rider=0.92, splay=0.5, elbows_out=1.5),
+          rider=0.96, splay=0.6, elbows_out=1.6, rear_tyre_m=0.088),
+    Cycle("scooter", Tag.MOTORCYCLE, (0.66, -0.64), 0.27, 0.06, (-0.34, 0.84), (0.21, 0.31, 1.00), (0.12, 0.19, 0.42),
+          0.20, replace(Figure("rider", WOMAN), female=True, biker=True), scooter, lamp=(0.82, 0.78), spokes=5,
+          stretch=(0.94, 1.08, 0.87), rider=0.92, splay=0.6, elbows_out=1.8),
 )  # fmt: skip
 
 
@@ -291,8 +287,11 @@ def rider_parts(c: Cycle, phase: int, detail: int) -> list[Part]:
 def wheel_parts(c: Cycle, detail: int) -> list[Part]:
     """Front wheel (1) and rear wheel (3), round whatever the machine's stretch."""
     radius = c.radius_m * c.stretch[2]
-    wheel = hoop(radius, c.tyre_m, detail, c.spokes)
-    return [wheel.moved((x * c.stretch[0], 0.0, radius)).turning(k) for x, k in zip(c.hubs, (1, 3), strict=True)]
+    tyres = (c.tyre_m, c.rear_tyre_m or c.tyre_m)
+    return [
+        hoop(radius, tyre, detail, c.spokes).moved((x * c.stretch[0], 0.0, radius)).turning(k)
+        for x, tyre, k in zip(c.hubs, tyres, (1, 3), strict=True)
+    ]
 
 
 def build_cycle(c: Cycle, phase: int | None) -> Body:

@@ -19,13 +19,15 @@ RINGS = (1, 2, 3)  # every how many rings of a limb or trunk are kept
 
 # share of the trunk from the hip joints (0) to the shoulder joints (1): half width, half depth, in metres at girth 1
 TRUNK_MALE = ((-0.2, 0.166, 0.122), (-0.02, 0.174, 0.130), (0.22, 0.162, 0.117), (0.42, 0.158, 0.112),
-              (0.62, 0.172, 0.122), (0.8, 0.186, 0.122), (0.93, 0.184, 0.105), (1.02, 0.150, 0.088),
-              (1.09, 0.095, 0.070), (1.14, 0.062, 0.058))  # fmt: skip
+              (0.62, 0.174, 0.122), (0.8, 0.192, 0.122), (0.93, 0.196, 0.105), (1.02, 0.168, 0.088),
+              (1.09, 0.105, 0.070), (1.14, 0.062, 0.058))  # fmt: skip
 TRUNK_FEMALE = ((-0.2, 0.172, 0.124), (-0.02, 0.178, 0.130), (0.22, 0.150, 0.110), (0.42, 0.136, 0.100),
-                (0.62, 0.150, 0.115), (0.76, 0.160, 0.130), (0.92, 0.160, 0.100), (1.01, 0.130, 0.082),
-                (1.08, 0.080, 0.064), (1.13, 0.054, 0.052))  # fmt: skip
+                (0.62, 0.150, 0.115), (0.76, 0.164, 0.130), (0.92, 0.170, 0.100), (1.01, 0.148, 0.082),
+                (1.08, 0.092, 0.064), (1.13, 0.054, 0.052))  # fmt: skip
 LEG = ((0.0, 0.076), (0.25, 0.082), (0.6, 0.071), (0.92, 0.058), (1.08, 0.056), (1.3, 0.060), (1.6, 0.052),
        (1.96, 0.046), (2.1, 0.046))  # fmt: skip
+TROUSERS = ((0.0, 0.081), (0.25, 0.087), (0.6, 0.086), (0.92, 0.071), (1.08, 0.069), (1.3, 0.073), (1.6, 0.064),
+            (1.96, 0.057), (2.1, 0.057))  # fmt: skip
 ARM = ((-0.09, 0.020), (-0.05, 0.036), (0.03, 0.047), (0.18, 0.053), (0.5, 0.047), (0.9, 0.042), (1.1, 0.042),
        (1.4, 0.039), (1.9, 0.030))  # fmt: skip
 
@@ -45,15 +47,15 @@ class Figure:
     hat: bool = False
     helmet: bool = False
     biker: bool = False  # full-face helmet
-    leather: bool = False  # jacket and gloves
+    leather: bool = False  # a black suit with gloves
 
 
 ADULT = Build()
-WOMAN = Build(1.67, 0.152, 0.088, 0.405, 0.39, 0.08, 0.495, 0.265, 0.235, 0.225, 0.94)
-HEAVY = replace(ADULT, height_m=1.75, shoulder_m=0.19, girth=1.17, belly=0.07)
+WOMAN = Build(1.67, 0.166, 0.088, 0.405, 0.39, 0.08, 0.495, 0.265, 0.235, 0.225, 0.94)
+HEAVY = replace(ADULT, height_m=1.75, shoulder_m=0.212, girth=1.17, belly=0.07)
 HEAVY_WOMAN = replace(WOMAN, height_m=1.65, girth=1.16, belly=0.05)
-CHILD = Build(1.15, 0.118, 0.062, 0.255, 0.24, 0.06, 0.335, 0.185, 0.155, 0.195, 0.72)
-SMALL_CHILD = Build(1.02, 0.11, 0.058, 0.215, 0.205, 0.055, 0.305, 0.165, 0.14, 0.19, 0.68)
+CHILD = Build(1.15, 0.13, 0.062, 0.255, 0.24, 0.06, 0.335, 0.185, 0.155, 0.195, 0.72)
+SMALL_CHILD = Build(1.02, 0.12, 0.058, 0.215, 0.205, 0.055, 0.305, 0.165, 0.14, 0.19, 0.68)
 
 FIGURES = (
     Figure("man", ADULT),
@@ -103,9 +105,9 @@ def figure_parts(figure: Figure, j: Joints, detail: int) -> list[Part]:
 
 
 def _in_leather(part: Part) -> Part:
-    """The same part with jacket and gloves of the shoes' leather."""
-    worn = np.isin(part.material, (int(Material.TOP), int(Material.SKIN)))
-    return replace(part, material=np.where(worn, int(Material.SHOE), part.material).astype(np.uint8))
+    """The same part in black leather: jacket, trousers and gloves."""
+    worn = np.isin(part.material, (int(Material.TOP), int(Material.BOTTOM), int(Material.SKIN)))
+    return replace(part, material=np.where(worn, int(Material.PLASTIC), part.material).astype(np.uint8))
 
 
 def _trunk(figure: Figure, j: Joints, detail: int) -> list[Part]:
@@ -131,7 +133,7 @@ def _trunk(figure: Figure, j: Joints, detail: int) -> list[Part]:
         top = j.pelvis + 0.12 * spine
         path = np.stack([top, j.pelvis, j.pelvis + middle * 0.5, j.pelvis + middle])
         flare = np.array([[0.160, 0.118], [0.186, 0.138], [0.204, 0.158], [0.21, 0.165]]) * scale
-        flare[2:, 1] += [stride * 0.45, stride * 0.9]
+        flare[2:, 1] += [stride * 0.55, stride * 1.05]
         parts.append(tube(path, flare, n, kind))
     return parts
 
@@ -189,8 +191,8 @@ def _leg(figure: Figure, j: Joints, side: int, detail: int) -> list[Part]:
     b, n = figure.build, LIMB[detail]
     chain = (j.hip[side], j.knee[side], j.ankle[side])
     cloth = {"trousers": 2.06, "shorts": 0.85, "skirt": 0.3}[figure.legs]
-    scale = b.girth * (1.06 if figure.legs == "trousers" else 1.0)
-    path, radii = _chain(chain, LEG, detail, 0.0, cloth, scale)
+    cut = TROUSERS if figure.legs == "trousers" and not figure.leather else LEG
+    path, radii = _chain(chain, cut, detail, 0.0, cloth, b.girth)
     parts = [tube(path, radii, n, Material.BOTTOM)]
     if cloth < 1.9:
         path, radii = _chain(chain, LEG, detail, cloth - 0.05, 2.04, b.girth * 0.88)

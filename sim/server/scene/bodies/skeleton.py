@@ -19,7 +19,8 @@ HIP_SWING_RAD = np.radians(25.0)
 KNEE_SWING_RAD = np.radians(57.0)
 ARM_SWING_RAD = np.radians(24.0)
 STANDING_THIGH_RAD = np.array([0.20, -0.06])
-SHOULDER_SHARE = 0.935  # the arms hang from a little below the top of the trunk
+STANCE = 0.065  # how much the legs of one who stands point outward for each part down: feet as wide as shoulders
+SHOULDER_SHARE = 0.92  # the arms hang from a little below the top of the trunk
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Build:
     """Lengths of a body in metres; girth scales all thicknesses."""
 
     height_m: float = 1.78
-    shoulder_m: float = 0.175  # half distance of the shoulder joints
+    shoulder_m: float = 0.20  # half distance of the shoulder joints: with the upper arms half a metre, as men have
     hip_m: float = 0.088
     thigh_m: float = 0.43
     shin_m: float = 0.42
@@ -75,26 +76,26 @@ def upright(build: Build, phase_rad: float | None) -> Joints:
     if phase_rad is None:
         thigh = STANDING_THIGH_RAD  # the weight is on the right leg, the left one is set a little forward
         knee_bend = np.array([0.16, 0.03])
-        arm, elbow_bend, spread = np.array([-0.12, 0.14]), np.array([0.30, 0.42]), 0.17
-        lean = 0.02
+        arm, elbow_bend, spread = np.array([-0.12, 0.14]), np.array([0.42, 0.55]), 0.40
+        lean, stance = 0.02, STANCE
     else:
         phi = phase_rad + np.array([0.0, np.pi])
         thigh = HIP_SWING_RAD * np.sin(phi) + 0.06
         knee_bend = 0.08 + KNEE_SWING_RAD * np.maximum(np.cos(phi + 0.35), 0.0) ** 2
         arm = -ARM_SWING_RAD * np.sin(phi) + 0.02
-        elbow_bend, spread = 0.30 + 0.22 * np.maximum(-np.sin(phi), 0.0), 0.12
-        lean = 0.045
+        elbow_bend, spread = 0.30 + 0.22 * np.maximum(-np.sin(phi), 0.0), 0.28
+        lean, stance = 0.045, 0.0
     pelvis = np.array([0.0, 0.0, build.ankle_m + build.shin_m + build.thigh_m])
     chest = pelvis + build.trunk_m * np.array([np.sin(lean), 0.0, np.cos(lean)])
     head = chest + np.array([0.02, 0.0, build.height_m - chest[2] - build.head_m / 2])
     hip = pelvis + np.outer(SIDES * build.hip_m, [0.0, 1.0, 0.0])
-    knee = hip + build.thigh_m * _swing(thigh)
-    ankle = knee + build.shin_m * _swing(thigh - knee_bend)
+    knee = hip + build.thigh_m * _out(_swing(thigh), stance)
+    ankle = knee + build.shin_m * _out(_swing(thigh - knee_bend), stance)
     pitch = np.clip(0.75 * (thigh - knee_bend) + 0.05, -0.9, 0.32)
     toe = np.stack([np.cos(pitch), SIDES * 0.14, np.sin(pitch)], axis=1)
     shoulder = pelvis + SHOULDER_SHARE * (chest - pelvis) + np.outer(SIDES * build.shoulder_m, [0.0, 1.0, 0.0])
     elbow = shoulder + build.upper_arm_m * _out(_swing(arm), spread)
-    wrist = elbow + build.forearm_m * _out(_swing(arm + elbow_bend), spread * 0.35)
+    wrist = elbow + build.forearm_m * _out(_swing(arm + elbow_bend), spread * 0.2)
     return Joints(pelvis, chest, head, hip, knee, ankle, toe, shoulder, elbow, wrist)
 
 

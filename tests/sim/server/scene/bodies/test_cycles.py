@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from sim.server.scene.bodies.cycles import CYCLES, Cycle, build_cycle, rider_parts, wheel_parts
+from sim.server.scene.bodies.people import ADULT, ARM, WOMAN
 from sim.server.scene.bodies.skeleton import Build, resized, seated, upright
 from sim.server.scene.catalogue import VEHICLE_MODELS, model_for
-from sim.server.scene.mesh import Tag
+from sim.server.scene.mesh import Material, Tag
 
 TWO_WHEELERS = sorted(name for name, (_, tag) in VEHICLE_MODELS.items() if tag in (Tag.BICYCLE, Tag.MOTORCYCLE))
 MOST_STRETCH = np.array([0.08, 0.16, 0.06])  # of length, width, height: more than that makes heads look squashed
@@ -60,3 +61,42 @@ def test_one_who_stands_sets_one_foot_forward() -> None:
     joints = upright(Build(), None)
     assert joints.ankle[0, 0] - joints.ankle[1, 0] > 0.08
     assert abs(joints.wrist[0, 0] - joints.wrist[1, 0]) > 0.05
+
+
+@pytest.mark.parametrize(("build", "low_m", "high_m"), [(ADULT, 0.46, 0.55), (WOMAN, 0.40, 0.48)])
+def test_shoulders_are_as_broad_as_those_of_people(build: Build, low_m: float, high_m: float) -> None:
+    upper_arm_m = max(radius for at, radius in ARM if at < 0.2) * build.girth
+    assert low_m < 2.0 * (build.shoulder_m + upper_arm_m) < high_m
+
+
+def test_one_who_stands_has_feet_as_far_apart_as_the_shoulders_and_hands_off_the_hips() -> None:
+    joints = upright(ADULT, None)
+    feet, shoulders = np.ptp(joints.ankle[:, 1]), np.ptp(joints.shoulder[:, 1])
+    assert 0.6 * shoulders < feet < shoulders
+    assert (np.abs(joints.wrist[:, 1]) > np.abs(joints.shoulder[:, 1]) + 0.08).all()
+
+
+@pytest.mark.parametrize("name", ["bicycle", "racing_bicycle", "city_bicycle", "cruiser", "sport_bike"])
+def test_elbows_reach_further_out_than_the_bars_and_mirrors(name: str) -> None:
+    parts = build_cycle(BY_NAME[name], 0).lods[0]
+    rider = max(float(p.points_m[:, 1].max()) for p in parts if p.rider.all())
+    machine = max(float(p.points_m[:, 1].max()) for p in parts if not p.rider.any())
+    assert rider > machine
+
+
+@pytest.mark.parametrize("name", ["cruiser", "sport_bike", "scooter"])
+def test_nothing_of_a_motorcycle_stands_above_the_chest_of_its_rider(name: str) -> None:
+    cycle = BY_NAME[name]
+    parts = build_cycle(cycle, 0).lods[0]
+    top = {ridden: max(float(p.points_m[:, 2].max()) for p in parts if p.rider.any() == ridden) for ridden in (0, 1)}
+    assert top[0] < 0.75 * top[1]
+
+
+def test_the_rear_tyre_of_a_heavy_motorcycle_is_the_wider() -> None:
+    front, rear = (float(np.ptp(wheel.points_m[:, 1])) for wheel in wheel_parts(BY_NAME["sport_bike"], 0))
+    assert rear > 1.2 * front
+
+
+def test_leather_covers_a_rider_from_neck_to_ankle() -> None:
+    worn = np.concatenate([p.material for p in rider_parts(BY_NAME["cruiser"], 0, 0)])
+    assert not np.isin(worn, (int(Material.TOP), int(Material.BOTTOM), int(Material.SKIN))).any()
