@@ -34,7 +34,7 @@ def load_library(cache_dir: Path | None = None) -> ModelLibrary:
     temporary file and renames it into place.
     """
     folder = Path(platformdirs.user_cache_dir("roadlab")) if cache_dir is None else cache_dir
-    path = folder / f"models-{source_key()}.npz"
+    path = folder / f"models-{KEY}.npz"
     if path.exists():
         try:
             return _read(path)
@@ -56,6 +56,10 @@ def source_key() -> str:
         digest.update(source.name.encode())
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
+
+
+KEY = source_key()
+"""Of the builders that this process has imported: sources that are changed while it runs name another library."""
 
 
 def _write(path: Path, library: ModelLibrary) -> None:
