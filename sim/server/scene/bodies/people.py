@@ -54,8 +54,8 @@ ADULT = Build()
 WOMAN = Build(1.67, 0.166, 0.088, 0.405, 0.39, 0.08, 0.495, 0.265, 0.235, 0.225, 0.94)
 HEAVY = replace(ADULT, height_m=1.75, shoulder_m=0.212, girth=1.17, belly=0.07)
 HEAVY_WOMAN = replace(WOMAN, height_m=1.65, girth=1.16, belly=0.05)
-CHILD = Build(1.15, 0.13, 0.062, 0.255, 0.24, 0.06, 0.335, 0.185, 0.155, 0.195, 0.72)
-SMALL_CHILD = Build(1.02, 0.12, 0.058, 0.215, 0.205, 0.055, 0.305, 0.165, 0.14, 0.19, 0.68)
+CHILD = Build(1.15, 0.118, 0.062, 0.255, 0.24, 0.06, 0.335, 0.185, 0.155, 0.195, 0.72)
+SMALL_CHILD = Build(1.02, 0.11, 0.058, 0.215, 0.205, 0.055, 0.305, 0.165, 0.14, 0.19, 0.68)
 
 FIGURES = (
     Figure("man", ADULT),
