@@ -110,17 +110,9 @@ def setup_triangles(
                 x_min, x_max = min(ax * pa, bx * pb, ex * pc), max(ax * pa, bx * pb, ex * pc)
                 y_min, y_max = min(ay * pa, by * pb, ey * pc), max(ay * pa, by * pb, ey * pc)
             else:
-                tri[0], tri[1], tri[2], tri[3], tri[4], tri[5], tri[6], tri[7], tri[8] = (
-                    ax,
-                    ay,
-                    az,
-                    bx,
-                    by,
-                    bz,
-                    ex,
-                    ey,
-                    ez,
-                )
+                tri[0], tri[1], tri[2] = ax, ay, az
+                tri[3], tri[4], tri[5] = bx, by, bz
+                tri[6], tri[7], tri[8] = ex, ey, ez
                 x_min, x_max, y_min, y_max = _screen_bounds(focal, tri)
             if x_max < -cx or y_max < -cy or x_min > cx or y_min > cy:
                 continue
