@@ -55,6 +55,12 @@ HAIRS = np.array(
 SHOES = np.array([[0.03, 0.03, 0.03], [0.09, 0.05, 0.03], [0.45, 0.45, 0.44], [0.12, 0.12, 0.13]])
 
 
+WARDROBE = (
+    (TOP_RGB, TOPS), (BOTTOM_RGB, BOTTOMS), (SKIN_RGB, SKINS), (HAIR_RGB, HAIRS), (SHOE_RGB, SHOES), (BAG_RGB, TOPS),
+)  # fmt: skip
+"""First column and palette of each part; its place is its salt."""
+
+
 def linear_of_srgb(srgb: F32) -> F64:
     """Linear light of sRGB 0..1."""
     s = np.clip(np.asarray(srgb, np.float64), 0.0, 1.0)
@@ -72,25 +78,38 @@ def _pick(palette: F64, seed: U32, salt: int) -> F64:
     return palette[(mixed % np.uint64(len(palette))).astype(np.int64)]
 
 
-def body_table(bodies: Instances, library: ModelLibrary, night: float, elapsed_s: float) -> F32:
-    """Attributes (n, INSTANCE_COLUMNS) of every body. night 0..1 switches automatic lamps on."""
+class Clothes:
+    """Paint and clothes of bodies, kept while nobody comes, goes or changes."""
+
+    def __init__(self) -> None:
+        self._seed: U32 = np.zeros(0, np.uint32)
+        self._color: F32 = np.zeros((0, 3), np.float32)
+        self._table: F32 = np.zeros((0, INSTANCE_COLUMNS), np.float32)
+
+    def put_on(self, bodies: Instances, table: F32) -> None:
+        """Into the table (n, INSTANCE_COLUMNS) of the bodies, whose other columns become 0."""
+        if not (np.array_equal(bodies.seed, self._seed) and np.array_equal(bodies.color, self._color)):
+            self._seed, self._color = bodies.seed.copy(), bodies.color.copy()
+            self._table = np.zeros(table.shape, np.float32)
+            self._table[:, BODY_RGB : BODY_RGB + 3] = np.clip(linear_of_srgb(bodies.color), 0.012, 0.80)
+            for salt, (column, palette) in enumerate(WARDROBE):
+                self._table[:, column : column + 3] = _pick(palette, bodies.seed.astype(np.uint32), salt + 1)
+        table[:] = self._table
+
+
+def body_table(
+    bodies: Instances, library: ModelLibrary, night: float, elapsed_s: float, dressed: Clothes | None = None
+) -> F32:
+    """Attributes (n, INSTANCE_COLUMNS) of every body.
+
+    night 0..1 switches automatic lamps on; dressed: what the bodies of the last tick wore.
+    """
     n = len(bodies.actor_id)
     table = np.zeros((max(n, 1), INSTANCE_COLUMNS), np.float32)
     if n == 0:
         return table
     t = table[:n]
-    seed = bodies.seed.astype(np.uint32)
-    t[:, BODY_RGB : BODY_RGB + 3] = np.clip(linear_of_srgb(bodies.color), 0.012, 0.80)
-    palettes = (
-        (TOP_RGB, TOPS),
-        (BOTTOM_RGB, BOTTOMS),
-        (SKIN_RGB, SKINS),
-        (HAIR_RGB, HAIRS),
-        (SHOE_RGB, SHOES),
-        (BAG_RGB, TOPS),
-    )
-    for salt, (column, palette) in enumerate(palettes):
-        t[:, column : column + 3] = _pick(palette, seed, salt + 1)
+    (dressed or Clothes()).put_on(bodies, t)
     state = np.where(bodies.parked, 0, bodies.light_state).astype(np.uint32)
     automatic = (night > AUTOMATIC_FROM_NIGHT) & ~bodies.parked
     head = (state & (LOW_BEAM | HIGH_BEAM)) != 0

@@ -13,6 +13,7 @@ from sim.server.sensors.kernel import F32, U8, kernel, lanes
 KEY_DAY, KEY_NIGHT = 0.235, 0.165  # mean luminance that exposure aims at, before the tone curve
 MAX_EXPOSURE_DAY, MAX_EXPOSURE_NIGHT = 3.0, 5.4  # a night that is exposed longer burns out its lamps
 BRIGHTER, DARKER = 2.6, 1.7  # the scene may move exposure this far from what the weather suggests
+METER_STEP = 8  # rows and columns from one metered pixel to the next
 CURVE_SIZE = 4096
 CURVE_TOP = 8.0  # radiance at the end of the curve
 VIGNETTE = 0.10
@@ -33,10 +34,21 @@ def tone_curve() -> F32:
     return (srgb * 255.0 + 0.5).astype(np.float32)
 
 
+@kernel
+def log_luminance(radiance: F32) -> float:
+    """Mean logarithm of luminance of every 64th pixel of ``radiance (h, w, 3)``, each taken for 1e-4 to 4."""
+    total, count = 0.0, 0
+    for y in range(0, radiance.shape[0], METER_STEP):
+        for x in range(0, radiance.shape[1], METER_STEP):
+            seen = radiance[y, x, 0] * LUMA[0] + radiance[y, x, 1] * LUMA[1] + radiance[y, x, 2] * LUMA[2]
+            total += math.log(min(max(seen, 1e-4), 4.0))
+            count += 1
+    return total / max(count, 1)
+
+
 def exposure_of(radiance: F32, air: Atmosphere) -> float:
     """Factor on radiance, from this picture and its weather alone: the same view always looks the same."""
-    sample = radiance[::8, ::8] @ LUMA.astype(np.float32)
-    seen = float(np.exp(np.log(np.clip(sample, 1e-4, 4.0), dtype=np.float64).mean()))
+    seen = math.exp(log_luminance(radiance))
     mean = min(max(seen, air.luminance / DARKER), air.luminance * BRIGHTER)
     key = KEY_DAY + (KEY_NIGHT - KEY_DAY) * air.night
     limit = MAX_EXPOSURE_DAY + (MAX_EXPOSURE_NIGHT - MAX_EXPOSURE_DAY) * air.night
@@ -48,7 +60,7 @@ def veil_of(radiance: F32, air: Atmosphere) -> float:
     share = VEIL_TAKEN * max(air.haze, 0.7 * air.rain) * (1.0 - air.night)
     if share <= 0.0:
         return 0.0
-    sample = radiance[::8, ::8] @ LUMA.astype(np.float32)
+    sample = radiance[::METER_STEP, ::METER_STEP] @ LUMA.astype(np.float32)
     return share * float(np.percentile(sample, VEIL_PERCENTILE))
 
 

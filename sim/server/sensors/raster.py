@@ -78,17 +78,20 @@ def setup_triangles(
     box: I32,
     nearest: F32,
     counts: I64,
+    tally: I64,
     scratch: F64,
 ) -> None:
     """Edge functions of the faces in ``blocks (k, 4)`` = first face, count, first slot, cull.
 
     cull 0 draws both sides, 1 only the side that the winding faces. cam (12,): position, right, down, forward.
     Writes slots from each block's first slot on, how many into ``counts (k,)``, and one over the depth of the nearest
-    corner into ``nearest``. Workers claim blocks from pieces (1,) 0.
+    corner into ``nearest``. tally (workers, bins) becomes how many slots of each worker touch each bin of rows. Workers
+    claim blocks from pieces (1,) 0.
     """
     cx = width * 0.5
     cy = height * 0.5
-    tri = scratch[worker]
+    tri, touched = scratch[worker], tally[worker]
+    touched[:] = 0
     while True:
         k = claim(pieces)
         if k >= len(blocks):
@@ -126,6 +129,8 @@ def setup_triangles(
                 continue
             slot = first_slot + made
             box[slot, 0], box[slot, 1], box[slot, 2], box[slot, 3] = x0, x1, y0, y1
+            for b in range(y0 >> BIN_SHIFT, (y1 >> BIN_SHIFT) + 1):
+                touched[b] += 1
             n1x, n1y, n1z = ey * az - ez * ay, ez * ax - ex * az, ex * ay - ey * ax
             n2x, n2y, n2z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
             inv = 1.0 / det
@@ -143,18 +148,18 @@ def setup_triangles(
 
 
 @kernel
-def bin_slots(blocks: I64, counts: I64, box: I32, start: I64, cursor: I64, members: I32) -> int:
+def bin_slots(blocks: I64, counts: I64, tally: I64, box: I32, start: I64, cursor: I64, members: I32) -> int:
     """Slots that touch each bin of rows, in slot order: ``members[start[b]:start[b + 1]]``.
 
-    Returns the number of members; where ``members`` is too short for them, its negative and nothing is written.
+    counts and tally: of ``setup_triangles``. Returns the number of members; where ``members`` is too short for them,
+    its negative and nothing is written.
     """
     bins = len(start) - 1
-    for b in range(bins + 1):
-        start[b] = 0
-    for k in range(len(blocks)):
-        for s in range(blocks[k, 2], blocks[k, 2] + counts[k]):
-            for b in range(box[s, 2] >> BIN_SHIFT, (box[s, 3] >> BIN_SHIFT) + 1):
-                start[b + 1] += 1
+    start[0] = 0
+    for b in range(bins):
+        start[b + 1] = 0
+        for worker in range(len(tally)):
+            start[b + 1] += tally[worker, b]
     for b in range(bins):
         start[b + 1] += start[b]
     total = start[bins]

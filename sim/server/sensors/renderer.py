@@ -101,6 +101,7 @@ class SceneRenderer:
         driven = (self._strips[:, STRIP_DRIVING] > 0.0) & (self._strips[:, STRIP_JUNCTION] == 0.0)
         self._patterns = (grain, stones, driven.astype(np.float32), grain.reshape(-1), stones.reshape(-1))
         self._charts = moving.chart_tables(library)
+        self._clothes = moving.Clothes()
         self._curve = tone_curve()
         self._falling = FallingWeather(self._pool)
         self._scratch = scratch_tables(self._pool.threads)
@@ -217,7 +218,7 @@ class SceneRenderer:
             if self._appearance is None:
                 self._wear()
         self._geometry.begin(view.instances)
-        self._table = moving.body_table(view.instances, self._library, self._air.night, view.elapsed_s)
+        self._table = moving.body_table(view.instances, self._library, self._air.night, view.elapsed_s, self._clothes)
         self._spheres = moving.spheres_of(view.instances, self._library)
         self._contact.clear()
         self._shining.clear()

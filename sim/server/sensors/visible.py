@@ -18,6 +18,7 @@ CLEAR_TO_NOTHING = 5.5  # optical depth beyond which a body leaves 0.4 % of its 
 TREE_RANGE_M = 260.0
 LOD_PIXELS = (70.0, 24.0)  # bodies taller than this many pixels get detail 0, 1; else 2
 TREE_LOD_PIXELS = (85.0, 28.0)  # radius of the crown
+LINE = 8  # whole numbers in a line of the cache, which no two workers write
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class _Target:
     inverse_depth: F32
     slot: I32
     start: I64
+    tally: I64
     cursor: I64
     far: F32
     room: F32
@@ -63,6 +65,7 @@ class _Target:
             np.zeros((height, width), np.float32),
             np.zeros((height, width), np.int32),
             np.zeros(bins + 1, np.int64),
+            np.zeros((workers, bins + LINE), np.int64),
             np.zeros(bins + 1, np.int64),
             cells_of(width, workers),
             np.zeros((workers, width), np.float32),
@@ -134,12 +137,12 @@ class VisibleSurfaces:
         self._pool.run(
             setup_triangles, np.zeros(1, np.int64), self._geometry.vertices_m, self._geometry.faces, blocks, cam,
             intrinsics.focal_px * samples, width, height, self._edges, self._face_of_slot, self._box, self._nearest,
-            counts, self._corner,
+            counts, target.tally, self._corner,
         )  # fmt: skip
-        total = bin_slots(blocks, counts, self._box, target.start, target.cursor, self._members)
+        total = bin_slots(blocks, counts, target.tally, self._box, target.start, target.cursor, self._members)
         if total < 0:
             self._members = np.zeros(-total + -total // 4, np.int32)
-            bin_slots(blocks, counts, self._box, target.start, target.cursor, self._members)
+            bin_slots(blocks, counts, target.tally, self._box, target.start, target.cursor, self._members)
         fullest_first = np.argsort(-np.diff(target.start), kind="stable")  # so that threads end together
         self._pool.run(
             rasterise, np.zeros(1, np.int64), fullest_first, target.start, self._members, self._edges, self._box,
