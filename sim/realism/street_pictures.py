@@ -92,6 +92,6 @@ def _lit(view: View) -> View:
 
 if __name__ == "__main__":
     if any(argument.startswith("-") for argument in sys.argv[1:]):
-        raise SystemExit(f"python -m sim.realism.street_pictures [FOLDER]: pictures of one street, {FOLDER} if not said")
+        raise SystemExit(f"python -m sim.realism.street_pictures [FOLDER]: one street, into {FOLDER} if not said")
     for picture in street_pictures(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER):
         print(f"{picture}: {picture.stat().st_size / 1000:.0f} kB")
