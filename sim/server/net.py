@@ -27,9 +27,10 @@ MAX_STREAM_BACKLOG_BYTES = 64 << 20
 EXPECT_S = 1.0
 """How long a tick waits for the stream connection of a client that has just asked for its address. It comes within
 milliseconds; a client that asks and stays away costs this much once."""
-ANNOUNCE_S = 0.5
-"""How long the subscribers of an old episode wait for the first frame of the new one. The client that loaded it
-takes some milliseconds to close its old subscription, and can crash if a frame of the new episode comes first."""
+ANNOUNCE_S = 5.0
+"""How long at most the subscribers of an old episode wait for the first frame of the new one. The client that loaded it
+closes its old subscription as soon as it has its answer, and crashes if a frame of the new episode comes first; where
+one has closed, the others wait no longer."""
 BACKLOG = 64
 """Connections waiting to be accepted: a client opens one per sensor at once."""
 _SIZE = struct.Struct("<I")
@@ -124,7 +125,8 @@ class Network:
             self._send_frame(connection, message)
 
     def announce(self, stream_id: int, message: bytes) -> None:
-        """Send a frame to the present subscribers of a stream ``ANNOUNCE_S`` from now, and what follows after it."""
+        """Send a frame to the present subscribers of a stream, and what follows after it, once one of them has closed
+        or ``ANNOUNCE_S`` have passed."""
         until = time.monotonic() + ANNOUNCE_S
         for connection in list(self.subscribers.get(stream_id, ())):
             connection.held_until_s = until
@@ -355,6 +357,9 @@ class Network:
     def _drop_stream(self, connection: StreamConnection) -> None:
         if self._streams.pop(connection.sock, None) is None:
             return
+        if connection in self._holding:  # it has loaded the new episode: the others may learn of it
+            for other in self._holding:
+                other.held_until_s = 0.0
         remaining = [c for c in self.subscribers.get(connection.stream_id, ()) if c is not connection]
         if remaining:
             self.subscribers[connection.stream_id] = remaining

@@ -202,7 +202,7 @@ class Server:
         return self._network.settled() and time.monotonic() >= self._settings_due_s
 
     def _first_frame(self, stream_id: int) -> bytes | None:
-        return self.session.snapshot() if stream_id == WORLD_STREAM else None
+        return self.session.snapshot(first=True) if stream_id == WORLD_STREAM else None
 
 
 def _overtakes(request: Request, ahead: Request) -> bool:

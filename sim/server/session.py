@@ -164,15 +164,20 @@ class Session:
             self.recorder.close()
             self.recorder = None
 
-    def snapshot(self, flags: int = 0) -> bytes:
-        """The world as it is now, under the number of the last frame."""
+    def snapshot(self, flags: int = 0, first: bool = False) -> bytes:
+        """The world as it is now, under the number of the last frame.
+
+        first: for a new subscriber, who asks for the lights by itself and is not told that they have changed; a client
+        that is closed while it handles that crashes.
+        """
         world = self.world
+        lights = snapshot.PENDING_LIGHT_UPDATE if world.scenery.lights_changed and not first else 0
         return snapshot.snapshot(
             world.frame,
             world.elapsed_s,
             world.episode_id,
             time.monotonic(),
             world.delta_s,
-            flags | (snapshot.PENDING_LIGHT_UPDATE if world.scenery.lights_changed else 0),
+            flags | lights,
             world.records(),
         )

@@ -263,9 +263,17 @@ def test_frames_of_a_client_that_left_are_dropped(peer: Peer) -> None:
 
 def test_a_new_episode_is_announced_to_those_who_saw_the_old_one(peer: Peer) -> None:
     flags = 48 + 32  # offset of the simulation state in a snapshot
-    with peer.subscribe(1) as old:
+    with peer.subscribe(1) as old, peer.subscribe(1) as own:
         (episode,) = struct.unpack_from("<Q", read_frame(old), 48)
+        assert frame_number(read_frame(own)) > 0
         assert peer.call("load_new_episode", "", False, 0xFFFF) == (None, [[False]])
+        time.sleep(1.0)  # however long the client that loads it takes to close its old subscription,
+        for waiting in (own, old):  # no frame of the new episode comes before
+            waiting.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                waiting.recv(1)
+            waiting.settimeout(10.0)
+        own.close()
         with peer.subscribe(1) as new:
             first = read_frame(new)
             ticked = peer.value("tick_cue")
