@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import queue
+import struct
 from typing import Any
 
 import carla
@@ -14,6 +15,7 @@ from sim.server.calls import scenery as calls
 from sim.server.protocol.wire import WireError
 from tests.sim.server.conftest import synchronous
 from tests.sim.server.serving import OPENDRIVE, Running
+from tests.sim.server.test_net import Peer, read_frame
 
 Label = carla.CityObjectLabel
 STEP_S = 0.05
@@ -165,6 +167,27 @@ def test_layers_come_and_go(server: Running, client: carla.Client, world: carla.
     bare.load_map_layer(carla.MapLayer.StreetLights)
     assert street_lights(server) == lamps
     client.load_world("Roadlab01", False)
+
+
+def test_those_who_know_the_lights_are_told_of_changes_new_subscribers_are_not(
+    server: Running, world: carla.World
+) -> None:
+    """A client asks for the lights when it connects; closed while it handles such a frame it would crash."""
+    peer = Peer(server.port)
+    with peer.subscribe(1) as old:
+        read_frame(old)
+        peer.value("query_lights_state", "127.0.0.1:9")  # one who never asks again
+        world.unload_map_layer(carla.MapLayer.StreetLights)
+        with peer.subscribe(1) as new:
+            first = read_frame(new)
+            world.tick()
+            told = [_lights_pending(frame) for frame in (first, read_frame(new), read_frame(old))]
+    assert told == [False, True, True]
+    world.load_map_layer(carla.MapLayer.StreetLights)
+
+
+def _lights_pending(frame: bytes) -> bool:
+    return bool(struct.unpack_from("<i", frame, 48 + 32)[0] & 2)
 
 
 def test_a_ray_meets_each_thing_once_in_order(world: carla.World):
