@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import carla
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from tests.sim.server.conftest import synchronous
@@ -15,7 +16,7 @@ from tests.sim.server.conftest import synchronous
 STEP_S = 0.05
 PEDESTRIAN, CAR = 12, 14
 Wheel, Door = carla.VehicleWheelLocation, carla.VehicleDoor
-Area = Callable[[int], int]
+Area = Callable[[int], npt.NDArray[np.bool_]]
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def start(world: carla.World) -> carla.Transform:
 
 @pytest.fixture(scope="module")
 def area(world: carla.World, start: carla.Transform) -> Iterator[Area]:
-    """Ticks, and counts the pixels of a tag in front of the first spawn point."""
+    """Ticks, and says which pixels in front of the first spawn point have a tag."""
     blueprint = world.get_blueprint_library().find("sensor.camera.semantic_segmentation")
     for side in ("image_size_x", "image_size_y"):
         blueprint.set_attribute(side, "200")
@@ -40,15 +41,20 @@ def area(world: carla.World, start: carla.Transform) -> Iterator[Area]:
     camera, frames = world.spawn_actor(blueprint, eye), queue.Queue()
     camera.listen(frames.put)
 
-    def take(tag: int) -> int:
+    def take(tag: int) -> npt.NDArray[np.bool_]:
         frame, image = world.tick(), frames.get(timeout=60.0)
         while image.frame < frame:  # ticks of which nobody wanted the picture
             image = frames.get(timeout=60.0)
-        return int((np.frombuffer(image.raw_data, np.uint8)[2::4] == tag).sum())
+        return np.frombuffer(image.raw_data, np.uint8).reshape(200, 200, 4)[:, :, 2] == tag
 
     yield take
     camera.stop()
     camera.destroy()
+
+
+def columns(seen: npt.NDArray[np.bool_]) -> int:
+    """How wide it is in the picture."""
+    return int(seen.any(axis=0).sum())
 
 
 def ahead(start: carla.Transform, x: float, y: float = 0.0, z: float = 0.0, yaw: float = 0.0) -> carla.Transform:
@@ -142,7 +148,7 @@ def test_a_pose_is_reported_and_seen(walker: carla.Walker, world: carla.World, a
             before[f"crl_hand__{side}"].world.location.distance(before[f"crl_arm__{side}"].world.location), abs=1e-3
         )
     assert near(shown["crl_leg__L"].world.location, before["crl_leg__L"].world.location)
-    assert area(PEDESTRIAN) > 1.05 * seen
+    assert columns(area(PEDESTRIAN)) > 1.5 * columns(seen)
     forward = carla.Location(walker.get_transform().get_forward_vector())
     wrist = shown["crl_hand__L"].world.location
 
@@ -156,7 +162,7 @@ def test_a_pose_is_reported_and_seen(walker: carla.Walker, world: carla.World, a
     walker.hide_pose()
     assert near(bones(walker)["crl_hand__L"].world.location, before["crl_hand__L"].world.location)
     assert met() == []
-    assert area(PEDESTRIAN) == pytest.approx(seen, abs=2)
+    assert (area(PEDESTRIAN) != seen).sum() <= 4
 
 
 def test_bones_walk_and_a_taken_pose_holds_still(walker: carla.Walker, world: carla.World) -> None:
@@ -211,24 +217,24 @@ def test_wheels_obey_a_client_while_physics_is_off(spawned: Callable[[str], carl
 
 def test_open_doors_are_seen_and_close_again(spawned: Callable[[str], carla.Vehicle], area: Area) -> None:
     car = spawned("vehicle.lincoln.mkz_2020")
-    shut = area(CAR)
+    shut = area(CAR).sum()
     car.open_door(Door.FL)
-    one = area(CAR)
+    one = area(CAR).sum()
     car.open_door(Door.All)
-    every = area(CAR)
+    every = area(CAR).sum()
     assert shut + 30 < one < every - 30
     car.close_door(Door.All)
-    assert area(CAR) == shut
+    assert area(CAR).sum() == shut
     car.open_door(Door.All)
     car.set_simulate_physics(True)  # CARLA shuts the doors then
-    assert area(CAR) == shut
+    assert area(CAR).sum() == shut
 
 
 def test_a_vehicle_without_doors_stays_shut(spawned: Callable[[str], carla.Vehicle], area: Area) -> None:
     car = spawned("vehicle.audi.a2")
-    shut = area(CAR)
+    shut = area(CAR).sum()
     car.open_door(Door.All)
-    assert area(CAR) == shut
+    assert area(CAR).sum() == shut
 
 
 def test_a_camera_rides_on_a_bone(walker: carla.Walker, world: carla.World) -> None:
