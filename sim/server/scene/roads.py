@@ -163,8 +163,10 @@ def _lift(lane: Lane, left_mark: Mark, right_mark: Mark) -> float:
 
 def _lift_at(lane: Lane | None, sample: float) -> float:
     """The same at a sample; minus infinity where there is no lane."""
-    for first, last, left_mark, right_mark in lane.marks if lane is not None else ():
-        if lane is not None and first <= sample <= last:
+    if lane is None:
+        return -math.inf
+    for first, last, left_mark, right_mark in lane.marks:
+        if first <= sample <= last:
             return _lift(lane, left_mark, right_mark)
     return -math.inf
 
