@@ -57,7 +57,7 @@ def precision_table(summary: Mapping[str, Any]) -> str:
 
 
 def binned_table(summary: Mapping[str, Any], by: str, title: str, names: Sequence[str]) -> str:
-    """Recall of some classes by ``height_px``, ``distance_m``, ``map`` or ``blueprint``."""
+    """Recall of some classes by ``height_px``, ``distance_m``, ``share_visible``, ``map`` or ``blueprint``."""
     bins = list(dict.fromkeys(label for name in names for label in summary[name][by]))
     nothing = {"total": 0}
     rows = [[n.replace("_", "-"), *(short(summary[n][by].get(label, nothing)) for label in bins)] for n in names]
@@ -72,5 +72,6 @@ def judge_text(summary: Mapping[str, Any]) -> str:
         precision_table(summary),
         binned_table(summary, "height_px", "recall by height, px", names),
         binned_table(summary, "distance_m", "recall by distance, m", names),
+        binned_table(summary, "share_visible", "recall by share seen", names),
         binned_table(summary, "map", "recall by map", names),
     ]) + "\n"  # fmt: skip

@@ -1,4 +1,4 @@
-"""Counts of verdicts by class, weather, height and distance, with their confidence intervals."""
+"""Counts of verdicts by class, weather, height, distance and share seen, with their confidence intervals."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sim.realism.rule import Group
 Z_95 = 1.96
 HEIGHTS_PX = (25.0, 40.0, 60.0, 100.0, math.inf)
 DISTANCES_M = (0.0, 10.0, 20.0, 35.0, math.inf)
+SHARES_VISIBLE = (0.5, 0.7, 0.9, math.inf)
 CLASSES: dict[str, tuple[str, ...]] = {
     "vehicles": ("car", "van", "truck", "bus"),
     "cars": ("car", "van"),
@@ -101,8 +102,8 @@ def of_class(rows: Sequence[Asked], name: str) -> list[Asked]:
 
 
 def summary(asked: Sequence[Asked], said: Sequence[Said]) -> dict[str, object]:
-    """All tables as plain data: recall by class, and of each class by weather, map, height, distance and blueprint;
-    ``named`` is the share that was called by its own class."""
+    """All tables as plain data: recall by class, and of each class by weather, map, height, distance, share seen and
+    blueprint; ``named`` is the share that was called by its own class."""
     rows_of_all: list[Asked | Said] = [*asked, *said]
     weathers = list(dict.fromkeys(row.weather for row in rows_of_all))
     maps = list(dict.fromkeys(row.map for row in rows_of_all))
@@ -116,6 +117,7 @@ def summary(asked: Sequence[Asked], said: Sequence[Said]) -> dict[str, object]:
             "map": {m: asdict(recall(r for r in rows if r.map == m)) for m in maps},
             "height_px": _binned(rows, HEIGHTS_PX, lambda row: row.height_px),
             "distance_m": _binned(rows, DISTANCES_M, lambda row: row.distance_m),
+            "share_visible": _binned(rows, SHARES_VISIBLE, lambda row: row.share_visible),
             "blueprint": {b: asdict(recall(r for r in rows if r.name == b)) for b in sorted({r.name for r in rows})},
         }
     out["precision"] = {

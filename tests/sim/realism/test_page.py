@@ -65,6 +65,7 @@ def test_the_page_tells_targets_counts_and_shows_a_picture_of_each_weather(run: 
     page = write_page(run, tmp_path / "docs").read_text(encoding="utf-8")
     assert "at commit abc, 2 pictures" in page
     assert "| vehicles found | 0.93 | .333 (.097–.700) 2/6 | **no** |" in page
+    assert "objects of which >= 0.9 is seen it finds: vehicles .333 (.097–.700) 2/6, persons –, trucks .000" in page
     assert "![noon](pictures/realism_noon.jpg)" in page
     assert (tmp_path / "docs" / "pictures" / "realism_night_rain.jpg").is_file()
     assert "KITTI" not in page.split("## Pictures")[1]

@@ -9,8 +9,10 @@ from sim.realism.tables import cell, judge_text, short
 from sim.realism.tally import Asked, Said, rate, summary
 
 
-def asked(kind: str, weather: str, found: bool, height: float = 50.0, distance: float = 15.0) -> Asked:
-    return Asked("p", "m", weather, kind, f"vehicle.{kind}", (0, 0, 1, 1), height, 1.0, distance, found, found, 0.6)
+def asked(
+    kind: str, weather: str, found: bool, height: float = 50.0, distance: float = 15.0, seen: float = 1.0
+) -> Asked:
+    return Asked("p", "m", weather, kind, f"vehicle.{kind}", (0, 0, 1, 1), height, seen, distance, found, found, 0.6)
 
 
 def said(group: Group, right: bool) -> Said:
@@ -33,8 +35,8 @@ def test_a_rate_of_nothing_is_not_zero():
 
 
 def test_classes_pool_their_kinds_and_bins_hold_each_row_once():
-    rows = [asked("car", "noon", True), asked("truck", "noon", False, 30.0, 40.0), asked("van", "fog", True, 200.0),
-            asked("rider", "fog", True)]  # fmt: skip
+    rows = [asked("car", "noon", True), asked("truck", "noon", False, 30.0, 40.0, 0.7),
+            asked("van", "fog", True, 200.0), asked("rider", "fog", True)]  # fmt: skip
     out = summary(rows, [said(Group.VEHICLE, True), said(Group.VEHICLE, False)])
     assert (out["vehicles"]["all"]["hits"], out["vehicles"]["all"]["total"]) == (2, 3)
     assert out["vehicles"]["weather"]["noon"]["total"] == 2
@@ -43,6 +45,9 @@ def test_classes_pool_their_kinds_and_bins_hold_each_row_once():
     assert sum(part["total"] for part in out["vehicles"]["height_px"].values()) == 3
     assert out["vehicles"]["height_px"][">= 100"]["total"] == 1
     assert out["vehicles"]["distance_m"][">= 35"]["hits"] == 0
+    assert {label: part["total"] for label, part in out["vehicles"]["share_visible"].items()} == {
+        "0.5-0.7": 0, "0.7-0.9": 1, ">= 0.9": 2,
+    }  # fmt: skip
     assert out["precision"]["vehicle"]["all"]["share"] == 0.5
     assert out["precision"]["person"]["all"]["share"] is None
 
