@@ -140,8 +140,10 @@ def train_detector(
     out: Annotated[Path, typer.Option(help="weights file to write")] = Path("configs/weights/detector.pt"),
     seed: Annotated[int, typer.Option(help="seed of pictures and training")] = 0,
     augment: Annotated[Path | None, typer.Option(help="YAML list of further augmentation steps")] = None,
+    start: Annotated[Path | None, typer.Option(help="weights file to go on from [default: random weights]")] = None,
+    learning_rate: Annotated[float, typer.Option(help="largest rate of the schedule; half of it to go on")] = 2e-3,
 ) -> None:
-    """Photograph streets on the embedded server and train the camera detector on them, from scratch; resumable."""
+    """Photograph streets on the embedded server and train the camera detector on them; resumable."""
     from perception.augment.pipeline import read_pipeline
     from perception.training.detector import TrainingConfig
     from sim.train_detector import HELD_OUT_MAPS, DetectorPlan
@@ -149,7 +151,8 @@ def train_detector(
 
     plan = DetectorPlan(images=images, data=data, out=out, seed=seed, held_out_maps=(*HELD_OUT_MAPS, *(held_out or ())))
     steps = () if augment is None else read_pipeline(augment)
-    train(plan, TrainingConfig(epochs=epochs, augment=steps), Console())
+    config = TrainingConfig(epochs=epochs, augment=steps, start=start, learning_rate=learning_rate)
+    train(plan, config, Console())
 
 
 @app.command()

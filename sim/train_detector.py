@@ -61,6 +61,8 @@ def train_detector(plan: DetectorPlan, config: TrainingConfig, console: Console 
     command = f"roadlab train detector --images {plan.images} --epochs {config.epochs} --seed {plan.seed}"
     if config.augment:
         command += f" --augment FILE with {len(config.augment)} steps"
+    if config.start is not None:
+        command += f" --start {config.start.name} --learning-rate {config.learning_rate:g}"
     with _progress(console) as bar:
         task = bar.add_task("training", total=None)
 

@@ -91,10 +91,9 @@ def save_detector(path: Path, network: nn.Module, table: dict[str, Any], meta: d
     partial.replace(path)
 
 
-def load_detector(path: Path | str, device: str) -> tuple[nn.Module, dict[str, Any]]:
-    """The network in float32 and evaluation mode with its convolutions and norms fused, and what is known of it.
+def read_detector(path: Path | str) -> tuple[nn.Module, dict[str, Any]]:
+    """The network in float32 as it was trained, and the file's content.
 
-    The second value is the file's ``meta`` with ``names`` (output order) and ``imgsz`` (height, width).
     Raises FileNotFoundError, and WeightsError for a file of another kind.
     """
     import torch
@@ -108,6 +107,18 @@ def load_detector(path: Path | str, device: str) -> tuple[nn.Module, dict[str, A
         raise WeightsError(f"{path}: no {sorted(missing)} in the file; write it with `roadlab train detector`")
     network = build_network(content["yaml"])
     network.load_state_dict({key: value.float() for key, value in content["state_dict"].items()})
+    return network, content
+
+
+def load_detector(path: Path | str, device: str) -> tuple[nn.Module, dict[str, Any]]:
+    """The network in float32 and evaluation mode with its convolutions and norms fused, and what is known of it.
+
+    The second value is the file's ``meta`` with ``names`` (output order) and ``imgsz`` (height, width).
+    Raises as ``read_detector``.
+    """
+    import torch
+
+    network, content = read_detector(path)
     network.requires_grad_(False)
     network.eval()
     fused: Any = network

@@ -1,14 +1,15 @@
 """Train the camera detector: a data set in, weights out.
 
-From random weights; the loss and target assignment are Ultralytics' own (task-aligned assignment, CIoU and
-distribution focal loss). Every batch is a function of (seed, step), so that a run that was interrupted goes on from
-its last checkpoint exactly where it stopped. Most of the schedule runs on smaller pictures, which costs less per
-picture; the rest at full size.
+From random weights or from a weights file; the loss and target assignment are Ultralytics' own (task-aligned
+assignment, CIoU and distribution focal loss). Every batch is a function of (seed, step), so that a run that was
+interrupted goes on from its last checkpoint exactly where it stopped. Most of the schedule runs on smaller pictures,
+which costs less per picture; the rest at full size.
 """
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 import os
 import time
@@ -21,7 +22,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perception.augment.pipeline import build_pipeline
-from perception.camera.network import CLASS_NAMES, IMAGE_SIZE, WIDTH, build_network, network_table, save_detector
+from perception.camera.network import (
+    CLASS_NAMES,
+    IMAGE_SIZE,
+    WIDTH,
+    WeightsError,
+    build_network,
+    network_table,
+    read_detector,
+    save_detector,
+)
 from perception.training.boxes import (
     Augmentation,
     FloatArray,
@@ -66,6 +76,7 @@ class TrainingConfig:
     label_rule: LabelRule = field(default_factory=LabelRule)
     augmentation: Augmentation = field(default_factory=Augmentation)
     augment: tuple[dict[str, Any], ...] = ()  # further steps of ``perception.augment.pipeline``, after those above
+    start: Path | None = None  # weights file to go on from; None: random weights
 
     def __post_init__(self) -> None:
         for size in (self.image_size, self.small_size):
@@ -93,7 +104,8 @@ def train(
     """Train on ``data/train``, score on ``data/held_out`` if that exists, write the weights to ``out``.
 
     Goes on from ``checkpoint`` if that file exists and was written with the same configuration and data set.
-    Raises DataSetError for a broken data set, ValueError for a checkpoint of another run.
+    Raises DataSetError for a broken data set, ValueError for a checkpoint of another run; FileNotFoundError and
+    WeightsError for weights to start from that are not there or of another network.
     """
     # threads that wait for each other sleep: on a busy machine spinning costs more than half the speed
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -138,6 +150,8 @@ class _Run:
         self.pictures = pictures
         self.pipeline = build_pipeline(config.augment)
         made: Any = build_network(table)
+        if config.start is not None:
+            made.load_state_dict(_starting_weights(config.start, table))
         self.network: Any = made.to(memory_format=torch.channels_last)
         self.network.args = IterableSimpleNamespace(box=7.5, cls=0.5, dfl=1.5)  # Ultralytics' gains
         self.average: nn.Module = copy.deepcopy(self.network).eval().requires_grad_(False)
@@ -219,9 +233,10 @@ class _Run:
 
     def _key(self) -> dict[str, Any]:
         """What a checkpoint must share with the run that goes on from it."""
-        key = {**_plain(asdict(self.config)), "pictures": self.pictures}
-        if not self.config.augment:  # checkpoints older than this entry had none
-            del key["augment"]
+        key = {**_plain(asdict(self.config)), "pictures": self.pictures, "start": _digest(self.config.start)}
+        for name in ("augment", "start"):  # checkpoints older than these entries had none
+            if not key[name]:
+                del key[name]
         return key
 
     def save(self, checkpoint: Path) -> None:
@@ -257,6 +272,22 @@ class _Run:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
+
+
+def _starting_weights(path: Path, table: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Weights of a file, for a network of these layers. Raises FileNotFoundError, and WeightsError for another one."""
+    network, content = read_detector(path)
+    if content["yaml"] != table or tuple(content["names"]) != CLASS_NAMES:
+        raise WeightsError(
+            f"{path}: weights of another network (width {content['yaml'].get('scales')}, classes {content['names']}); "
+            "start from weights that `roadlab train detector` wrote with the same width and classes"
+        )
+    return network.state_dict()
+
+
+def _digest(path: Path | None) -> str:
+    """SHA-256 of a file: it may be written over while a run that started from it waits to go on."""
+    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _plain(tree: dict[str, Any]) -> dict[str, Any]:

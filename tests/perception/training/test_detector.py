@@ -70,6 +70,28 @@ def test_a_checkpoint_of_another_run_is_refused(data: Path, tmp_path: Path) -> N
         train(data, tmp_path / "w.pt", tmp_path / "c.pt", replace(CONFIG, learning_rate=1e-4), "test")
 
 
+def test_training_goes_on_from_weights(data: Path, tmp_path: Path) -> None:
+    first = tmp_path / "first.pt"
+    train(data, first, tmp_path / "c1.pt", CONFIG, "test")
+    still = replace(CONFIG, epochs=1, start=first, learning_rate=0.0, ema_decay=0.0)
+    train(data, tmp_path / "second.pt", tmp_path / "c2.pt", still, "test")
+    weights = [torch.load(tmp_path / f"{name}.pt", weights_only=True)["state_dict"] for name in ("first", "second")]
+    learned = [key for key in weights[0] if key.endswith((".weight", ".bias"))]
+    assert learned
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in learned), "a rate of 0 changes no weight"
+    with pytest.raises(ValueError, match="start"):
+        train(data, tmp_path / "second.pt", tmp_path / "c2.pt", replace(still, start=tmp_path / "second.pt"), "test")
+
+
+def test_weights_of_another_network_are_no_start(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.pt"):
+        train(data, tmp_path / "w.pt", tmp_path / "c.pt", replace(CONFIG, start=tmp_path / "none.pt"), "test")
+    train(data, tmp_path / "narrow.pt", tmp_path / "c1.pt", CONFIG, "test")
+    wide = replace(CONFIG, width=0.1875, start=tmp_path / "narrow.pt")
+    with pytest.raises(WeightsError, match="same width"):
+        train(data, tmp_path / "w.pt", tmp_path / "c2.pt", wide, "test")
+
+
 def test_weights_come_back_with_what_is_known_of_them(data: Path, tmp_path: Path) -> None:
     path = tmp_path / "w.pt"
     scores = train(data, path, tmp_path / "c.pt", CONFIG, "roadlab train detector")
