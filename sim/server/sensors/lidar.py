@@ -1,7 +1,7 @@
 """LiDARs: ``sensor.lidar.ray_cast`` and ``sensor.lidar.ray_cast_semantic`` (carla-protocol 5.7, 5.8).
 
-Behaviour follows the reference sensor: channel 0 looks along the upper limit, the others follow linearly down to the
-lower one; each tick shoots round(points_per_second * dt / channels) rays per channel, evenly over the azimuth that the
+Behaviour follows the reference sensor: channel 0 looks along the upper limit, the others follow linearly to the lower
+one; each tick shoots round(points_per_second * dt / channels) rays per channel, evenly over the azimuth that the
 head turns in dt, and the next tick continues where this one ended; rays that meet nothing within range give no point.
 The body that carries the sensor is not seen (rays of CARLA 0.9.16 hit it; programs filter such points out).
 
@@ -120,7 +120,7 @@ class LidarSensor:
         kept, intensity = self._kept(clear), clear * returns.share
         if self._receiver is None and self._noise_m <= 0.0 and self._intensity_noise <= 0.0:
             points = self._head.points(fan, returns.ray, returns.range_m, intensity, kept)
-            return lidar_body(self._head.angle_rad, *points)
+            return lidar_body(self._head.angle_rad, *self._head.by_channel(*points))
         returns, intensity = returns.rows(kept), intensity[kept]
         if self._receiver is not None:
             strength = intensity * returns.bright
@@ -133,7 +133,8 @@ class LidarSensor:
         if self._intensity_noise > 0.0:
             spread = self._rng.normal(0.0, self._intensity_noise, len(range_m)).astype(np.float32)
             intensity = np.clip(intensity + spread, 0.0, 1.0)
-        return lidar_body(self._head.angle_rad, *self._head.points(fan, returns.ray, range_m, intensity))
+        points = self._head.points(fan, returns.ray, range_m, intensity)
+        return lidar_body(self._head.angle_rad, *self._head.by_channel(*points))
 
     def _returns(self, pose: tuple[Array, Array], fan: Fan, view: View, parent_id: int) -> _Returns:
         weather = self._skies.now(view)
@@ -198,13 +199,9 @@ class SemanticLidarSensor:
         row = np.flatnonzero(seen)
         cosine = np.where(air, np.float32(1.0), hits.cosine)
         counts, points = self._head.points(fan, ray[row], range_m[row], cosine[row])
-        return semantic_lidar_body(
-            self._head.angle_rad,
-            counts,
-            points,
-            np.where(air, 0, hits.actor_id)[row].astype(np.uint32),
-            np.where(air, int(Tag.NONE), hits.tag)[row].astype(np.uint32),
-        )
+        actor_id = np.where(air, 0, hits.actor_id)[row].astype(np.uint32)
+        tag = np.where(air, int(Tag.NONE), hits.tag)[row].astype(np.uint32)
+        return semantic_lidar_body(self._head.angle_rad, *self._head.by_channel(counts, points, actor_id, tag))
 
 
 def _clear(ray: Rays, target: Targets) -> _Returns:

@@ -65,9 +65,15 @@ class Geometry:
             horizontal_rad=math.radians(attributes.number("horizontal_fov", 360.0, 0.1, 360.0)),
         )
 
+    @property
+    def rises(self) -> bool:
+        """Whether the channels go upwards: CARLA takes an upper limit below the lower one, too."""
+        return self.upper_rad < self.lower_rad
+
     def elevations_rad(self) -> Array:
-        """Of the channels ``(m,)``, from the upper limit to the lower."""
-        return np.linspace(self.upper_rad, self.lower_rad, self.channels)
+        """Of the channels ``(m,)``, the highest first."""
+        elevations = np.linspace(self.upper_rad, self.lower_rad, self.channels)
+        return elevations[::-1] if self.rises else elevations
 
 
 class Spinning:
@@ -178,13 +184,21 @@ class Spinning:
     def points(
         self, fan: Fan, ray: Rays, range_m: Float32, value: Float32, kept: npt.NDArray[np.bool_] | None = None
     ) -> tuple[Rays, Float32]:
-        """Points of each channel (m,) and the points (n, 4), in the sensor frame, of rays (k,) that came home, in
-        ascending order; of the kept ones (k,) alone."""
+        """Points of each channel of the fan (m,) and the points (n, 4), in the sensor frame, of rays (k,) that came
+        home, in ascending order; of the kept ones (k,) alone."""
         chosen = np.ones(len(ray), np.bool_) if kept is None else kept
         out, counts = np.empty((len(ray), 4), np.float32), np.zeros(self.geometry.channels, np.int64)
         place: Any = place_points
         n = place(ray, chosen, *fan.ways(), range_m, value, out, counts)
         return counts, out[:n]
+
+    def by_channel(self, counts: Rays, *columns: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], ...]:
+        """Points of each channel (m,) and what is known of each point (n, ...), channel 0 first: fans begin at the top,
+        channel 0 is at the upper limit even where that is the lower one."""
+        if not self.geometry.rises:
+            return counts, *columns
+        order = np.argsort(np.repeat(-np.arange(len(counts)), counts), kind="stable")
+        return counts[::-1], *(column[order] for column in columns)
 
 
 def _wrapped(angle_rad: Array) -> Array:

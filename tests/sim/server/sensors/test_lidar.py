@@ -63,6 +63,21 @@ def test_points_come_by_channel_from_the_upper_limit_down(shared):
     assert np.allclose(elevation, np.linspace(10, -30, 16)[channel], atol=0.02)
 
 
+@pytest.mark.parametrize("kind", ["ray_cast", "ray_cast_semantic"])
+def test_limits_the_wrong_way_round_count_the_channels_upwards(shared, kind):
+    bodies = builders.view(builders.instances((7, (6.0, 5.0, 0.5), (0.0, 0.7, 0.0), (1, 1, 1))))
+    columns = 4 if kind == "ray_cast" else 6
+    sweeps = []
+    for upper, lower in ((10, -30), (-30, 10)):
+        limits = {"upper_fov": str(upper), "lower_fov": str(lower)}
+        sensor = create_sensor(f"sensor.lidar.{kind}", {**PLAIN, **limits}, shared)
+        _, counts, points = decode(sensor.measure(ORIGIN, LEVEL, bodies, 0, 0.1), columns)
+        sweeps.append(np.split(points, np.cumsum(counts)[:-1]))
+    assert sum(map(len, sweeps[0])) > 1000
+    for down, up in zip(sweeps[0], reversed(sweeps[1]), strict=True):
+        assert np.array_equal(down.view(np.uint32), up.view(np.uint32))
+
+
 def test_azimuth_goes_on_where_the_last_tick_ended(shared):
     whole = lidar(shared, rotation_frequency="10").measure(ORIGIN, LEVEL, builders.view(), 0, 0.1)
     sensor = lidar(shared, rotation_frequency="10")
