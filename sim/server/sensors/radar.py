@@ -1,4 +1,4 @@
-"""Radar: ``sensor.other.radar`` (carla-protocol 5.13), and what of it a real one would see.
+"""Radar: ``sensor.other.radar`` (carla-protocol 5.9), and what of it a real one would see.
 
 By default it is the reference's: every ray that meets something is a detection. With ``rcs`` on, what a ray meets has
 a radar cross-section sigma, the mean of its class, that fluctuates from scan to scan by Swerling's first model (an
@@ -48,6 +48,8 @@ CFAR = 10.0
 """A target stands out where it is ten times its surroundings (10 dB), as in cell-averaging detectors."""
 CELL_SR_M = math.radians(3.0) * math.radians(8.0) * 0.4
 """Beam of 3 by 8 degrees and range cells of 0.4 m: V = this R^2."""
+MAX_RAYS_PER_TICK = 1_000_000
+"""A thousand times what CARLA's radar shoots in a long tick; more is a mistake in the attributes."""
 CLUTTER_MPS = 3.0
 """Spread of the false detections' speeds: reflections of reflections, moving leaves."""
 
@@ -56,7 +58,8 @@ class RadarSensor:
     """``sensor.other.radar``: random rays in the elliptic field of view, with the radial speed of what they meet.
 
     The range is how far the rays reach along the axis of the sensor. A tick has ``points_per_second`` times its own
-    length rays, whatever ``sensor_tick`` says. ``rcs`` and ``clutter``: see the top of the file.
+    length rays, whatever ``sensor_tick`` says; ``measure`` raises ValueError where these are more than
+    ``MAX_RAYS_PER_TICK``. ``rcs`` and ``clutter``: see the top of the file.
     """
 
     stream_index = 9
@@ -76,6 +79,11 @@ class RadarSensor:
 
     def measure(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> bytes | None:
         count = int(self._points_per_second * dt_s + 1e-6)
+        if count > MAX_RAYS_PER_TICK:
+            raise ValueError(
+                f"radar: {count} rays in one tick of {dt_s:g} s, at most {MAX_RAYS_PER_TICK} are shot; "
+                "lower points_per_second or the tick"
+            )
         radius, turn = self._rng.random(count), self._rng.random(count) * 2.0 * math.pi
         way = np.stack([np.ones(count), self._half_y * radius * np.cos(turn), self._half_z * radius * np.sin(turn)], 1)
         stretch = np.linalg.norm(way, axis=1)  # of each ray against the axis

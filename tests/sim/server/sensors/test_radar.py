@@ -48,6 +48,12 @@ def test_rain_raises_what_is_needed():
     assert 10.0 * np.log10(least_m2(100.0, 100.0, CLEAR, 2.5)) < 0.2
 
 
+def test_more_rays_than_any_radar_has_are_refused_before_they_take_memory(shared):
+    sensor = create_sensor("sensor.other.radar", {"points_per_second": "10000000"}, shared)
+    with pytest.raises(ValueError, match=r"600000000 rays in one tick of 60 s.*points_per_second"):
+        sensor.measure(ORIGIN, LEVEL, builders.view(), 0, 60.0)
+
+
 def test_clutter_has_the_number_asked_for_within_the_field_of_view(shared):
     sensor = create_sensor("sensor.other.radar", {"points_per_second": "10", "clutter": "30", "range": "60"}, shared)
     found = [np.frombuffer(sensor.measure(ORIGIN, LEVEL, builders.view(), 0, 0.1), "<f4").reshape(-1, 4)
