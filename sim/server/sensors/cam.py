@@ -65,6 +65,8 @@ CUSTOM_RECORD = np.dtype(
     }
 )
 """One received custom message."""
+MOST_NOISE = 1e9
+"""In degrees, m, m/s, m/s2, rad/s: a record's whole numbers of 1e-7 degrees, which have 63 bits, hold no more."""
 UNAVAILABLE_AXIS, UNAVAILABLE_HEADING, UNAVAILABLE_ALTITUDE = 4095, 3601, 15
 HEADING_WITHIN_ONE_DEGREE, SPEED_WITHIN_3_CM, UNAVAILABLE_LENGTH, UNAVAILABLE_ACCELERATION = 10, 3, 4, 102
 UNAVAILABLE_CURVATURE, UNAVAILABLE_CURVATURE_CONFIDENCE, UNAVAILABLE_YAW, UNAVAILABLE_YAW_CONFIDENCE = (
@@ -151,12 +153,18 @@ class CamWriter:
     """Records of one sender, with the measurement noise of its attributes."""
 
     def __init__(self, values: Attributes, rng: np.random.Generator) -> None:
-        spread = [values.number(f"noise_{a}_stddev", 0.0, 0.0) for a in ("lat", "lon", "alt", "head")]
-        self._spread = np.array([*spread, values.number("noise_vel_stddev_x", 0.0, 0.0)])
-        self._yaw_spread = values.number("noise_yawrate_stddev", 0.0, 0.0)
-        self._bias = np.array([values.number(f"noise_{a}_bias", 0.0) for a in ("lat", "lon", "alt", "head")])
-        self._yaw_bias = values.number("noise_yawrate_bias", 0.0)
-        self._accel = np.array([values.number(f"noise_accel_stddev_{a}", 0.0, 0.0) for a in "xyz"])
+        def spread(name: str) -> float:
+            return values.number(name, 0.0, 0.0, MOST_NOISE)
+
+        def bias(name: str) -> float:
+            return values.number(name, 0.0, -MOST_NOISE, MOST_NOISE)
+
+        places = ("lat", "lon", "alt", "head")
+        self._spread = np.array([*(spread(f"noise_{a}_stddev") for a in places), spread("noise_vel_stddev_x")])
+        self._yaw_spread = spread("noise_yawrate_stddev")
+        self._bias = np.array([bias(f"noise_{a}_bias") for a in places])
+        self._yaw_bias = bias("noise_yawrate_bias")
+        self._accel = np.array([spread(f"noise_accel_stddev_{a}") for a in "xyz"])
         self._rng = rng
         self._low_s = -math.inf
 

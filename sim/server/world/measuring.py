@@ -113,9 +113,13 @@ class Measuring:
         """Let radios send before any of them receives."""
         for actor, state in due:
             send = getattr(state.sensor, "transmit", None)
-            if send is not None:
+            if send is None:
+                continue
+            try:
                 since_s = self._since(state, dt_s)
                 send(actor.position_m, actor.rotation_rad, views.of(state), actor.parent_id, since_s)
+            except Exception:
+                self._report(actor)
 
     def _since(self, state: SensorState, dt_s: float) -> float:
         return dt_s if state.measured_s is None else round(self._world.elapsed_s - state.measured_s, 9)
@@ -133,12 +137,16 @@ class Measuring:
         since_s = dt_s if getattr(sensor, "scans_per_tick", False) else self._since(state, dt_s)
         try:
             body = sensor.measure(*where, views.of(state), actor.parent_id, since_s)
-        except Exception:  # a sensor at fault must not take the world with it
-            frame = self._world.frame
-            log.exception("%s %d failed in frame %d; nothing sent", actor.type_id, actor.actor_id, frame)
+        except Exception:
+            self._report(actor)
             return
         if body is not None:
             yield Message(stream_id, sensor.stream_index, *where, body)
+
+    def _report(self, actor: Actor) -> None:
+        """Log the exception of a sensor, which must not take the world with it."""
+        frame = self._world.frame
+        log.exception("%s %d failed in frame %d; nothing sent", actor.type_id, actor.actor_id, frame)
 
     def _collisions(self, sensor: Actor) -> list[Message]:
         """One message for each contact of the sensor's parent, whichever of the two the contact names first."""

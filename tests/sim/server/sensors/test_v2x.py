@@ -143,6 +143,14 @@ def test_a_record_says_what_the_station_does():
     assert record.tobytes()[432:464] == bytes(32)  # the path history
 
 
+def test_noise_that_no_record_holds_is_refused():
+    with pytest.raises(ValueError, match=r"noise_alt_bias.*1e20"):
+        CamWriter(Attributes("sensor.other.v2x", {"noise_alt_bias": "1e20"}), np.random.default_rng(0))
+    most = {f"noise_{a}_{b}": "1e9" for a in ("lat", "lon", "alt", "head") for b in ("stddev", "bias")}
+    record = CamWriter(Attributes("sensor.other.v2x", most), np.random.default_rng(0)).write(CAR, moment(0.0))
+    assert abs(int(record["latitude"])) > 10**15
+
+
 def test_station_types():
     assert station_type(Tag.CAR, "") == 5
     assert station_type(Tag.CAR, "emergency") == 10

@@ -135,14 +135,16 @@ def test_a_collision_sensor_on_nobody_hears_of_no_crash() -> None:
     assert sensor.stream_id not in [stream for stream, _ in recorded.frames]
 
 
-def test_a_sensor_that_fails_does_not_stop_the_world(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("part", ["measure", "transmit"])
+def test_a_sensor_that_fails_does_not_stop_the_world(caplog: pytest.LogCaptureFixture, part: str) -> None:
     recorded = Recorded()
     sensor = recorded.spawn("sensor.camera.rgb", 10.0)
 
     def fail(*_: Any) -> bytes:
         raise RuntimeError("broken lens")
 
-    sensor.sensing.sensor.measure = fail
+    sensor.sensing.sensor.measure = lambda *_: None
+    setattr(sensor.sensing.sensor, part, fail)
     assert recorded.session.tick() + 1 == recorded.session.tick()
     assert "broken lens" in caplog.text
     assert {stream for stream, _ in recorded.frames} == {1}
