@@ -36,6 +36,11 @@ DEFAULTS: Mapping[str, float] = {
     "chromatic_aberration_offset": 0.0,
 }  # fmt: skip
 """CARLA 0.9.16's defaults of the attributes that have an effect here."""
+LIMITS: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(("gamma", "shutter_speed", "iso", "fstop", "slope", "temp"), (1e-3, 1e6)),
+    "black_clip": (0.0, 1e6),
+}
+"""Of what is divided by, or whose logarithm is taken; the others may be anything."""
 FILM = ("slope", "toe", "shoulder", "black_clip", "white_clip")
 NOON_EV = 11.0
 MANUAL_EV = math.log2(1.4**2 * 200.0)
@@ -64,9 +69,9 @@ class Photo:
     def of(type_id: str, attributes: Mapping[str, str]) -> Photo | None:
         """From a blueprint's attributes, None where they are CARLA's defaults. Raises ValueError naming a bad one."""
         read = Attributes(type_id, attributes)
-        values = {name: read.number(name, default, -1e6, 1e6) for name, default in DEFAULTS.items()}
-        for name in ("gamma", "shutter_speed", "iso", "fstop", "slope", "temp"):
-            values[name] = read.number(name, DEFAULTS[name], 1e-3, 1e6)
+        values = {
+            name: read.number(name, default, *LIMITS.get(name, (-1e6, 1e6))) for name, default in DEFAULTS.items()
+        }
         manual = attributes.get("exposure_mode", "histogram") == "manual"
         effects = read.boolean("enable_postprocess_effects", True)
         if values == dict(DEFAULTS) and not manual and effects:
@@ -167,8 +172,10 @@ def film_curve(slope: float, toe: float, shoulder: float, black_clip: float, whi
     shoulder_match = shoulder / slope - straight_match
     light = np.log10(np.maximum(CURVE_TOP * np.linspace(0.0, 1.0, CURVE_SIZE + 1) ** 2, 1e-7))
     straight = slope * (light + straight_match)
-    low = -black_clip + 2.0 * toe_scale / (1.0 + np.exp(-2.0 * slope / toe_scale * (light - toe_match)))
-    falling = 1.0 + np.exp(2.0 * slope / shoulder_scale * (light - shoulder_match))
+    with np.errstate(over="ignore"):  # infinite: the end of the curve
+        rising = 1.0 + np.exp(-2.0 * slope / toe_scale * (light - toe_match))
+        falling = 1.0 + np.exp(2.0 * slope / shoulder_scale * (light - shoulder_match))
+    low = -black_clip + 2.0 * toe_scale / rising
     high = 1.0 + white_clip - 2.0 * shoulder_scale / falling
     low, high = np.where(light < toe_match, low, straight), np.where(light > shoulder_match, high, straight)
     span = shoulder_match - toe_match

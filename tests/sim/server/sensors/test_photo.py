@@ -107,3 +107,7 @@ def test_a_bad_attribute_is_named():
         Photo.of(RGB, {"fstop": "0"})
     with pytest.raises(ValueError, match=r"lens_k.*'nan'"):
         Lens.of(RGB, {"lens_k": "nan"})
+    with pytest.raises(ValueError, match=r"black_clip.*0\.\.1e\+06.*'-1'"):
+        Photo.of(RGB, {"black_clip": "-1"})
+    with pytest.raises(ValueError, match=r"iso.*0\.001\.\.1e\+06.*'1e9'"):
+        Photo.of(RGB, {"iso": "1e9"})
