@@ -1,4 +1,4 @@
-"""The sensor of what is near: obstacle (carla-protocol 5.9). Collisions are told by the world itself."""
+"""The sensor of what is near: obstacle (carla-protocol 5.13). Collisions are told by the world itself."""
 
 from __future__ import annotations
 
