@@ -13,6 +13,7 @@ from typing import Any, cast
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from sim.config import ConfigError
 from sim.dataset.config import DatasetConfig, dump_dataset_config, load_dataset_config
 from sim.dataset.export import exporters
 from sim.dataset.plan import SPLITS, Scene, scenes_of
@@ -50,8 +51,11 @@ class Result:
 def build(config: DatasetConfig, folder: Path, workers: int, carla: str | None, console: Console) -> Result:
     """Make the data set in ``folder``, going on from what is there.
 
-    Raises DataSetError where the folder holds another data set, RenderError where a server or the disk gives up.
+    Raises DataSetError where the folder holds another data set, ConfigError for a map that there is not, RenderError
+    where a server or the disk gives up.
     """
+    if carla is None:
+        check_maps(config)
     folder.mkdir(parents=True, exist_ok=True)
     claim(folder, config)
     sweep_up(folder)
@@ -95,13 +99,35 @@ def finish(config: DatasetConfig, folder: Path, console: Console) -> Result:
     return Result(folder, {split: n for split, n in counts.items() if n})
 
 
+def check_maps(config: DatasetConfig) -> None:
+    """See that the embedded server will find every map: its own complaint comes when the map's turn has come.
+
+    Raises ConfigError naming the nearest.
+    """
+    from sim.server.maps import MapCatalogue, UnknownMapError
+
+    catalogue = MapCatalogue(_builds_nothing, config.seed)
+    try:
+        for name in config.maps:
+            if name.endswith(".xodr"):
+                catalogue.add_file(Path(name))
+            else:
+                catalogue.known_as(name)
+    except UnknownMapError as error:
+        raise ConfigError(f"maps: {error}") from error
+
+
+def _builds_nothing(*_: object) -> Any:
+    raise AssertionError("only names are asked for")
+
+
 def claim(folder: Path, config: DatasetConfig) -> None:
     """Write the configuration, or see that the one that is there is the same but for ``exports``.
 
-    Raises DataSetError where it is another.
+    Raises DataSetError where it is another and there are scenes of it.
     """
     file = folder / CONFIG
-    if file.is_file():
+    if file.is_file() and any((folder / SCENES).glob("*/scene.json")):
         there = load_dataset_config(str(file))
         if replace(there, exports=()) != replace(config, exports=()):
             keys = [key for key, value in vars(config).items() if key != "exports" and value != getattr(there, key)]

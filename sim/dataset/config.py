@@ -7,6 +7,7 @@ error that names the nearest one.
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +21,6 @@ from pydantic import TypeAdapter, ValidationError
 from sim.config import CONFIGS, ConfigError, read_yaml, reject_unknown
 from sim.scenario import CameraSpec, LidarSpec
 from sim.weather import WeatherSpec, resolve_weather
-
-EXPORTS = ("coco", "yolo", "kitti", "nuscenes", "masks")
-WeatherLike = str | dict[str, float | str]
 
 
 @dataclass(frozen=True)
@@ -192,41 +190,114 @@ def dump_dataset_config(config: DatasetConfig) -> str:
 KINDS = ("car", "van", "truck", "bus", "motorcycle", "bicycle")
 
 
+_NUMBERS: tuple[tuple[str, float, float], ...] = (
+    ("count", 1, 10_000_000),
+    ("seed", 0, 2**63 - 1),
+    ("traffic.reach_m", 5.0, 1000.0),
+    ("traffic.light_share", 0.0, 1.0),
+    ("shots.per_scene", 1, 1000),
+    ("shots.aside_m", 0.0, 10.0),
+    ("shots.turn_deg", 0.0, 180.0),
+    ("shots.turned_share", 0.0, 1.0),
+    ("shots.turned_deg", 0.0, 180.0),
+    ("sequence.frames", 1, 100_000),
+    ("sequence.rate_hz", 0.1, 100.0),
+    ("sequence.substeps", 1, 100),
+    ("sequence.warm_up_s", 0.0, 600.0),
+    ("sequence.keyframe_every", 1, 1000),
+    ("split.val_share", 0.0, 1.0),
+    ("images.quality", 1, 100),
+)
+_PLACE = tuple((key, -50.0, 50.0) for key in ("x_m", "y_m", "z_m"))  # a mast on a lorry is 10 m away
+_CAMERA: tuple[tuple[str, float, float], ...] = (
+    *_PLACE, ("yaw_deg", -360.0, 360.0), ("pitch_deg", -90.0, 90.0), ("width", 16, 8192), ("height", 16, 8192),
+    ("fov_deg", 1.0, 170.0),
+)  # fmt: skip
+_LIDAR: tuple[tuple[str, float, float], ...] = (
+    *_PLACE, ("channels", 1, 512), ("range_m", 1.0, 1000.0), ("points_per_second", 1, 20_000_000),
+    ("upper_fov_deg", -90.0, 90.0), ("lower_fov_deg", -90.0, 90.0), ("dropoff_general_rate", 0.0, 1.0),
+    ("noise_stddev_m", 0.0, 10.0),
+)  # fmt: skip
+"""Least and greatest value by key: beyond them a number is a slip of the pen, and a server would fail on it late."""
+MOST_ROAD_USERS = 1000
+
+
 def _check_plan(config: DatasetConfig) -> None:
     """What types cannot say. Raises ConfigError."""
     split, names = config.split, config.weathers
-    try:
-        for name in names:
-            config.weather(name)
-    except ValueError as error:
-        raise ConfigError(f"weathers: {error}") from error
+    if not config.maps or not all(config.maps) or not names or not config.sensors.cameras:
+        raise ConfigError("maps, weathers and sensors.cameras: at least one of each is needed, and maps have names")
+    _check_weathers(config)
     _known("split.*_maps", (*split.test_maps, *split.val_maps), config.maps)
     _known("split.*_weathers", (*split.test_weathers, *split.val_weathers), names)
     _known("traffic.shares", tuple(config.traffic.shares), KINDS)
-    for key, value, low, high in (
-        ("count", config.count, 1, 10_000_000),
-        ("shots.per_scene", config.shots.per_scene, 1, 1000),
-        ("sequence.frames", config.sequence.frames, 1, 100_000),
-        ("sequence.rate_hz", config.sequence.rate_hz, 0.1, 100.0),
-        ("sequence.substeps", config.sequence.substeps, 1, 100),
-        ("sequence.keyframe_every", config.sequence.keyframe_every, 1, 1000),
-        ("split.val_share", split.val_share, 0.0, 1.0),
-        ("split.test_share", split.test_share, 0.0, 1.0 - split.val_share),
-        ("images.quality", config.images.quality, 1, 100),
-    ):
-        if not low <= value <= high:
-            raise ConfigError(f"{key}: expected {low:g}..{high:g}, got {value}")
+    _in_bounds("", config, (*_NUMBERS, ("split.test_share", 0.0, 1.0 - split.val_share)))
     for key, (few, many) in (("vehicles", config.traffic.vehicles), ("walkers", config.traffic.walkers)):
-        if not 0 <= few <= many:
-            raise ConfigError(f"traffic.{key}: expected [FEWEST, MOST] with 0 <= FEWEST <= MOST, got [{few}, {many}]")
-    if not config.maps or not names or not config.sensors.cameras:
-        raise ConfigError("maps, weathers and sensors.cameras: at least one of each is needed")
-    for kind, rig in (("cameras", config.sensors.cameras), ("lidars", config.sensors.lidars)):
-        for sensor in rig:
-            if not sensor.replace("_", "").isalnum():
-                raise ConfigError(f"sensors.{kind}.{sensor}: a name of letters, digits and _ is needed: it names files")
+        if not 0 <= few <= many <= MOST_ROAD_USERS:
+            bounds = f"0 <= FEWEST <= MOST <= {MOST_ROAD_USERS}"
+            raise ConfigError(f"traffic.{key}: expected [FEWEST, MOST] with {bounds}, got [{few}, {many}]")
+    shares = list(config.traffic.shares.values())
+    if shares and not (all(math.isfinite(share) and share >= 0.0 for share in shares) and sum(shares) > 0.0):
+        raise ConfigError(f"traffic.shares: expected shares of 0 or more, not all 0, got {config.traffic.shares}")
+    stems: dict[str, str] = {}
+    for name in config.maps:
+        if stems.setdefault(Path(name).stem, name) != name:
+            raise ConfigError(f"maps: {name!r} and {stems[Path(name).stem]!r} have one name; rename one of the files")
+    _check_sensors(config.sensors)
     if config.sensors.flow and config.mode == "shots":
         raise ConfigError("sensors.flow: independent shots have no motion between them; use mode=sequences")
+
+
+def _check_weathers(config: DatasetConfig) -> None:
+    """Also of those that are not used: they are there to be."""
+    try:
+        for name in (*config.weathers, *config.custom_weathers):
+            spec = config.weather(name)
+            wrong = [key for key, value in vars(spec).items() if not math.isfinite(value)]
+            if wrong:
+                raise ConfigError(f"weathers: {name}.{wrong[0]}: expected a number, got {getattr(spec, wrong[0])}")
+    except ValueError as error:
+        raise error if isinstance(error, ConfigError) else ConfigError(f"weathers: {error}") from error
+    for name in config.custom_weathers:
+        if not _names_files(name):
+            raise ConfigError(f"custom_weathers.{name}: a name of letters, digits and _ is needed: it names folders")
+
+
+def _check_sensors(sensors: SensorsConfig) -> None:
+    """Numbers of every sensor, and names that let no two of them write the same file or nuScenes channel."""
+    taken: dict[str, str] = {}
+    rigs: tuple[tuple[str, Mapping[str, object], tuple[tuple[str, float, float], ...], tuple[str, ...]], ...] = (
+        ("cameras", sensors.cameras, _CAMERA, ("", "_instance", "_semantic", "_depth", "_flow")),
+        ("lidars", sensors.lidars, _LIDAR, ("", "_labels")),
+    )
+    for kind, rig, bounds, files in rigs:
+        for name, spec in rig.items():
+            where = f"sensors.{kind}.{name}"
+            if not _names_files(name):
+                raise ConfigError(f"{where}: a name of letters, digits and _ is needed: it names files")
+            _in_bounds(f"{where}.", spec, bounds)
+            for ending in files:
+                other = taken.setdefault(name.lower().removeprefix("cam_").removeprefix("lidar_") + ending, where)
+                if other != where:
+                    raise ConfigError(f"{where}: its files would be taken for those of {other}; rename one")
+    for name, lidar in sensors.lidars.items():
+        if lidar.lower_fov_deg > lidar.upper_fov_deg:
+            raise ConfigError(f"sensors.lidars.{name}.lower_fov_deg: expected at most {lidar.upper_fov_deg:g}, the "
+                              f"upper_fov_deg, got {lidar.lower_fov_deg:g}")  # fmt: skip
+
+
+def _names_files(name: str) -> bool:
+    return name.isascii() and name.replace("_", "").isalnum()
+
+
+def _in_bounds(prefix: str, config: object, bounds: Sequence[tuple[str, float, float]]) -> None:
+    """Raise ConfigError for the first number outside of its bounds; NaN is."""
+    for key, low, high in bounds:
+        value: Any = config
+        for part in key.split("."):
+            value = getattr(value, part)
+        if not low <= value <= high:
+            raise ConfigError(f"{prefix}{key}: expected {low:g}..{high:g}, got {value}")
 
 
 def _known(key: str, chosen: Sequence[str], known: Sequence[str] | Mapping[str, object]) -> None:

@@ -19,8 +19,6 @@ from perception.frame import FloatArray
 CATEGORIES = ("car", "van", "truck", "bus", "motorcycle", "bicycle", "adult", "child")
 """Of objects. Motorcycles and bicycles include whoever rides them."""
 TWO_WHEELERS = ("motorcycle", "bicycle")
-PEOPLE = ("adult", "child")
-VEHICLES = ("car", "van", "truck", "bus", "motorcycle", "bicycle")
 
 Box = tuple[float, float, float, float]
 Vec = tuple[float, float, float]
@@ -188,7 +186,7 @@ T = TypeVar("T")
 
 
 def to_json(record: Any) -> bytes:
-    """A record as JSON: numbers at most six digits behind the point, so that the same labels are the same bytes."""
+    """A record as JSON. Who makes a record rounds its numbers, so that the same labels are the same bytes."""
     return TypeAdapter(type(record)).dump_json(record, indent=1) + b"\n"
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sim.dataset.records import PEOPLE, TWO_WHEELERS, Box, ViewLabel
+from sim.dataset.records import TWO_WHEELERS, Box, ViewLabel
 from sim.dataset.store import DataSetError, DiskFull, Frame
 
 FEWEST_PIXELS = 10
@@ -66,11 +66,6 @@ def things(frame: Frame, camera: str) -> Iterator[Thing]:
     for light in labels.lights:
         if light.visible_px is not None and light.pixels >= FEWEST_PIXELS:
             yield Thing("traffic light", light.visible_px, None, light.state)
-
-
-def is_person(category: str) -> bool:
-    """Whether a category is one of people."""
-    return category in PEOPLE
 
 
 def picture_name(frame: Frame, camera: str, ending: str | None = None) -> str:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from sim.dataset.build import build
+from sim.config import ConfigError
+from sim.dataset.build import build, claim
 from sim.dataset.config import load_dataset_config
-from sim.dataset.store import checksums, verify
+from sim.dataset.store import DataSetError, checksums, verify
 from tests.sim.server.serving import ROOT, Running, running_server
 
 WORDS = [
@@ -97,3 +98,22 @@ def test_scenes_of_the_map_that_a_worker_has_come_first() -> None:
     assert maps == ["", "Roadlab01", "Roadlab01", "Roadlab02", "Roadlab02"]
     assert _hand_out(pipe, left, "Roadlab02") == ""  # type: ignore[arg-type]
     assert pipe.sent[-1] is None
+
+
+@pytest.mark.parametrize("name", ["Roadlab1", "nowhere.xodr"])
+def test_a_map_that_is_not_there_is_said_before_anything_is_rendered(name: str, tmp_path: Path) -> None:
+    config = load_dataset_config("small", [*WORDS, f"maps=[Roadlab01,{name}]"])
+    with pytest.raises(ConfigError, match=r"maps: .*(Roadlab01|nowhere.xodr)"):
+        build(config, tmp_path / "out", 1, None, Console(quiet=True))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_a_scene_takes_another_configuration(tmp_path: Path) -> None:
+    claim(tmp_path, load_dataset_config("small", WORDS))
+    other = load_dataset_config("small", [*WORDS, "seed=5"])
+    claim(tmp_path, other)
+    assert load_dataset_config(str(tmp_path / "config.yaml")) == other
+    (tmp_path / "scenes" / "00000_Roadlab01_ClearNoon").mkdir(parents=True)
+    (tmp_path / "scenes" / "00000_Roadlab01_ClearNoon" / "scene.json").write_text("{}")
+    with pytest.raises(DataSetError, match=r"another configuration \(seed differ\)"):
+        claim(tmp_path, load_dataset_config("small", WORDS))
