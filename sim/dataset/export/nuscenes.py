@@ -92,10 +92,12 @@ def export(data: DataSet, folder: Path, config: DatasetConfig) -> None:
     for channel, modality in (*((channel_of(c), "camera") for c in sorted(sensors[0])),
                               *((lidar_channel(c), "lidar") for c in sorted(sensors[1]))):  # fmt: skip
         tables.add("sensor", token("sensor", channel), channel=channel, modality=modality)
-    for number, info in enumerate(data.scenes):
-        _Scene(tables, folder, info, masks[info.map], START_US + number * GAP_US * (1 + info.frames // 100)).write(
-            list(data.frames_of(info))
-        )
+    start_us = START_US
+    splits: dict[str, list[str]] = {split: [] for split in data.splits}
+    for info in data.scenes:
+        frames = list(data.frames_of(info))
+        splits[info.split] += _Scene(tables, folder, info, masks[info.map], start_us).write(frames)
+        start_us += GAP_US + max(frame.labels.t_us for frame in frames)
     for name in masks:
         logs = [row["token"] for row in tables.rows["log"] if row["location"] == Path(name).stem]
         file = f"maps/{token('map', name)}.png"
@@ -103,7 +105,6 @@ def export(data: DataSet, folder: Path, config: DatasetConfig) -> None:
     (folder / VERSION).mkdir()
     for table, rows in tables.rows.items():
         write_bytes(folder / VERSION / f"{table}.json", json.dumps(rows, indent=0).encode())
-    splits = {split: [info.name for info in data.scenes if info.split == split] for split in data.splits}
     write_bytes(folder / VERSION / "splits.json", json.dumps(splits, indent=1).encode())
 
 
@@ -175,13 +176,12 @@ class _Scene:
             camera_intrinsic=intrinsics,
         )  # fmt: skip
 
-    def write(self, frames: Sequence[Frame]) -> None:
-        """All frames of the scene."""
-        if self.info.mode == "shots":
-            for frame in frames:
-                self._scene(f"{frame.stem}", [frame])
-        else:
-            self._scene(self.info.name, frames)
+    def write(self, frames: Sequence[Frame]) -> list[str]:
+        """All frames of the scene; the names of the rows that it makes in the table of scenes."""
+        named = {frame.stem: [frame] for frame in frames} if self.info.mode == "shots" else {self.info.name: frames}
+        for name, own in named.items():
+            self._scene(name, own)
+        return list(named)
 
     def _scene(self, name: str, frames: Sequence[Frame]) -> None:
         samples = [frame for frame in frames if frame.labels.key]

@@ -34,8 +34,7 @@ def export(data: DataSet, folder: Path, config: DatasetConfig) -> None:
                     lines.append(f"{NAMES.index(thing.name)} {numbers}\n")
                 file = folder / "labels" / split / f"{Path(name).stem}.txt"
                 write_bytes(file, "".join(lines).encode())
-    tree: dict[str, Any] = {
-        "path": ".",
+    tree: dict[str, Any] = {  # without a path: readers look beside the file, wherever they were started
         **{split: f"images/{split}" for split in data.splits},
         "names": dict(enumerate(NAMES)),
     }

@@ -66,6 +66,18 @@ def test_yolo_has_a_label_for_every_picture_in_shares_of_it(data: DataSet, tmp_p
             assert sorted(rows) == ["bicycle", "car", "person"]
 
 
+def test_the_trainer_finds_a_yolo_export_from_anywhere(
+    data: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ultralytics.data.utils import check_det_dataset
+
+    folder = out(tmp_path)
+    yolo.export(data, folder, config())
+    monkeypatch.chdir(tmp_path)
+    found = check_det_dataset(str(folder / "data.yaml"), autodownload=False)
+    assert (found["train"], found["val"]) == (str(folder / "images/train"), str(folder / "images/val"))
+
+
 def test_kitti_has_its_numbers_and_projects_boxes_onto_the_picture(data: DataSet, tmp_path: Path) -> None:
     folder = out(tmp_path)
     kitti.export(data, folder, config())
@@ -156,6 +168,9 @@ def test_nuscenes_tables_refer_to_each_other(tmp_path: Path, mode: str) -> None:
             if "filename" in row:
                 assert (folder / row["filename"]).is_file()
     assert len(tables["scene"]) == (4 if mode == "shots" else 2)
+    named_scenes = sorted(row["name"] for row in tables["scene"])
+    assert sorted(name for names in tables["splits"].values() for name in names) == named_scenes
+    assert all("00000_" in name for name in tables["splits"]["train"])
     kinds = {row["token"]: row["name"] for row in tables["category"]}
     named = {kinds[row["category_token"]] for row in tables["instance"]}
     assert named == {"vehicle.car", "vehicle.bicycle"}
@@ -163,6 +178,22 @@ def test_nuscenes_tables_refer_to_each_other(tmp_path: Path, mode: str) -> None:
     assert car["translation"] == pytest.approx([60.0, 60.0, 0.75])  # moved so that the map begins at 0, 0
     assert car["num_lidar_pts"] == 2
     assert car["visibility_token"] == "4"
+
+
+def test_nuscenes_scenes_follow_each_other_in_time_however_long_they_are(tmp_path: Path) -> None:
+    data = data_set(tmp_path / "data", "sequences")
+    long = tmp_path / "data" / "scenes" / data.scenes[0].name / "000001.json"
+    long.write_text(long.read_text().replace('"t_us": 100000', '"t_us": 500000000'))
+    (data.folder / "maps").mkdir()
+    cv2.imwrite(str(data.folder / "maps" / "Straight.png"), np.zeros((8, 8), np.uint8))
+    (data.folder / "maps" / "Straight.json").write_text(json.dumps({"origin_m": [0.0, 0.0], "pixel_m": 0.1}))
+    folder = out(tmp_path)
+    nuscenes.export(data, folder, config())
+    poses = json.loads((folder / nuscenes.VERSION / "ego_pose.json").read_text())
+    stamps = [row["timestamp"] for row in poses]
+    assert len(stamps) == 4
+    assert stamps == sorted(stamps)
+    assert stamps[2] - stamps[1] == nuscenes.GAP_US
 
 
 def test_nuscenes_points_lie_right_forward_up_with_their_ring(data: DataSet) -> None:
