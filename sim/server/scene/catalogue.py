@@ -67,6 +67,27 @@ VEHICLE_MODELS: dict[str, tuple[str, Tag]] = {
     "gazelle.omafiets": ("city_bicycle", Tag.BICYCLE),
 }
 
+WHEELCHAIRS: dict[str, tuple[float, float, float]] = {
+    "man_wheelchair": (0.95, 0.84, 1.44),
+    "man_heavy_wheelchair": (0.95, 0.85, 1.40),
+    "woman_wheelchair": (0.91, 0.74, 1.37),
+    "woman_heavy_wheelchair": (0.91, 0.74, 1.37),
+    "boy_wheelchair": (0.71, 0.69, 1.06),
+    "girl_wheelchair": (0.71, 0.69, 1.06),
+}
+"""Length, width and height of those who sit in one, hands on the rims."""
+PARKED_CYCLES: dict[str, tuple[float, float, float]] = {
+    "bicycle_parked": (1.51, 0.61, 0.87),
+    "racing_bicycle_parked": (1.63, 0.44, 0.99),
+    "city_bicycle_parked": (1.82, 0.57, 1.04),
+    "cruiser_parked": (2.35, 0.65, 1.13),
+    "sport_bike_parked": (2.05, 0.69, 1.12),
+    "scooter_parked": (1.82, 0.77, 1.00),
+}
+"""Length, width and height of two-wheelers without riders, upright."""
+RIDERLESS: Mapping[str, str] = {"driver_id": "none"}
+"""What to ask ``model_for`` with for a two-wheeler on its stand; elsewhere they have riders."""
+
 MEN = ("man", "man_coat", "man_backpack", "man_heavy", "man_shorts")
 WOMEN = ("woman", "woman_skirt", "woman_coat", "woman_heavy", "woman_backpack")
 POLICE_WALKERS = frozenset((30, 32))
@@ -118,9 +139,9 @@ _SIZE_CLASS_M = {"tiny": 0.3, "small": 0.6, "medium": 1.2, "big": 2.2, "huge": 4
 def model_for(type_id: str, attributes: Mapping[str, str] | None = None) -> ModelChoice:
     """Model, size and tag of a blueprint.
 
-    Of ``attributes`` the blueprint's ``gender`` and ``age`` (walkers) and ``size`` (props) are read; what is
-    missing comes from the tables. Raises KeyError for an id that has no body (sensors, controllers, unknown
-    vehicles).
+    Of ``attributes`` the blueprint's ``gender``, ``age`` and ``use_wheelchair`` (walkers), ``size`` (props) and
+    ``driver_id`` (two-wheelers, see ``RIDERLESS``) are read; what is missing comes from the tables. Raises KeyError
+    for an id that has no body (sensors, controllers, unknown vehicles).
     """
     known = attributes or {}
     kind, _, name = type_id.partition(".")
@@ -128,6 +149,9 @@ def model_for(type_id: str, attributes: Mapping[str, str] | None = None) -> Mode
         if name not in VEHICLE_MODELS:
             raise KeyError(f"no body for {type_id!r}; the {len(VEHICLE_MODELS)} vehicles of CARLA 0.9.16 have one")
         model, tag = VEHICLE_MODELS[name]
+        parked = f"{model}_parked"
+        if known.get("driver_id") == "none" and parked in PARKED_CYCLES:
+            return ModelChoice(parked, PARKED_CYCLES[parked], tag)
         return ModelChoice(model, _VEHICLE_SIZES[name], tag)
     if type_id.startswith("walker.pedestrian."):
         return _walker(type_id.removeprefix("walker.pedestrian."), known)
@@ -150,7 +174,24 @@ def _walker(digits: str, attributes: Mapping[str, str]) -> ModelChoice:
     else:
         names = WOMEN if gender == "female" else MEN if gender == "male" else MEN + WOMEN
         name = names[(number // 2) % len(names)]
+    if in_wheelchair(attributes):
+        seated = _seated(name, gender)
+        return ModelChoice(seated, WHEELCHAIRS[seated], Tag.PEDESTRIANS)
     return ModelChoice(name, size, Tag.PEDESTRIANS)
+
+
+def in_wheelchair(attributes: Mapping[str, str]) -> bool:
+    """Whether a walker with these attributes sits in a wheelchair."""
+    return attributes.get("use_wheelchair", "false").lower() == "true"
+
+
+def _seated(name: str, gender: str) -> str:
+    """Who sits in place of one who walks; coats, skirts and bags stay at home."""
+    if name == "small_child":
+        name = "girl" if gender == "female" else "boy"
+    while f"{name}_wheelchair" not in WHEELCHAIRS:
+        name = name.rpartition("_")[0] or "man"
+    return f"{name}_wheelchair"
 
 
 def _prop(name: str, attributes: Mapping[str, str]) -> ModelChoice:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from sim.server.scene.mesh import Material
 from sim.server.scene.models import ModelLibrary
 from sim.server.scene.variants import Level, Variant, library_level
 
@@ -27,6 +28,8 @@ HAND_M = 0.18
 FAR = 1.0e3  # thicknesses: further from a bone than any point of a figure
 WELD_M = 1.0e-4
 CROWN_M = 0.22
+STIFF = (Material.PLASTIC, Material.RIM, Material.TYRE, Material.METAL)
+"""Of these is a wheelchair made, which stays where it is, and nothing of who sits in it."""
 
 _SEGMENTS: tuple[tuple[str, str, float, str], ...] = (
     # bone, the bone it reaches to, radius m, the bone before it
@@ -148,8 +151,10 @@ class PosedFigure(Variant):
             points = level.vertices_m.astype(np.float64)
             self._skins[key] = weights(points, level.faces, self._joints, self._size)
         share = self._skins[key]
+        stiff = np.unique(level.faces[np.isin(level.material, STIFF)])
         turn = np.tensordot(share, self._turn, axes=1)  # (v, 3, 3)
         vertices = np.einsum("vij,vj->vi", turn, level.vertices_m) + share @ self._shift
         normals = np.einsum("vij,vj->vi", turn, level.normals)
+        vertices[stiff], normals[stiff] = level.vertices_m[stiff], level.normals[stiff]
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
         return replace(level, vertices_m=vertices.astype(np.float32), normals=normals.astype(np.float32))

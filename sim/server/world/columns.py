@@ -26,6 +26,8 @@ STRIDE_M = 1.4
 """Length of a full walking cycle (two steps) of an adult; a model's phase follows the distance moved."""
 CRANK_TURN_M = 5.0
 """What a bicycle covers in one turn of its cranks, in a middle gear."""
+PUSH_M = 1.2
+"""What a wheelchair covers from one push of its rims to the next at a walking pace."""
 STANDING_MPS = 0.1
 PHASES = 8
 """Models ``NAME@0`` .. ``NAME@7`` of whatever walks or pedals."""
@@ -153,6 +155,8 @@ class InstanceColumns:
             position[row], rotation[row] = self._bodies[row].position_m, self._bodies[row].rotation_rad
         position[:, 2] -= self._origin_height_m
         model = self._pose(world, velocity)
+        if len(self._chairs):
+            wheel[self._chairs] = self._moved_m(world)[self._chairs] / self._chair_wheel_m % (2.0 * np.pi)
         bodies = Instances(
             actor_id=self._ids,
             model=model,
@@ -172,11 +176,15 @@ class InstanceColumns:
 
     def _pose(self, world: World, velocity: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
         """Model (n,) of each body: walkers and cyclists by the distance they moved, or standing."""
-        moved_m = np.zeros(len(self._bodies))
-        moved_m[self._moved] = world.travel.metres
-        phase = (np.mod(moved_m / self._cycle_m, 1.0) * PHASES).astype(np.int32) % PHASES
+        phase = (np.mod(self._moved_m(world) / self._cycle_m, 1.0) * PHASES).astype(np.int32) % PHASES
         stands = np.hypot(velocity[:, 0], velocity[:, 1]) < STANDING_MPS
         return np.where(stands, self._standing, self._model + phase * self._phased).astype(np.int32)
+
+    def _moved_m(self, world: World) -> npt.NDArray[np.float64]:
+        """Metres (n,) that each body has moved."""
+        moved_m = np.zeros(len(self._bodies))
+        moved_m[self._moved] = world.travel.metres
+        return moved_m
 
     def _lay_out(self, world: World) -> None:
         bodies = [a for a in world.actors if a.kind in (Kind.VEHICLE, Kind.WALKER, Kind.PROP)]
@@ -198,6 +206,10 @@ class InstanceColumns:
         people = np.array([a.kind == Kind.WALKER for a in bodies], np.bool_)
         self._scale[people] = self._scale[people, 2:3]  # a person keeps the proportions of the model
         self._cycle_m = np.where(people, STRIDE_M * self._scale[:, 2], CRANK_TURN_M)
+        wheel_m = library.wheels_m[self._model, 2, 3]
+        self._chairs = np.flatnonzero(people & (wheel_m > 0.0))
+        self._chair_wheel_m = (wheel_m * self._scale[:, 2])[self._chairs]
+        self._cycle_m[self._chairs] = PUSH_M
         half_height = np.array([a.half_m[2] for a in bodies], np.float64)
         self._origin_height_m = np.where(people, half_height, 0.0)
         self._color = np.array([paint(a) for a in bodies], np.float32).reshape(n, 3)

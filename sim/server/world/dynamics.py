@@ -111,12 +111,18 @@ class Dynamics(BodyTable):
         self._physics[actor_id] = spec.physics
 
     def add_walker(
-        self, actor_id: int, half_height_m: float, radius_m: float, position_m: Vector, rotation_rad: Vector
+        self,
+        actor_id: int,
+        half_height_m: float,
+        radius_m: float,
+        position_m: Vector,
+        rotation_rad: Vector,
+        mass_kg: float = 0.0,
     ) -> None:
-        """Add a walker; its origin is the centre of its capsule."""
+        """Add a walker; its origin is the centre of its capsule. Mass 0: that of people of this height."""
         body = self._new(actor_id, WALKER, position_m, rotation_rad)
         body["half"] = (radius_m, radius_m, half_height_m)
-        body["mass"] = mass_of(half_height_m)
+        body["mass"] = mass_kg or mass_of(half_height_m)
         body["inertia"] = 1.0  # unused: a walker turns by itself
         self._insert(body)
 

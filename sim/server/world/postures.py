@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from sim.server.scene.bodies.people import FIGURES, Figure, figure_parts
 from sim.server.scene.bodies.skeleton import WALK_PHASES, upright
+from sim.server.scene.bodies.wheelchairs import BY_NAME as SEATED
+from sim.server.scene.bodies.wheelchairs import model_joints
 from sim.server.scene.doors import ChangedVehicle, Door, panels
 from sim.server.scene.models import ModelLibrary
 from sim.server.scene.skin import BONES, PosedFigure
@@ -250,12 +252,20 @@ def _local(bones: Bones, scale: float) -> Bones:
 def _figure(model: str) -> tuple[Figure, int | None]:
     """The figure and the walk phase of a person model; a model that is no person stands as a man."""
     base, _, phase = model.partition("@")
-    figure = next((figure for figure in FIGURES if figure.name == base), FIGURES[0])
+    if base in SEATED:
+        figure = SEATED[base].figure
+    else:
+        figure = next((figure for figure in FIGURES if figure.name == base), FIGURES[0])
     return figure, int(phase) if phase.isdigit() else None
 
 
 def _bones_of(model: str) -> Bones:
     figure, phase = _figure(model)
+    base = model.partition("@")[0]
+    if base in SEATED:
+        bones = figure_bones(figure.build, model_joints(SEATED[base], phase))
+        bones.position_m[0] = 0.0
+        return bones
     joints = upright(figure.build, None if phase is None else 2.0 * np.pi * phase / WALK_PHASES)
     lowest = min(float(part.points_m[:, 2].min()) for part in figure_parts(figure, joints, 0))
     bones = figure_bones(figure.build, joints)

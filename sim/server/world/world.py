@@ -35,6 +35,7 @@ from sim.server.world.rig import bone_pose
 from sim.server.world.rules import RoadRules
 from sim.server.world.scenery import Scenery
 from sim.server.world.vehicle_spec import VEHICLES, VehicleControl
+from sim.server.world.wheelchairs import half_of, solid_of
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +180,7 @@ class World:
             uid=blueprint.uid,
             attributes=attributes,
             attribute_types={attribute.name: attribute.type for attribute in blueprint.attributes},
-            half_m=blueprint.half_m,
+            half_m=half_of(blueprint, attributes, self.bench),
             centre_m=blueprint.centre_m,
             tag=int(blueprint.tag),
             position_m=position_m,
@@ -196,7 +197,8 @@ class World:
                 self.dynamics.add_vehicle(actor.actor_id, VEHICLES[actor.type_id], *where)
                 actor.speed_limit_kmh = self.rules.limit_at(self.scene.carla_map, actor.position_m)
             elif actor.kind == Kind.WALKER:
-                self.dynamics.add_walker(actor.actor_id, actor.half_m[2], actor.half_m[0], *where)
+                radius_m, mass_kg = solid_of(actor, blueprint)
+                self.dynamics.add_walker(actor.actor_id, actor.half_m[2], radius_m, *where, mass_kg)
             else:
                 loose_kg = min(blueprints.leading_float(actor.attributes.get("mass", "0")), MAX_PROP_KG)
                 self.dynamics.add_prop(actor.actor_id, actor.half_m, actor.centre_m, *where, mass_kg=loose_kg)

@@ -10,8 +10,10 @@ from sim.server.scene.bodies.charts import MIPS
 from sim.server.scene.bodies.cycles import build_cycles
 from sim.server.scene.bodies.finish import shade
 from sim.server.scene.bodies.heavy import build_heavy_vehicles
+from sim.server.scene.bodies.parked_cycles import build_parked_cycles
 from sim.server.scene.bodies.people import build_people
 from sim.server.scene.bodies.props import build_props
+from sim.server.scene.bodies.wheelchairs import build_wheelchairs
 from sim.server.scene.models import CHARTS, LODS, ModelLibrary
 
 ATLAS_ALIGN = 16  # bytes: a chart starts where no texel straddles a cache line more than it must
@@ -19,7 +21,8 @@ ATLAS_ALIGN = 16  # bytes: a chart starts where no texel straddles a cache line 
 
 def build_bodies() -> list[Body]:
     """Every model, always in the same order."""
-    return [*build_cars(), *build_heavy_vehicles(), *build_cycles(), *build_people(), *build_props()]
+    cycles, people = [*build_cycles(), *build_parked_cycles()], [*build_people(), *build_wheelchairs()]
+    return [*build_cars(), *build_heavy_vehicles(), *cycles, *people, *build_props()]
 
 
 def assemble(bodies: list[Body]) -> ModelLibrary:

@@ -13,16 +13,16 @@ from sim.server.scene import library as library_module
 from sim.server.scene.bodies.assemble import assemble, build_bodies
 from sim.server.scene.bodies.body import Lamp
 from sim.server.scene.bodies.props import build_props
-from sim.server.scene.catalogue import model_for
+from sim.server.scene.catalogue import RIDERLESS, model_for
 from sim.server.scene.library import load_library, source_key
 from sim.server.scene.mesh import Material, Tag
 from sim.server.scene.models import ModelLibrary
-from sim.server.world.blueprint_tables import PROPS, VEHICLES, WALKERS
+from sim.server.world.blueprint_tables import PROPS, VEHICLES, WALKERS, VehicleRow, WalkerRow
 from tests.sim.server.scene.silhouette import overlap, silhouettes
 
 FINE, MIDDLE, COARSE = 0, 1, 2
 LEAST_OVERLAP = 0.9
-LEAST_OVERLAP_OF_COARSE_BICYCLES = 0.84  # their spokes, finer than a pixel, are left out
+LEAST_OVERLAP_OF_COARSE_SPOKES, MOSTLY_SPOKES = 0.84, 0.80  # their spokes, finer than a pixel, are left out
 VEHICLE_TAGS = (Tag.CAR, Tag.TRUCK, Tag.BUS)
 
 
@@ -133,11 +133,13 @@ def test_levels_of_detail_have_the_same_silhouette(models: ModelLibrary) -> None
     for row, name in enumerate(models.names):
         if "@" in name and not name.endswith("@1"):
             continue
-        bicycle = models.tag[row] == Tag.BICYCLE
+        least = LEAST_OVERLAP_OF_COARSE_SPOKES if models.tag[row] == Tag.BICYCLE else LEAST_OVERLAP
+        if "wheelchair" in name or name.endswith("bicycle_parked"):
+            least = MOSTLY_SPOKES
         for yaw in np.radians((0.0, 50.0, 90.0)):
             fine, middle, coarse = silhouettes(models, row, yaw, 0.12)
             assert overlap(fine, middle) >= LEAST_OVERLAP, (name, yaw)
-            assert overlap(fine, coarse) >= (LEAST_OVERLAP_OF_COARSE_BICYCLES if bicycle else LEAST_OVERLAP), name
+            assert overlap(fine, coarse) >= least, name
 
 
 def test_detail_costs_what_the_renderer_expects(models: ModelLibrary) -> None:
@@ -205,7 +207,7 @@ def test_mips_halve_and_keep_the_mean(models: ModelLibrary) -> None:
 def test_riders_are_marked_on_two_wheelers_only(models: ModelLibrary) -> None:
     for row, name in enumerate(models.names):
         rider = models.rider[faces_of(models, row, FINE)]
-        cycle = models.tag[row] in (Tag.BICYCLE, Tag.MOTORCYCLE)
+        cycle = models.tag[row] in (Tag.BICYCLE, Tag.MOTORCYCLE) and "parked" not in name
         assert rider.any() == cycle, name
         if cycle:
             material = models.material[faces_of(models, row, FINE)]
@@ -250,6 +252,29 @@ def test_every_walker_and_prop_has_a_model(models: ModelLibrary) -> None:
         choice = model_for(f"static.prop.{name}", {"size": PROPS[name][0]})
         assert choice.name in models.names
         assert choice.size_m == PROPS[name][1:]
+
+
+@pytest.mark.parametrize("walker", WALKERS, ids=lambda walker: str(walker.number))
+def test_whoever_asks_for_a_wheelchair_sits_in_one_of_the_size_it_says(models: ModelLibrary, walker: WalkerRow) -> None:
+    type_id = f"walker.pedestrian.{walker.number:04d}"
+    asked = {"gender": walker.gender, "age": walker.age, "use_wheelchair": "True"}
+    choice = model_for(type_id, asked)
+    assert choice.name.endswith("_wheelchair")
+    assert choice.name.startswith("girl" if walker.gender == "female" else "boy") == (walker.age == "child")
+    assert choice.name.startswith(("woman", "girl")) == (walker.gender == "female")
+    assert "wheelchair" not in model_for(type_id, asked | {"use_wheelchair": "false"}).name
+    sizes = [models.size_m[models.index(f"{choice.name}@{pose}")] for pose in (0, 4, "stand")]
+    assert np.abs(np.array(choice.size_m) - np.max(sizes, axis=0)).max() < 0.025
+
+
+@pytest.mark.parametrize("row", [row for row in VEHICLES if row.base_type in ("bicycle", "motorcycle")],
+                         ids=lambda row: row.name)  # fmt: skip
+def test_two_wheelers_without_riders_have_a_size_of_their_own(models: ModelLibrary, row: VehicleRow) -> None:
+    ridden, alone = (model_for(f"vehicle.{row.name}", attributes) for attributes in ({}, RIDERLESS))
+    assert np.abs(np.array(alone.size_m) - models.size_m[models.index(alone.name)]).max() < 0.01
+    assert alone.tag == ridden.tag == models.tag[models.index(alone.name)]
+    assert alone.size_m[2] < ridden.size_m[2] - 0.3
+    assert not models.rider[faces_of(models, models.index(alone.name), FINE)].any()
 
 
 def test_no_vehicle_shares_a_name_with_a_person_in_some_pose(models: ModelLibrary) -> None:
