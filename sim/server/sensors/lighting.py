@@ -52,7 +52,14 @@ from sim.server.sensors.columns import (
 from sim.server.sensors.kernel import F32, I32, U32, kernel, lane, lanes
 
 MAP_SIZE = 2048  # texels along each side of the sun's shadow map
-SHADOW_BIAS_M = 0.18  # above the map's height by less is lit: two texels, and a kerb does not shade the gutter in teeth
+SHADOW_BIAS_M = 0.18  # above the map's height by less is lit: two texels
+SHADOW_LIFT_M = 0.06  # places are looked up so far above their surface
+# Ground is compared along its own plane, texel by texel, and need not be so far above itself: what stands on it casts
+# from its foot on. Kerbs and the steps between lanes are lower than what is left, and do not cast in teeth.
+GROUND_BIAS_M = 0.02
+GROUND_LIFT_M = 0.04
+LEVEL_FROM = 0.7  # upward part of the normal: the face of a kerb is no ground in this sense
+STEEPEST = 0.05  # sine of the angle between sun and ground below which the plane is not followed
 SHADOW_BLOCK_SHIFT = 4  # blocks of 16 x 16 texels, 1.4 m, marked where a moving body may cast
 CONTACT_CELLS_PER_M = 4.0
 CONTACT_SIZE = 640  # cells: 160 m square round the camera
@@ -166,18 +173,22 @@ def face_the_eye(q: F32, count: int) -> None:
 
 
 @lane
-def _taps(height_map: F32, u: Any, v: Any, height: Any) -> Any:
-    """Lit share 0..1 at place (u, v) of the flat shadow map, four texels compared and then blended."""
+def _taps(height_map: F32, u: Any, v: Any, height: Any, du: Any, dv: Any) -> Any:
+    """Lit share 0..1 at place (u, v) of the flat shadow map, four texels compared and then blended.
+
+    du, dv: how much higher the surface is a texel further along u and v.
+    """
     x, y = u - 0.5, v - 0.5
     fx, fy = np.floor(x), np.floor(y)
     inside = (fx >= 1.0) & (fy >= 1.0) & (fx < MAP_SIZE - 2.0) & (fy < MAP_SIZE - 2.0)
     tx, ty = x - fx, y - fy
     column, row = np.int32(fx if inside else 0.0), np.int32(fy if inside else 0.0)
     at = np.uint32(row) * np.uint32(MAP_SIZE) + np.uint32(column)
-    a = 1.0 if height_map[at] < height else 0.0
-    b = 1.0 if height_map[np.uint32(at + np.uint32(1))] < height else 0.0
-    c = 1.0 if height_map[np.uint32(at + np.uint32(MAP_SIZE))] < height else 0.0
-    d = 1.0 if height_map[np.uint32(at + np.uint32(MAP_SIZE + 1))] < height else 0.0
+    first = height - tx * du - ty * dv
+    a = 1.0 if height_map[at] < first else 0.0
+    b = 1.0 if height_map[np.uint32(at + np.uint32(1))] < first + du else 0.0
+    c = 1.0 if height_map[np.uint32(at + np.uint32(MAP_SIZE))] < first + dv else 0.0
+    d = 1.0 if height_map[np.uint32(at + np.uint32(MAP_SIZE + 1))] < first + du + dv else 0.0
     lit = (a + (b - a) * tx) * (1.0 - ty) + (c + (d - c) * tx) * ty
     return lit if inside else 1.0
 
@@ -188,15 +199,25 @@ def shadows_of_the_world(q: F32, count: int, air: F32, place: F32, static_map: F
     per, side = place[SHADOW_PER_TEXEL], MAP_SIZE >> SHADOW_BLOCK_SHIFT
     per_block, top = 1.0 / np.float32(1 << SHADOW_BLOCK_SHIFT), np.float32(side) - 0.5
     for i in range(count):
-        lift = 0.06 + 0.5 * q[FOOT * STRIDE + i]
-        x = q[POS * STRIDE + i] + lift * q[NORMAL * STRIDE + i]
-        y = q[(POS + 1) * STRIDE + i] + lift * q[(NORMAL + 1) * STRIDE + i]
-        z = q[(POS + 2) * STRIDE + i] + lift * q[(NORMAL + 2) * STRIDE + i]
+        nx, ny, nz = q[NORMAL * STRIDE + i], q[(NORMAL + 1) * STRIDE + i], q[(NORMAL + 2) * STRIDE + i]
+        ground = q[GROUND * STRIDE + i] * nz > LEVEL_FROM
+        nu = nx * place[SHADOW_U] + ny * place[SHADOW_U + 1] + nz * place[SHADOW_U + 2]
+        nv = nx * place[SHADOW_V] + ny * place[SHADOW_V + 1] + nz * place[SHADOW_V + 2]
+        nh = nx * air[SUN_DIR] + ny * air[SUN_DIR + 1] + nz * air[SUN_DIR + 2]
+        x, y, z = q[POS * STRIDE + i], q[(POS + 1) * STRIDE + i], q[(POS + 2) * STRIDE + i]
         u = (x * place[SHADOW_U] + y * place[SHADOW_U + 1] + z * place[SHADOW_U + 2] - place[SHADOW_U0]) * per
         v = (x * place[SHADOW_V] + y * place[SHADOW_V + 1] + z * place[SHADOW_V + 2] - place[SHADOW_V0]) * per
-        h = x * air[SUN_DIR] + y * air[SUN_DIR + 1] + z * air[SUN_DIR + 2] + SHADOW_BIAS_M
-        q[MAP_U * STRIDE + i], q[MAP_V * STRIDE + i], q[MAP_H * STRIDE + i] = u, v, h
-        q[LIT * STRIDE + i] = 0.5 * (_taps(static_map, u - 0.45, v + 0.3, h) + _taps(static_map, u + 0.45, v - 0.3, h))
+        h = x * air[SUN_DIR] + y * air[SUN_DIR + 1] + z * air[SUN_DIR + 2]
+        lift = (GROUND_LIFT_M if ground else SHADOW_LIFT_M) + 0.5 * q[FOOT * STRIDE + i]
+        up, vp, hp = u + lift * nu * per, v + lift * nv * per, h + lift * nh
+        hp += GROUND_BIAS_M if ground else SHADOW_BIAS_M
+        slope = -1.0 / (max(nh, STEEPEST) * per) if ground else 0.0
+        du, dv = nu * slope, nv * slope
+        lit = _taps(static_map, up - 0.45, vp + 0.3, hp - 0.45 * du + 0.3 * dv, du, dv)
+        q[LIT * STRIDE + i] = 0.5 * (lit + _taps(static_map, up + 0.45, vp - 0.3, hp + 0.45 * du - 0.3 * dv, du, dv))
+        # bodies are no ground: nothing that the ground could shade itself with is in their map
+        q[MAP_U * STRIDE + i], q[MAP_V * STRIDE + i] = (u if ground else up), (v if ground else vp)
+        q[MAP_H * STRIDE + i] = h if ground else hp
     marked = np.int32(0)
     for i in range(count):
         column = np.int32(min(max(q[MAP_U * STRIDE + i] * per_block, 0.0), top))
@@ -209,7 +230,7 @@ def shadows_of_the_world(q: F32, count: int, air: F32, place: F32, static_map: F
 def shadows_of_bodies(q: F32, count: int, moving_map: F32) -> None:
     """Take from LIT what moving bodies shade."""
     for i in range(count):
-        lit = _taps(moving_map, q[MAP_U * STRIDE + i], q[MAP_V * STRIDE + i], q[MAP_H * STRIDE + i])
+        lit = _taps(moving_map, q[MAP_U * STRIDE + i], q[MAP_V * STRIDE + i], q[MAP_H * STRIDE + i], 0.0, 0.0)
         q[LIT * STRIDE + i] = min(q[LIT * STRIDE + i], lit)
 
 

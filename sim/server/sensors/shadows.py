@@ -26,6 +26,7 @@ TEXEL_M = 0.085  # 174 m of ground: shadows further than 87 m from the camera ar
 SNAP_M = 16.0  # the map moves in steps, so that the static part is redrawn seldom and shadows do not crawl
 NOTHING = -1e9
 SPLAT_ROWS = 32  # of a contact grid, claimed at once
+NARROW_M = 0.45  # half width of people and two-wheelers, which leave the ground more of the sky than cars do
 COARSE_FROM_M = 30.0  # bodies further from the camera cast by their coarsest shape: a texel is half a pixel there
 BLOCKS = MAP_SIZE >> SHADOW_BLOCK_SHIFT
 MIN_SUN_HEIGHT = 0.03  # sine of the altitude below which the sun casts no sharp shadow: 1.7 degrees
@@ -138,14 +139,15 @@ def _splat_rows(row0: int, row1: int, grid: F32, origin: F32, bodies: F32) -> No
         if y1 < row0 or y0 >= row1:
             continue
         c, s = math.cos(bodies[k, 2]), math.sin(bodies[k, 2])
-        small = hl < 0.5
+        narrow, spine = hw < NARROW_M, max(hl - hw, 0.0)
         for y in range(max(row0, y0), min(row1 - 1, y1) + 1):
             for x in range(max(0, x0), min(columns - 1, x1) + 1):
                 dx = origin[0] + x / CONTACT_CELLS_PER_M - bodies[k, 0]
                 dy = origin[1] + y / CONTACT_CELLS_PER_M - bodies[k, 1]
                 along, across = abs(c * dx + s * dy), abs(c * dy - s * dx)
-                if small:
-                    dark = 0.5 * math.exp(-(along * along + across * across) / 0.12)
+                if narrow:
+                    ex = max(along - spine, 0.0)
+                    dark = 0.5 * math.exp(-(ex * ex + across * across) / 0.12)
                 else:
                     ex, ey = max(along - hl + 0.12, 0.0), max(across - hw + 0.12, 0.0)
                     d = math.sqrt(ex * ex + ey * ey)
