@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.server.protocol import snapshot
+from sim.server.scene.catalogue import in_wheelchair
 from sim.server.sensors.instances import Instances
 from sim.server.world.actors import Actor
 from sim.server.world.blueprints import Kind
@@ -206,10 +207,13 @@ class InstanceColumns:
         people = np.array([a.kind == Kind.WALKER for a in bodies], np.bool_)
         self._scale[people] = self._scale[people, 2:3]  # a person keeps the proportions of the model
         self._cycle_m = np.where(people, STRIDE_M * self._scale[:, 2], CRANK_TURN_M)
-        wheel_m = library.wheels_m[self._model, 2, 3]
-        self._chairs = np.flatnonzero(people & (wheel_m > 0.0))
-        self._chair_wheel_m = (wheel_m * self._scale[:, 2])[self._chairs]
-        self._cycle_m[self._chairs] = PUSH_M
+        self._chairs = np.array(
+            [row for row in np.flatnonzero(people) if in_wheelchair(bodies[row].attributes)], np.int64
+        )
+        if len(self._chairs):
+            wheel_m = library.wheels_m[self._model[self._chairs], 2, 3]
+            self._chair_wheel_m = wheel_m * self._scale[self._chairs, 2]
+            self._cycle_m[self._chairs] = PUSH_M
         half_height = np.array([a.half_m[2] for a in bodies], np.float64)
         self._origin_height_m = np.where(people, half_height, 0.0)
         self._color = np.array([paint(a) for a in bodies], np.float32).reshape(n, 3)

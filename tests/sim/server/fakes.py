@@ -69,7 +69,9 @@ class FakeDynamics:
         self._add(actor_id, position, rotation)
         self._control[actor_id] = VehicleControl()
 
-    def add_walker(self, actor_id: int, half: float, radius: float, position: Any, rotation: Any) -> None:
+    def add_walker(
+        self, actor_id: int, half: float, radius: float, position: Any, rotation: Any, mass_kg: float = 0.0
+    ) -> None:
         self._add(actor_id, position, rotation)
 
     def add_prop(
