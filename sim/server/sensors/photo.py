@@ -4,9 +4,9 @@ A camera with default attributes has no ``Photo``: its picture is the shipped on
 clear noon's mean luminance stands for ``NOON_EV``, the middle of CARLA's default limits of automatic exposure, and
 CARLA's default aperture, shutter and ISO expose that noon as automatic exposure does.
 
-The tone curve of ``slope``, ``toe``, ``shoulder``, ``black_clip`` and ``white_clip`` is Unreal's filmic curve
-(published in its documentation and shaders). Depth of field (``focal_distance``, ``blur_*``, ``blade_count``) and
-``calibration_constant`` have no effect.
+``slope``, ``toe``, ``shoulder``, ``black_clip`` and ``white_clip`` bend the shipped tone curve as they bend Unreal's
+filmic curve (published in its documentation and shaders) away from CARLA's defaults. Depth of field
+(``focal_distance``, ``blur_*``, ``blade_count``) and ``calibration_constant`` have no effect.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Photo:
         noon = airlight(Weather(cloudiness=5.0, sun_altitude_angle=45.0)).luminance
         self._noon_exposure = KEY_DAY / noon
         self._gains = white_balance(values["temp"], values["tint"])
-        self._curve = None if self._shipped(*FILM) else film_curve(*(values[name] for name in FILM))
+        self._places = None if self._shipped(*FILM) else bent_places(*(values[name] for name in FILM))
         self._adapted_ev: float | None = None
         self._dt_s = 0.0
 
@@ -122,8 +122,10 @@ class Photo:
         return radiance if self._shipped("temp", "tint") else radiance * self._gains
 
     def curve(self, shipped: F32) -> F32:
-        """The tone curve."""
-        return shipped if self._curve is None else self._curve
+        """The tone curve (k,), given the shipped one."""
+        if self._places is None:
+            return shipped
+        return np.interp(self._places, np.arange(len(shipped)), shipped).astype(np.float32)
 
     @property
     def bloom_share(self) -> float:
@@ -157,6 +159,14 @@ class Photo:
             table = np.rint(255.0 * level ** (DEFAULTS["gamma"] / self.values["gamma"])).astype(np.uint8)
             bgr = np.asarray(cv2.LUT(bgr, table), np.uint8)
         return bgr
+
+
+def bent_places(slope: float, toe: float, shoulder: float, black_clip: float, white_clip: float) -> F64:
+    """Where on a tone curve (k,) of CARLA's defaults the grey levels of a curve with these values are."""
+    default = film_curve(*(DEFAULTS[name] for name in FILM))
+    asked = film_curve(slope, toe, shoulder, black_clip, white_clip)
+    places: F64 = np.interp(asked, default, np.arange(len(default)))
+    return places
 
 
 def film_curve(slope: float, toe: float, shoulder: float, black_clip: float, white_clip: float) -> F32:

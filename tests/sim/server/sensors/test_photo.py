@@ -10,8 +10,8 @@ import pytest
 from sim.server.sensors.atmosphere import airlight
 from sim.server.sensors.instances import Weather
 from sim.server.sensors.lens import Lens
-from sim.server.sensors.photo import Photo, film_curve, fringes, motion_blur, white_balance
-from sim.server.sensors.post import CURVE_SIZE, CURVE_TOP, KEY_DAY
+from sim.server.sensors.photo import DEFAULTS, FILM, Photo, film_curve, fringes, motion_blur, white_balance
+from sim.server.sensors.post import CURVE_SIZE, CURVE_TOP, KEY_DAY, tone_curve
 
 RGB = "sensor.camera.rgb"
 NOON = airlight(Weather(cloudiness=5.0, sun_altitude_angle=45.0))
@@ -59,6 +59,17 @@ def test_unreals_curve_keeps_middle_grey_and_clips_at_its_ends():
     assert curve[0] < 2.0
     assert (np.diff(curve) >= -1e-3).all()
     assert curve[-1] > 240.0
+
+
+def test_film_settings_bend_the_shipped_curve_and_small_ones_little():
+    shipped = tone_curve()
+    for name in FILM:
+        near = Photo.of(RGB, {name: str(DEFAULTS[name] + 1e-3)})
+        assert np.abs(near.curve(shipped) - shipped)[shipped > 60.0].max() < 1.5, name  # the root is steep at black
+    steep = Photo.of(RGB, {"slope": "1.2"}).curve(shipped)
+    dark, bright = np.searchsorted(shipped, (60.0, 200.0))
+    assert steep[dark] < 55.0
+    assert steep[bright] > 205.0
 
 
 def test_white_balance():
