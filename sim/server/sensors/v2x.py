@@ -201,8 +201,9 @@ class V2xCustomSensor(_Radio):
         self._queue: deque[bytes] = deque(maxlen=MAX_QUEUED)
 
     def send(self, text: str) -> None:
-        """Queue a text for the next tick; what is beyond ``MAX_TEXT_BYTES`` of UTF-8 is cut off."""
-        self._queue.append(text.encode()[:MAX_TEXT_BYTES].split(b"\0")[0])
+        """Queue a text for the next tick; characters beyond ``MAX_TEXT_BYTES`` of UTF-8 are cut off."""
+        whole = text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore")  # the client fails on half a character
+        self._queue.append(whole.encode().split(b"\0")[0])
 
     def transmit(self, position_m: Array, rotation_rad: Array, view: View, parent_id: int, dt_s: float) -> None:
         """Send what was queued."""

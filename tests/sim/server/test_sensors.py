@@ -289,6 +289,9 @@ def test_custom_messages_reach_the_others(world: carla.World) -> None:
     assert "hello" in str([message.get() for message in event])
     assert two.nothing(world)  # a message lives for one tick
     assert one.came.empty()  # and its sender does not hear it
+    one.actor.send("ü" * 80)  # 160 bytes where 99 have room
+    world.tick()
+    assert next(iter(two.get())).get()["Message"]["Message"] == "ü" * 49
 
 
 def test_imu_feels_the_gravity_that_was_set(client: carla.Client, world: carla.World) -> None:
