@@ -213,7 +213,7 @@ class World:
                         actor.type_id, actor.attributes, actor.actor_id, self.actors.serial(actor.actor_id)
                     )
                 except ValueError as error:
-                    raise SpawnError(f"{actor.type_id}: {error}") from None
+                    raise SpawnError(str(error)) from None
             tick_s = blueprints.leading_float(actor.attributes.get("sensor_tick", "0"))
             actor.sensing = SensorState(sensor, max(0.0, tick_s))
             self.next_stream += 1
