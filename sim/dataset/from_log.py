@@ -49,10 +49,16 @@ USUAL_LIDAR = (32, -30.0, 10.0)
 
 
 def import_log(log: LogReader, folder: Path, config: DatasetConfig) -> SceneInfo:
-    """Write the log's one scene into the data set at ``folder``. Raises DataSetError for a log without such frames."""
+    """Write the log's one scene into the data set at ``folder``.
+
+    Raises DataSetError for a log without such frames, and where the folder has a scene of another recording.
+    """
     kind = ".jpg" if config.images.format == "jpg" else ".png"
     name = f"00000_{Path(log.metadata.get('map', 'map')).stem}_{log.metadata.get('scenario', 'run')}"
     final = folder / SCENES / name
+    others = [there.name for there in (folder / SCENES).glob("*") if there.name != name]
+    if others:
+        raise DataSetError(f"{folder}: holds the scene {others[0]} of another recording; give another --out")
     filling = begin_folder(final)
     info: SceneInfo | None = None
     count, last_us = 0, 0
@@ -66,7 +72,8 @@ def import_log(log: LogReader, folder: Path, config: DatasetConfig) -> SceneInfo
         for camera in info.cameras:
             picture = encoded_picture(kind, frame.images[camera].bgr, config.images.quality)
             write_bytes(filling / f"{count:06d}_{camera}{kind}", picture)
-        for lidar, sweep in frame.sweeps.items():
+        for lidar in info.lidars:
+            sweep = frame.sweeps[lidar]
             points = np.column_stack([sweep.points_lidar_m, sweep.intensity]).astype("<f4")
             write_bytes(filling / f"{count:06d}_{lidar}.bin", points[np.isfinite(points).all(axis=1)].tobytes())
         write_bytes(filling / f"{count:06d}.json", to_json(labels))
@@ -82,7 +89,8 @@ def import_log(log: LogReader, folder: Path, config: DatasetConfig) -> SceneInfo
 
 
 def _complete(frame: Sensed, truth: Truth, info: SceneInfo | None) -> bool:
-    """Whether a frame has a picture with truth of every camera, and every sweep, that the first one had."""
+    """Whether a frame has a picture with truth of every camera, and every sweep, that the first one had. What only
+    later frames have is left out."""
     named = {boxes.camera for boxes in truth.cameras}
     cameras = set(frame.images) if info is None else set(info.cameras)
     lidars = set() if info is None else set(info.lidars)
@@ -133,7 +141,9 @@ def _labels(
     tick: LoggedTick, frame: Sensed, truth: Truth, info: SceneInfo, index: int, config: DatasetConfig
 ) -> Labels:
     objects = tuple(_object(truth, k) for k in range(len(truth.actor_id)))
-    cameras = {boxes.camera: _views(boxes, frame, truth, objects) for boxes in truth.cameras}
+    cameras = {
+        boxes.camera: _views(boxes, frame, truth, objects) for boxes in truth.cameras if boxes.camera in info.cameras
+    }
     return Labels(
         index=index,
         t_us=tick.t_us,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,39 @@ def test_a_configuration_beside_a_log_is_refused(tmp_path: Path) -> None:
 def test_a_log_without_frames_says_what_to_record(tmp_path: Path) -> None:
     with pytest.raises(DataSetError, match="boxes2d_every"):
         taken(record(tmp_path / "log.mcap", 0), tmp_path / "out")
+
+
+def test_a_camera_or_sweep_that_comes_later_is_left_out(tmp_path: Path) -> None:
+    facts = {"seed": "3", "map": "Roadlab01", "scenario": "default"}
+    with LogWriter(tmp_path / "log.mcap", LogConfig(), make_world(), facts) as log:
+        for k in range(3):
+            tick = make_tick(k, seed=k)
+            assert tick.truth is not None
+            front = replace(tick.truth.cameras[0], camera="front")
+            rear = replace(front, camera="rear")  # its picture is lost in the first frame, as is the sweep
+            images = {**tick.frame.images, "rear": tick.frame.images["front"]} if k else tick.frame.images
+            frame = replace(tick.frame, images=images, sweeps=tick.frame.sweeps if k else {})
+            log.write(replace(tick, frame=frame, truth=replace(tick.truth, cameras=(front, rear))))
+    data = taken(tmp_path / "log.mcap", tmp_path / "out")
+    (info,) = data.scenes
+    assert (list(info.cameras), list(info.lidars), info.frames) == (["front"], [], 3)
+    assert {file.name for file in (data.folder / "scenes" / info.name).glob("000002*")} == {
+        "000002.json", "000002_front.jpg",
+    }  # fmt: skip
+
+
+def test_a_log_that_breaks_off_gives_what_is_whole(tmp_path: Path) -> None:
+    log = record(tmp_path / "log.mcap", 60)
+    log.write_bytes(log.read_bytes()[: int(0.7 * log.stat().st_size)])
+    data = taken(log, tmp_path / "out")
+    assert 1 <= data.scenes[0].frames < 60
+
+
+def test_a_folder_of_another_recording_is_refused(tmp_path: Path) -> None:
+    taken(record(tmp_path / "log.mcap", 1), tmp_path / "out")
+    facts = {"seed": "3", "map": "Roadlab02", "scenario": "default"}
+    with LogWriter(tmp_path / "other.mcap", LogConfig(), make_world(), facts) as log:
+        log.write(make_tick(0))
+    with pytest.raises(DataSetError, match="00000_Roadlab01_default of another recording"):
+        taken(tmp_path / "other.mcap", tmp_path / "out")
+    assert [info.map for info in DataSet.open(tmp_path / "out").scenes] == ["Roadlab01"]
