@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.transform import Rotation
 
 from sim.server.sensors.attributes import Attributes
 from sim.server.sensors.fans import Channels, Fan
 from sim.server.sensors.hits import Hits
+from sim.server.sensors.inertial import rotation_vector
 from sim.server.sensors.instances import Instances, View
 from sim.server.sensors.ray_kernels import place_points
 from sim.server.sensors.rays import RayCaster
@@ -85,7 +87,7 @@ class Spinning:
         self._channels = Channels.at(geometry.elevations_rad())
         self.angle_rad = 0.0  # of the head, 0..horizontal field of view
         self._rolling = rolling
-        self._last: tuple[Array, Array, float] | None = None  # position, rotation and time of the last measurement
+        self._last: tuple[Array, Array, float] | None = None  # position, axes and time of the last measurement
 
     def fan(self, dt_s: float) -> Fan:
         """Rays of the next ``dt_s`` seconds, all alive; turns the head. Raises ValueError where there are too many."""
@@ -118,31 +120,30 @@ class Spinning:
 
         pose: position (3,) and rotation (3,) of the sensor, world.
         """
-        position, rotation = (np.asarray(part, np.float64) for part in pose)
-        since, self._last = self._last, (position, rotation, view.elapsed_s)
+        position, frame = np.asarray(pose[0], np.float64), rotation_matrix(*(float(a) for a in pose[1]))
+        since, self._last = self._last, (position, frame, view.elapsed_s)
         if self._rolling and since is not None:
-            moved, turned = position - since[0], _wrapped(rotation - since[1])
+            moved, turned = position - since[0], rotation_vector(since[1].T @ frame)
             passed_s = view.elapsed_s - since[2]
             fastest = float(np.abs(view.instances.velocity_mps).max(initial=0.0)) * passed_s
             away = float(np.linalg.norm(moved))
-            groups = max((away + fastest) / STILL_M, float(np.abs(turned).max()) / STILL_RAD)
+            groups = max((away + fastest) / STILL_M, float(np.linalg.norm(turned)) / STILL_RAD)
             if groups > 1.0 and passed_s > 0.0 and away < FASTEST_MPS * passed_s:
                 count = min(math.ceil(groups), MAX_GROUPS, len(fans[0].azimuth_rad))
-                pose, way, asked = (position, rotation), (moved, turned, passed_s), (parent_id, surfaces)
-                return self._rolled(pose, way, fans, view, asked, count)
-        return self._still(position, rotation, fans, view.instances, parent_id, surfaces)
+                way, asked = (moved, turned, passed_s), (parent_id, surfaces)
+                return self._rolled((position, frame), way, fans, view, asked, count)
+        return self._still(position, frame, fans, view.instances, parent_id, surfaces)
 
     def _still(
         self,
         position: Array,
-        rotation: Array,
+        frame: Array,
         fans: list[Fan],
         instances: Instances,
         parent_id: int,
         surfaces: bool = True,
     ) -> tuple[Rays, list[Hits]]:
         bodies = self.caster.bodies(instances, without=parent_id)
-        frame = rotation_matrix(*(float(a) for a in rotation))
         reach = self.geometry.range_m
         caster = self.caster.fans(position, frame, reach, bodies)
         if not surfaces:
@@ -160,8 +161,12 @@ class Spinning:
         asked: tuple[int, bool],
         groups: int,
     ) -> tuple[Rays, list[Hits]]:
-        """``shoot`` in groups of columns, each from the pose and with the bodies of its own time."""
-        (position, rotation), (moved, turned, passed_s), (parent_id, surfaces) = pose, way, asked
+        """``shoot`` in groups of columns, each from the pose and with the bodies of its own time.
+
+        pose: position (3,) and axes (3, 3) now; way: metres moved (3,), rotation vector turned (3,), in the sensor's
+        own axes, and the seconds that took.
+        """
+        (position, frame), (moved, turned, passed_s), (parent_id, surfaces) = pose, way, asked
         columns = len(fans[0].azimuth_rad)
         ends = np.linspace(0, columns, groups + 1).astype(np.int64)
         rays: list[Rays] = []
@@ -171,8 +176,8 @@ class Spinning:
             instances = view.instances
             then = replace(instances, position_m=instances.position_m - instances.velocity_mps * (before * passed_s))
             some = [fan.columns(first, end) for fan in fans]
-            place, angles = position - moved * before, rotation - turned * before
-            ray, hits = self._still(place, angles, some, then, parent_id, surfaces)
+            axes = frame @ Rotation.from_rotvec(-before * turned).as_matrix()
+            ray, hits = self._still(position - moved * before, axes, some, then, parent_id, surfaces)
             width = end - first
             rays.append(ray // width * columns + first + ray % width)
             for part, one in zip(parts, hits, strict=True):
@@ -199,7 +204,3 @@ class Spinning:
             return counts, *columns
         order = np.argsort(np.repeat(-np.arange(len(counts)), counts), kind="stable")
         return counts[::-1], *(column[order] for column in columns)
-
-
-def _wrapped(angle_rad: Array) -> Array:
-    return (angle_rad + math.pi) % (2.0 * math.pi) - math.pi

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -198,6 +199,27 @@ def test_the_rolling_head_sees_the_wall_where_it_was(shared):
     passed = (np.arctan2(wall[:, 1], wall[:, 0]) + np.pi) / (2.0 * np.pi)
     assert np.allclose(wall[:, 0], builders.WALL_X_M + 2.0 * (1.0 - passed), atol=0.03)
     assert wall[:, 0].std() > 0.15
+
+
+@pytest.mark.parametrize("upright", [90.0, -90.0])
+def test_the_rolling_head_turns_the_short_way_when_it_looks_straight_up_or_down(shared, upright):
+    """A degree before the upright and one behind it: yaw and roll jump by half a turn, the head turns by two degrees."""
+    before = np.radians([upright - math.copysign(1.0, upright), 0.0, 0.0])
+    now = np.radians([upright - math.copysign(1.0, upright), 180.0, 180.0])
+
+    def scan(rolling: str, *poses: np.ndarray) -> dict[tuple[float, ...], float]:
+        sensor = create_sensor("sensor.lidar.ray_cast", {**PLAIN, "rolling_shutter": rolling}, shared)
+        for k, pose in enumerate(poses):
+            body = sensor.measure(ORIGIN, pose, replace(builders.view(), elapsed_s=0.1 * k), 0, 0.1)
+        points = decode(body, 4)[2]
+        ranges = np.linalg.norm(points[:, :3], axis=1)
+        return dict(zip(map(tuple, np.round(points[:, :3] / ranges[:, None], 4)), ranges, strict=True))
+
+    rolled, first, last = scan("true", before, now), scan("false", before), scan("false", now)
+    met = [(rolled[way], first[way], last[way]) for way in rolled if way in first and way in last]
+    assert len(met) > 2000
+    between = [min(a, b) - 0.05 < r < max(a, b) + 0.05 for r, a, b in met]
+    assert np.mean(between) > 0.97  # else past an edge
 
 
 def test_semantic_points_are_truth_unless_weather_is_asked_for(shared):
