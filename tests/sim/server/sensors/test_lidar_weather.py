@@ -203,7 +203,7 @@ def test_the_rolling_head_sees_the_wall_where_it_was(shared):
 
 @pytest.mark.parametrize("upright", [90.0, -90.0])
 def test_the_rolling_head_turns_the_short_way_when_it_looks_straight_up_or_down(shared, upright):
-    """A degree before the upright and one behind it: yaw and roll jump by half a turn, the head turns by two degrees."""
+    """A degree before the upright and one behind it: yaw and roll jump by half a turn, the head turns two degrees."""
     before = np.radians([upright - math.copysign(1.0, upright), 0.0, 0.0])
     now = np.radians([upright - math.copysign(1.0, upright), 180.0, 180.0])
 
