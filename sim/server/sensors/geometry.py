@@ -50,12 +50,14 @@ def place_model(
     material: U8,
     param: I32,
     static_vertices: int,
+    boxes: F32,
 ) -> None:
     """Move model vertices into the world and copy their faces.
 
     jobs (k, 8): first vertex, vertex count, first face, face count of the model; first vertex, first face in the
     tail; instance row; model row. placement (k, 20): rotation (9), position (3), scale (3), rolling angle, steering
-    angle. local receives the model-frame position, scaled, wheels not turned.
+    angle. local receives the model-frame position, scaled, wheels not turned; boxes (k, 6) the least and greatest
+    coordinates in the world.
     """
     for k in range(worker, len(jobs), workers):
         v_in, n_v, f_in, n_f, v_out, f_out = jobs[k, 0], jobs[k, 1], jobs[k, 2], jobs[k, 3], jobs[k, 4], jobs[k, 5]
@@ -99,16 +101,30 @@ def place_model(
                 faces[f_out + i, j] = model_faces[f_in + i, j] + v_out
             material[f_out + i] = model_material[f_in + i]
             param[f_out + i] = (jobs[k, 6] << BODY_SHIFT) | model_marks[f_in + i]
+        _find_box(vertices[v_out : v_out + n_v], boxes[k])
+
+
+@kernel
+def _find_box(vertices: F32, box: F32) -> None:
+    """Least and greatest coordinates (6,) of vertices (n, 3)."""
+    for axis in range(3):
+        box[axis], box[3 + axis] = 1e9, -1e9
+        for i in range(len(vertices)):
+            box[axis] = min(box[axis], vertices[i, axis])
+            box[3 + axis] = max(box[3 + axis], vertices[i, axis])
 
 
 @dataclass(frozen=True)
 class StaticRanges:
-    """Face ranges of the static world: chunks, and each tree crown at three levels of detail."""
+    """Face ranges of the static world: chunks, and each tree crown at three levels of detail. Boxes are least and
+    greatest coordinates."""
 
     chunks: I64  # (c, 2)
     chunk_spheres_m: F32  # (c, 4)
+    chunk_boxes_m: F32  # (c, 6)
     trees: I64  # (3, t, 2)
     tree_spheres_m: F32  # (t, 4)
+    tree_boxes_m: F32  # (3, t, 6)
 
 
 class Geometry:
@@ -128,7 +144,9 @@ class Geometry:
         self._model_faces = _faces_wound_outward(library)
         self._shown = np.ones(len(scene.objects), np.bool_)
         self._whole: U32 | None = None  # static faces, while some are folded away
-        self._placed: dict[tuple[int, int], tuple[int, int]] = {}
+        self._placed: dict[tuple[int, int], int] = {}  # row of the bodies' faces and boxes by instance row and detail
+        self._body_faces: I64 = np.zeros((0, 2), np.int64)
+        self._body_boxes: F32 = np.zeros((0, 6), np.float32)
         self._vertex_end = self.static_vertices
         self._face_end = self.static_faces
         self._instances: Instances | None = None
@@ -156,11 +174,13 @@ class Geometry:
         self._instances = instances
         self._rotations = rotation_matrices(instances.rotation_rad)
         self._placed.clear()
+        self._body_faces, self._body_boxes = np.zeros((0, 2), np.int64), np.zeros((0, 6), np.float32)
         self._vertex_end = self.static_vertices
         self._face_end = self.static_faces
 
-    def place(self, rows: I64, lods: I64) -> I64:
-        """Face ranges ``(n, 2)`` in the shared arrays of instances ``rows (n,)`` at detail ``lods (n,)``."""
+    def place(self, rows: I64, lods: I64) -> tuple[I64, F32]:
+        """Face ranges ``(n, 2)`` in the shared arrays, and boxes ``(n, 6)`` in the world, of instances ``rows (n,)`` at
+        detail ``lods (n,)``."""
         asked = list(zip(rows.tolist(), lods.tolist(), strict=True))
         fresh = [key for key in asked if key not in self._placed]
         if fresh:
@@ -169,7 +189,8 @@ class Geometry:
             for row, lod in fresh:
                 if row in variants:
                     self._place_level(row, lod, variants[row].level(lod))
-        return np.array([self._placed[key] for key in asked], np.int64).reshape(-1, 2)
+        placed = np.array([self._placed[key] for key in asked], np.int64)
+        return self._body_faces[placed], self._body_boxes[placed]
 
     def _place_models(self, fresh: list[tuple[int, int]]) -> None:
         """Bodies that look as their models do, by row and level of detail."""
@@ -212,8 +233,9 @@ class Geometry:
         self._vertex_end += int(ranges[:, 1].sum())
         self._face_end += int(ranges[:, 3].sum())
         self._reserve()
-        for key, first, count in zip(fresh, jobs[:, 5], jobs[:, 3], strict=True):
-            self._placed[key] = (int(first), int(count))
+        self._placed.update(zip(fresh, range(len(self._placed), len(self._placed) + len(fresh)), strict=True))
+        self._body_faces = np.concatenate([self._body_faces, jobs[:, [5, 3]]])
+        boxes = np.zeros((len(fresh), 6), np.float32)
         self._pool.run(
             place_model,
             jobs,
@@ -227,7 +249,9 @@ class Geometry:
             self.material,
             self.param,
             self.static_vertices,
+            boxes,
         )
+        self._body_boxes = np.concatenate([self._body_boxes, boxes])
 
     def _reserve(self) -> None:
         """Make room up to the ends of the tail."""
@@ -283,6 +307,16 @@ def _faces_wound_outward(library: ModelLibrary) -> U32:
     return faces
 
 
+def _boxes(vertices: F32, faces: U32, ranges: I64) -> F32:
+    """Least and greatest coordinates (n, 6) of the faces in each range (first, count)."""
+    boxes = np.zeros((len(ranges), 6), np.float32)
+    for k, (first, count) in enumerate(ranges):
+        if count:
+            corners = vertices[faces[first : first + count].reshape(-1)]
+            boxes[k] = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    return boxes
+
+
 def _static_arrays(scene: StaticScene) -> tuple[F32, F32, F32, U32, U8, I32, StaticRanges, I32]:
     """Scene arrays, with coarser copies of the crowns behind them; last the object of each face."""
     mesh = scene.mesh
@@ -311,17 +345,21 @@ def _static_arrays(scene: StaticScene) -> tuple[F32, F32, F32, U32, U8, I32, Sta
             face_end += len(kept)
             vertex_end += 3 * len(kept)
         levels.append(level)
+    every_vertex, every_face = np.concatenate(vertices), np.concatenate(faces)
+    chunks = scene.chunks.astype(np.int64).reshape(-1, 2)
     ranges = StaticRanges(
-        scene.chunks.astype(np.int64).reshape(-1, 2),
+        chunks,
         scene.chunk_spheres_m.astype(np.float32).reshape(-1, 4),
+        _boxes(every_vertex, every_face, chunks),
         np.stack(levels),
         scene.tree_spheres_m.astype(np.float32).reshape(-1, 4),
+        np.stack([_boxes(every_vertex, every_face, level) for level in levels]),
     )
     return (
-        np.concatenate(vertices),
+        every_vertex,
         np.concatenate(normals),
         np.concatenate(uvw),
-        np.concatenate(faces),
+        every_face,
         np.concatenate(material),
         np.concatenate(param),
         ranges,

@@ -164,11 +164,9 @@ def face_the_eye(q: F32, count: int) -> None:
         push = -1.02 * facing if turned else 0.0
         nx, ny, nz = nx + push * vx, ny + push * vy, nz + push * vz
         per = 1.0 / math.sqrt(nx * nx + ny * ny + nz * nz + 1e-12)
-        q[NORMAL * STRIDE + i], q[(NORMAL + 1) * STRIDE + i], q[(NORMAL + 2) * STRIDE + i] = (
-            nx * per,
-            ny * per,
-            nz * per,
-        )
+        q[NORMAL * STRIDE + i] = nx * per
+        q[(NORMAL + 1) * STRIDE + i] = ny * per
+        q[(NORMAL + 2) * STRIDE + i] = nz * per
         q[FACING * STRIDE + i] = 0.02 if turned else abs(facing)
 
 
@@ -297,6 +295,15 @@ def leave_surface(q: F32, count: int, night: bool) -> Any:
             q[(LIGHT + 1) * STRIDE + i] += q[(GLINT + 1) * STRIDE + i]
             q[(LIGHT + 2) * STRIDE + i] += q[(GLINT + 2) * STRIDE + i]
     return mirrors != 0
+
+
+@lanes
+def shines(q: F32, count: int) -> Any:
+    """Whether any of them mirrors at all or glints."""
+    any_of_them = np.uint32(0)
+    for i in range(count):
+        any_of_them |= np.uint32(1 if q[MIRROR * STRIDE + i] + q[SPECULAR * STRIDE + i] > 0.0 else 0)
+    return any_of_them != 0
 
 
 @lanes

@@ -26,6 +26,7 @@ NARROW = 16  # samples of a row that are looked at at once: a vector
 NEARLY = 1.0001  # inverse depths of samples may exceed those of the corners by rounding
 BIN_SHIFT = 5  # rows of a bin: 32, enough bins for two threads, few enough that triangles lie in one or two
 NEAR_M = 0.08  # nothing nearer is drawn: a camera's own housing
+BESIDE_M = 0.5  # what reaches nearer to the camera's plane than this is never taken for hidden
 EMPTY = -1  # slot of a sample that sees the sky
 
 
@@ -63,24 +64,9 @@ def _screen_bounds(focal: float, tri: F64) -> tuple[float, float, float, float]:
 
 @kernel
 def setup_triangles(
-    worker: int,
-    workers: int,
-    pieces: I64,
-    vertices: F32,
-    faces: U32,
-    blocks: I64,
-    cam: F64,
-    focal: float,
-    width: int,
-    height: int,
-    edges: F32,
-    face_of_slot: I32,
-    box: I32,
-    nearest: F32,
-    counts: I64,
-    tally: I64,
-    scratch: F64,
-) -> None:
+    worker: int, workers: int, pieces: I64, vertices: F32, faces: U32, blocks: I64, cam: F64, focal: float, width: int,
+    height: int, edges: F32, face_of_slot: I32, box: I32, nearest: F32, counts: I64, tally: I64, scratch: F64,
+) -> None:  # fmt: skip
     """Edge functions of the faces in ``blocks (k, 4)`` = first face, count, first slot, cull.
 
     cull 0 draws both sides, 1 only the side that the winding faces. cam (12,): position, right, down, forward.
@@ -204,14 +190,58 @@ def _farthest(inverse_depth: F32, rows: int, least: F32, far: F32) -> None:
 
 
 @kernel
+def _look(inverse_depth: F32, row0: int, row1: int, least: F32, cells: F32) -> None:
+    """Farthest samples of the cells (rows, columns) of rows ``row0`` up to, not with, ``row1``."""
+    for r in range(len(cells)):
+        y = row0 + (r << CELL_ROW_SHIFT)
+        rows = min(row1 - y, 1 << CELL_ROW_SHIFT)
+        _farthest(inverse_depth[y : y + rows].reshape(-1), rows, least, cells[r])
+
+
+@kernel
+def unhidden(blocks: I64, boxes: F32, cam: F64, focal: float, width: int, height: int, far: F32, kept: I64) -> int:
+    """Those of ``blocks (k, 4)`` into ``kept`` that may show where the samples drawn so far have left room; how many.
+
+    boxes (k, 6): least and greatest coordinates of every block, in the world; far: of ``rasterise``.
+    """
+    count = 0
+    for k in range(len(blocks)):
+        x_min, x_max, y_min, y_max, nearest = 1e9, -1e9, 1e9, -1e9, 1e9
+        for corner in range(8):
+            x = np.float64(boxes[k, 3 * (corner & 1)]) - cam[0]
+            y = np.float64(boxes[k, 1 + 3 * (corner >> 1 & 1)]) - cam[1]
+            z = np.float64(boxes[k, 2 + 3 * (corner >> 2)]) - cam[2]
+            ahead = cam[9] * x + cam[10] * y + cam[11] * z
+            nearest = min(nearest, ahead)
+            per = focal / max(ahead, NEAR_M)
+            u, v = (cam[3] * x + cam[4] * y + cam[5] * z) * per, (cam[6] * x + cam[7] * y + cam[8] * z) * per
+            x_min, x_max, y_min, y_max = min(x_min, u), max(x_max, u), min(y_min, v), max(y_max, v)
+        if nearest > BESIDE_M:
+            x0, x1 = max(x_min + width * 0.5 - 1.0, 0.0), min(x_max + width * 0.5 + 1.0, width - 1.0)
+            y0, y1 = max(y_min + height * 0.5 - 1.0, 0.0), min(y_max + height * 0.5 + 1.0, height - 1.0)
+            if x1 < x0 or y1 < y0 or _covered(NEARLY / nearest, int(x0), int(x1), int(y0), int(y1), far):
+                continue
+        for j in range(4):
+            kept[count, j] = blocks[k, j]
+        count += 1
+    return count
+
+
+@kernel
 def _hidden(nearest: float, x0: int, x1: int, y0: int, y1: int, far: F32) -> bool:
     """Whether all cells under a rectangle of the bin's samples are nearer than a triangle's nearest corner."""
     c0, c1 = x0 >> CELL_COLUMN_SHIFT, x1 >> CELL_COLUMN_SHIFT
     r0, r1 = y0 >> CELL_ROW_SHIFT, y1 >> CELL_ROW_SHIFT
     if (c1 - c0 + 1) * (r1 - r0 + 1) > CELLS_TESTED:
         return False
-    for r in range(r0, r1 + 1):
-        for c in range(c0, c1 + 1):
+    return _covered(nearest, x0, x1, y0, y1, far)
+
+
+@kernel
+def _covered(nearest: float, x0: int, x1: int, y0: int, y1: int, far: F32) -> bool:
+    """Whether all cells under a rectangle of samples are nearer than one over ``nearest``."""
+    for r in range(y0 >> CELL_ROW_SHIFT, (y1 >> CELL_ROW_SHIFT) + 1):
+        for c in range(x0 >> CELL_COLUMN_SHIFT, (x1 >> CELL_COLUMN_SHIFT) + 1):
             if nearest > far[r, c]:
                 return False
     return True
@@ -250,18 +280,18 @@ def _draw_narrow(
 @kernel
 def rasterise(
     worker: int, workers: int, pieces: I64, order: I64, start: I64, members: I32, edges: F32, box: I32, nearest: F32,
-    far: F32, room: F32, inverse_depth: F32, slot: I32,
+    far: F32, room: F32, goes_on: bool, inverse_depth: F32, slot: I32,
 ) -> None:  # fmt: skip
     """Nearest slot of every sample into ``slot (h, w)`` (EMPTY = sky) and one over its depth.
 
     Slots that come near ones first are drawn fastest: what lies behind all that is drawn already is left out. Workers
-    claim bins, in ``order``, from pieces (1,) 0; far (workers, cell rows of a bin, cell columns) and room (workers,
-    columns) are room.
+    claim bins, in ``order``, from pieces (1,) 0. far (cell rows, cell columns) becomes one over the greatest depth in
+    every cell; goes_on: draw over what the samples and it hold. room (workers, columns) is room.
     """
     height, width = slot.shape
     half = float32(0.5)
     zero = float32(0.0)
-    cells, least = far[worker], room[worker]
+    least = room[worker]
     while True:
         piece = claim(pieces)
         if piece >= len(start) - 1:
@@ -269,20 +299,18 @@ def rasterise(
         b = order[piece]
         row0 = b << BIN_SHIFT
         row1 = min(height, row0 + (1 << BIN_SHIFT))
-        for y in range(row0, row1):
-            for x in range(width):
-                inverse_depth[y, x] = 0.0
-                slot[y, x] = EMPTY
-        cells[:, :] = 0.0
-        drawn, looked = 0, False
+        cells = far[row0 >> CELL_ROW_SHIFT : (row1 + (1 << CELL_ROW_SHIFT) - 1) >> CELL_ROW_SHIFT]
+        if not goes_on:
+            for y in range(row0, row1):
+                for x in range(width):
+                    inverse_depth[y, x] = 0.0
+                    slot[y, x] = EMPTY
+            cells[:, :] = 0.0
+        drawn, looked = 0, goes_on
         for q in range(start[b], start[b + 1]):
             if drawn == LOOK_EVERY:
                 drawn, looked = 0, True
-                for r in range(len(cells)):
-                    y = row0 + (r << CELL_ROW_SHIFT)
-                    if y < row1:
-                        rows = min(row1 - y, 1 << CELL_ROW_SHIFT)
-                        _farthest(inverse_depth[y : y + rows].reshape(-1), rows, least, cells[r])
+                _look(inverse_depth, row0, row1, least, cells)
             s = members[q]
             y0, y1 = max(row0, box[s, 2]), min(row1 - 1, box[s, 3])
             if looked and _hidden(nearest[s], box[s, 0], box[s, 1], y0 - row0, y1 - row0, cells):
@@ -338,6 +366,8 @@ def rasterise(
                     nearer = w_here > depth_row[x]
                     depth_row[x] = w_here if nearer else depth_row[x]
                     slot_row[x] = name if nearer else slot_row[x]
+        if drawn > 0 and not goes_on:
+            _look(inverse_depth, row0, row1, least, cells)
 
 
 def bins_of(height: int) -> int:
@@ -345,9 +375,9 @@ def bins_of(height: int) -> int:
     return (height + (1 << BIN_SHIFT) - 1) >> BIN_SHIFT
 
 
-def cells_of(width: int, workers: int) -> F32:
-    """Room for the cells of one bin of a buffer of ``width`` columns, for each worker."""
-    return np.zeros((workers, 1 << (BIN_SHIFT - CELL_ROW_SHIFT), (width >> CELL_COLUMN_SHIFT) + 1), np.float32)
+def cells_of(width: int, height: int) -> F32:
+    """Room for the cells of a buffer of so many samples."""
+    return np.zeros((bins_of(height) << (BIN_SHIFT - CELL_ROW_SHIFT), (width >> CELL_COLUMN_SHIFT) + 1), np.float32)
 
 
 def camera_block(position_m: F64, world_from_body: F64) -> F64:

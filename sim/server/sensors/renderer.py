@@ -26,7 +26,7 @@ from sim.server.sensors.conditions import ORDINARY, Conditions
 from sim.server.sensors.falling import FallingWeather
 from sim.server.sensors.geometry import Geometry
 from sim.server.sensors.instances import Instances, View, Weather
-from sim.server.sensors.kernel import F32, F64, I32, I64, U8, U32, Tables
+from sim.server.sensors.kernel import F32, F64, I32, U8, U32, Tables
 from sim.server.sensors.labels import label_pixels, tag_of_material
 from sim.server.sensors.lamps import lamp_table
 from sim.server.sensors.lighting import CONTACT_CELLS_PER_M, CONTACT_SIZE, packed_map
@@ -50,7 +50,7 @@ from sim.server.sensors.silhouettes import Silhouettes, trace
 from sim.server.sensors.sky import SkyPainter
 from sim.server.sensors.surface import Motion, flow_pixels, surface_pixels
 from sim.server.sensors.textures import asphalt_tile, value_noise
-from sim.server.sensors.visible import Intrinsics, Samples, VisibleSurfaces
+from sim.server.sensors.visible import Blocks, Intrinsics, Samples, VisibleSurfaces
 from sim.server.world.pose import rotation_matrix
 
 __all__ = ["Buffers", "Intrinsics", "SceneRenderer", "warm_up"]
@@ -186,7 +186,7 @@ class SceneRenderer:
             cam = camera_block(np.asarray(position_m, np.float64), rotation_matrix(*map(float, rotation_rad)))
             blocks = self._blocks(cam, intrinsics, view.instances, exclude_actor)
             return trace(
-                self._geometry, self._pool, blocks[blocks[:, 3] == 1], view.instances.actor_id, cam,
+                self._geometry, self._pool, blocks.faces[blocks.faces[:, 3] == 1], view.instances.actor_id, cam,
                 intrinsics.focal_px, labels.semantic, labels.instance,
             )  # fmt: skip
 
@@ -235,7 +235,7 @@ class SceneRenderer:
         self._conditions = conditions
         self._air, self._sky, self._packed = self._skies[of_the_air]
 
-    def _blocks(self, cam: F64, intrinsics: Intrinsics, bodies: Instances, exclude: int | None) -> I64:
+    def _blocks(self, cam: F64, intrinsics: Intrinsics, bodies: Instances, exclude: int | None) -> Blocks:
         left_out = np.flatnonzero(bodies.actor_id == exclude) if exclude is not None else np.zeros(0, np.int64)
         return self._visible.blocks(cam, intrinsics, float(self._air.constants[FOG_BETA]), self._spheres, left_out)
 
@@ -245,7 +245,7 @@ class SceneRenderer:
         return g.vertices_m, g.normals, g.uvw, g.faces, g.material, g.param, local
 
     def _picture(
-        self, cam: F64, intrinsics: Intrinsics, view: View, blocks: I64, seed: int, photo: Photo | None,
+        self, cam: F64, intrinsics: Intrinsics, view: View, blocks: Blocks, seed: int, photo: Photo | None,
         velocity_mps: F64 | None,
     ) -> U8:  # fmt: skip
         target = self._visible.draw(cam, intrinsics, blocks, SAMPLES)

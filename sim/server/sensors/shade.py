@@ -36,6 +36,7 @@ from sim.server.sensors.lighting import (
     reflect,
     shadows_of_bodies,
     shadows_of_the_world,
+    shines,
     sky_row,
     veil,
 )
@@ -49,6 +50,7 @@ from sim.server.sensors.snow import lay_snow
 
 FAR_M = 1e6  # depth of the sky in ``surface``
 SHADOWED = 128  # fragments that look together whether a moving body may shade them
+MIRRORING = 64  # fragments that look together whether anything is mirrored in them
 NO_SUN = 0.001  # radiance of a sun that is not worth a shadow
 ROAD_CLASS, GROUND_CLASS, FACADE_CLASS, LEAF_CLASS, BUILT_CLASS, PAINT_CLASS, MODEL_CLASS = range(7)
 CLASSES = 7
@@ -116,7 +118,10 @@ def _light(
     for k in range(len(RANGES) - 1):
         first, last = start[RANGES[k]], start[RANGES[k + 1]]
         if first < last and leave_surface(q[first:], last - first, night):
-            reflect(q[first:], last - first, air, sky[1], sky[4], sky[6])
+            for part in range(first, last, MIRRORING):
+                batch, size = q[part:], min(MIRRORING, last - part)
+                if shines(batch, size):
+                    reflect(batch, size, air, sky[1], sky[4], sky[6])
     veil(q, count, air, eye, fog_here)
 
 

@@ -19,6 +19,7 @@ from sim.server.sensors.columns import (
     EMISSION,
     F0,
     FOOT,
+    GLINT,
     LIGHT,
     MAP_U,
     MIRROR,
@@ -35,6 +36,9 @@ from sim.server.sensors.resolve import FACE
 from sim.server.sensors.textures import band, clamp01, hash01, mix, noise, pulse, smooth
 
 FLOOR_M = 3.2
+BOARD_LOW_M, BOARD_HIGH_M = 2.55, 3.1  # edges of the boards over shops
+SHUTTERED = 0.2  # share of houses that have shutters beside their upper windows
+SHUTTER_M = 0.5  # width of the widest of them
 LIT_WINDOWS = 0.30  # share of windows that are lit at night
 SHOP_BIT, SEED_MASK = 1 << 20, (1 << 20) - 1  # of a FACADE face's param
 USUAL_CELL_M = 2.8  # between the axes of windows where the wall does not say
@@ -45,6 +49,7 @@ PLINTH_M = 0.42
 WINDOW, DOOR, SHOP = 0, 1, 2
 # Columns that are free until there is light: the opening's sides (m of the wall), its kind, hash and share of a pixel.
 HOLE, KIND, HASH, OPEN = LIGHT, MAP_U, MAP_U + 1, MAP_U + 2
+FILLED = GLINT + 1  # 1 where there is an opening, or may be a shutter beside one
 # Wall colours of buildings, dirt of years in them: brick, sand, grey, plaster, brown brick, ochre, pale green, white,
 # rose, cream. Walls of brick reflect 0.20 to 0.40, of stone 0.20 to 0.35 (Oke, "Boundary Layer Climates", 1987).
 WALLS = (
@@ -174,10 +179,33 @@ def openings(q: F32, count: int, name: I32, param: I32) -> None:
         q[OPEN * STRIDE + i] = _share(u, left, right, per) * _share(v, low, high, per)
 
 
+@lanes
+def any_board(q: F32, count: int, name: I32, param: I32) -> Any:
+    """Whether ``_board`` may change any of the fragments. All arrays flat."""
+    boards = np.uint32(0)
+    for i in range(count):
+        shop = (param[np.uint32(name[FACE * STRIDE + i])] & np.int32(SHOP_BIT)) != 0
+        v, f = q[(UVW + 1) * STRIDE + i], q[FOOT * STRIDE + i] * 1.3 + 0.003
+        boards |= np.uint32(1 if shop & (v + f > BOARD_LOW_M) & (v - f < BOARD_HIGH_M) else 0)
+    return boards != 0
+
+
+@lanes
+def look_closer(q: F32, count: int, name: I32, param: I32) -> None:
+    """FILLED: which of the fragments ``_fill`` may change. After ``openings``; all arrays flat."""
+    for i in range(count):
+        u, v, f = q[UVW * STRIDE + i], q[(UVW + 1) * STRIDE + i], q[FOOT * STRIDE + i] * 1.3 + 0.003
+        style = _hashed((param[np.uint32(name[FACE * STRIDE + i])] & np.int32(SEED_MASK)) + np.int32(37))
+        left, right = q[HOLE * STRIDE + i] - SHUTTER_M - f, q[(HOLE + 1) * STRIDE + i] + SHUTTER_M + f
+        low, high = q[(HOLE + 2) * STRIDE + i] - 0.1 - f, q[(HOLE + 3) * STRIDE + i] + 0.1 + f
+        shutter = (style <= SHUTTERED) & (v > FLOOR_M - 0.01) & (u > left) & (u < right) & (v > low) & (v < high)
+        q[FILLED * STRIDE + i] = 1.0 if shutter | (q[OPEN * STRIDE + i] > 0.0) else 0.0
+
+
 @kernel
 def _board(u: float, v: float, f: float, seed: int, rgb: F32) -> None:
     """The board over shops, where it covers the fragment."""
-    board = _cover(v, 2.55, 3.1, f)
+    board = _cover(v, BOARD_LOW_M, BOARD_HIGH_M, f)
     if board <= 0.0:
         return
     unit = int(u / 6.1 + 500.0)
@@ -200,7 +228,7 @@ def _board(u: float, v: float, f: float, seed: int, rgb: F32) -> None:
 def _shutters(u: float, v: float, f: float, seed: int, cell_m: float, hole: Any, rgb: F32) -> None:
     """Shutters beside a window, folded back."""
     left, right, low, high, _, _ = hole
-    half = min(0.5, (cell_m - right + left) * 0.5 - 0.06)
+    half = min(SHUTTER_M, (cell_m - right + left) * 0.5 - 0.06)
     leaf = _cover(u, left - half, left - 0.03, f) + _cover(u, right + 0.03, right + half, f)
     leaf *= _cover(v, low - 0.03, high + 0.03, f)
     if leaf > 0.0:
@@ -275,17 +303,18 @@ def shade_facade(
     """Walls with windows, doors and shops; some windows are lit at night. names, q: of the first on, flat."""
     param = geometry[5]
     walls(q, last - first, names, param, tables[3], WALL_RGB)
-    for i in range(first, last):
-        what = param[name[FACE, i]]
-        if what & SHOP_BIT != 0:
-            foot = fragment[FOOT, i] * 1.3 + 0.003
-            _board(fragment[UVW, i], fragment[UVW + 1, i], foot, what & SEED_MASK, fragment[ALBEDO : ALBEDO + 3, i])
+    if any_board(q, last - first, names, param):
+        for i in range(first, last):
+            what = param[name[FACE, i]]
+            if what & SHOP_BIT != 0:
+                foot = fragment[FOOT, i] * 1.3 + 0.003
+                _board(fragment[UVW, i], fragment[UVW + 1, i], foot, what & SEED_MASK, fragment[ALBEDO : ALBEDO + 3, i])
     openings(q, last - first, names, param)
+    look_closer(q, last - first, names, param)
     for i in range(first, last):
-        seed = param[name[FACE, i]] & SEED_MASK
-        open_ = fragment[OPEN, i]
-        if open_ > 0.0 or (hash01(seed + 37) < 0.2 and fragment[UVW + 1, i] > FLOOR_M):
-            _fill(fragment[:, i], seed, open_, tables[0], air, objects, name[FACE, i])
+        if fragment[FILLED, i] > 0.0:
+            seed = param[name[FACE, i]] & SEED_MASK
+            _fill(fragment[:, i], seed, fragment[OPEN, i], tables[0], air, objects, name[FACE, i])
 
 
 @kernel
@@ -298,7 +327,7 @@ def _fill(q: F32, seed: int, open_: float, grain_noise: F32, air: F32, objects: 
     rgb = q[ALBEDO : ALBEDO + 3]
     left, right, low, high, kind, h = q[HOLE], q[HOLE + 1], q[HOLE + 2], q[HOLE + 3], int(q[KIND]), q[HASH]
     hole = left, right, low, high, kind, h
-    if kind == WINDOW and v > FLOOR_M and hash01(seed + 37) < 0.2:
+    if kind == WINDOW and v > FLOOR_M and hash01(seed + 37) < SHUTTERED:
         _shutters(u, v, f, seed, cell_m, hole, rgb)
     if open_ <= 0.0:
         return

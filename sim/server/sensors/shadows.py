@@ -256,7 +256,7 @@ class SunShadows:
             placed.blocks[span_y, max(0, int(x0)) : max(0, int(x1) + 1)] = 1
         away_m = TEXEL_M * np.hypot(u - MAP_SIZE / 2, v - MAP_SIZE / 2)
         lods = np.where(away_m > COARSE_FROM_M, LODS - 1, 1)
-        placed_faces = self._geometry.place(rows[over], lods)
+        placed_faces, _ = self._geometry.place(rows[over], lods)
         faces = np.column_stack([placed_faces, _rows(spheres[over], axes, v0), np.ones(len(over), np.int64)])
         geometry, bands = self._geometry, _bands(faces, self._pool.threads)
         self._pool.run(draw_heights, geometry.vertices_m, geometry.faces, faces, bands, axes, u0, v0, placed.moving)

@@ -9,15 +9,16 @@ import numpy as np
 
 from sim.server.scene.models import LODS
 from sim.server.sensors.geometry import Geometry
-from sim.server.sensors.kernel import F32, F64, I32, I64
+from sim.server.sensors.kernel import F32, F64, I32, I64, kernel
 from sim.server.sensors.pool import WorkerPool
-from sim.server.sensors.raster import bin_slots, bins_of, cells_of, rasterise, setup_triangles
+from sim.server.sensors.raster import bin_slots, bins_of, cells_of, rasterise, setup_triangles, unhidden
 
 MAX_RANGE_M = 600.0
 CLEAR_TO_NOTHING = 5.5  # optical depth beyond which a body leaves 0.4 % of its contrast: not drawn
 TREE_RANGE_M = 260.0
 LOD_PIXELS = (70.0, 24.0)  # bodies taller than this many pixels get detail 0, 1; else 2
 TREE_LOD_PIXELS = (85.0, 28.0)  # radius of the crown
+NEAR_FACES = 12_000  # drawn first; what they hide of the rest is left out
 LINE = 8  # whole numbers in a line of the cache, which no two workers write
 
 
@@ -47,6 +48,15 @@ class Samples:
 
 
 @dataclass(frozen=True)
+class Blocks:
+    """Faces that may be seen, near ones first: (k, 4) first face, count, first slot, 1 on a moving body; and the box
+    (k, 6) that each block fills, least and greatest coordinates in the world."""
+
+    faces: I64
+    boxes_m: F32
+
+
+@dataclass(frozen=True)
 class _Target:
     """Buffers of one resolution, kept between pictures."""
 
@@ -67,7 +77,7 @@ class _Target:
             np.zeros(bins + 1, np.int64),
             np.zeros((workers, bins + LINE), np.int64),
             np.zeros(bins + 1, np.int64),
-            cells_of(width, workers),
+            cells_of(width, height),
             np.zeros((workers, width), np.float32),
         )
 
@@ -88,8 +98,8 @@ class VisibleSurfaces:
 
     def blocks(
         self, cam: F64, intrinsics: Intrinsics, beta_per_m: float, spheres: tuple[F64, F64, F64], left_out: I64
-    ) -> I64:
-        """Blocks of faces (k, 4) for ``draw``, near ones first: first face, count, first slot, 1 on a moving body.
+    ) -> Blocks:
+        """What ``draw`` has to look at.
 
         beta_per_m: extinction of the air. spheres: centre (n, 3), radius (n,) and height (n,) of every moving body;
         left_out: rows of those that are not drawn.
@@ -109,21 +119,24 @@ class VisibleSurfaces:
         tall = height[rows] * focal / np.maximum(off, 1.0)
         lod = np.where(tall > LOD_PIXELS[0], 0, np.where(tall > LOD_PIXELS[1], 1, LODS - 1))
         static = np.concatenate([ranges.chunks[seen], ranges.trees[level, trees]])
-        placed = self._geometry.place(rows, lod)
+        placed, placed_boxes = self._geometry.place(rows, lod)
         blocks = np.zeros((len(static) + len(placed), 4), np.int64)
         blocks[: len(static), :2] = static
         blocks[len(static) :, :2] = placed
         blocks[len(static) :, 3] = 1
         still = np.concatenate([ranges.chunk_spheres_m[seen], crowns])
         away = np.concatenate([_distance(cam, still) - still[:, 3], off - radius[rows]])
-        blocks = blocks[np.argsort(away, kind="stable")]  # near ones first hide the others
+        boxes = np.concatenate([ranges.chunk_boxes_m[seen], ranges.tree_boxes_m[level, trees], placed_boxes])
+        order = np.argsort(away, kind="stable")  # near ones first hide the others
+        blocks = blocks[order]
         blocks[1:, 2] = np.cumsum(blocks[:-1, 1])
-        return blocks
+        return Blocks(blocks, boxes[order])
 
-    def draw(self, cam: F64, intrinsics: Intrinsics, blocks: I64, samples: int) -> Samples:
+    def draw(self, cam: F64, intrinsics: Intrinsics, blocks: Blocks, samples: int) -> Samples:
         """Visible slots of ``samples`` squared samples a pixel."""
         width, height = intrinsics.width * samples, intrinsics.height * samples
-        slots = int(blocks[-1, 1] + blocks[-1, 2]) if len(blocks) else 0
+        faces = blocks.faces
+        slots = int(faces[-1, 1] + faces[-1, 2]) if len(faces) else 0
         if slots > len(self._edges):
             room = slots + slots // 4
             self._edges = np.zeros((room, 9), np.float32)
@@ -133,11 +146,23 @@ class VisibleSurfaces:
         target = self._targets.get((width, height))
         if target is None:
             target = self._targets[width, height] = _Target.of(width, height, self._pool.threads)
+        focal = intrinsics.focal_px * samples
+        near = int(np.searchsorted(faces[:, 2], NEAR_FACES))
+        self._draw(target, cam, focal, faces[:near], goes_on=False)
+        rest = np.empty((len(faces) - near, 4), np.int64)
+        left = unhidden(faces[near:], blocks.boxes_m[near:], cam, focal, width, height, target.far, rest)
+        if left:
+            self._draw(target, cam, focal, rest[:left], goes_on=True)
+        return Samples(target.inverse_depth, target.slot, self._edges, self._face_of_slot)
+
+    def _draw(self, target: _Target, cam: F64, focal: float, blocks: I64, goes_on: bool) -> None:
+        """Draw blocks (k, 4), ``goes_on``: over what is drawn already. focal in samples."""
+        height, width = target.slot.shape
         counts = np.zeros(len(blocks), np.int64)
         self._pool.run(
             setup_triangles, np.zeros(1, np.int64), self._geometry.vertices_m, self._geometry.faces, blocks, cam,
-            intrinsics.focal_px * samples, width, height, self._edges, self._face_of_slot, self._box, self._nearest,
-            counts, target.tally, self._corner,
+            focal, width, height, self._edges, self._face_of_slot, self._box, self._nearest, counts, target.tally,
+            self._corner,
         )  # fmt: skip
         total = bin_slots(blocks, counts, target.tally, self._box, target.start, target.cursor, self._members)
         if total < 0:
@@ -146,9 +171,8 @@ class VisibleSurfaces:
         fullest_first = np.argsort(-np.diff(target.start), kind="stable")  # so that threads end together
         self._pool.run(
             rasterise, np.zeros(1, np.int64), fullest_first, target.start, self._members, self._edges, self._box,
-            self._nearest, target.far, target.room, target.inverse_depth, target.slot,
+            self._nearest, target.far, target.room, goes_on, target.inverse_depth, target.slot,
         )  # fmt: skip
-        return Samples(target.inverse_depth, target.slot, self._edges, self._face_of_slot)
 
 
 def _distance(cam: F64, spheres_m: F32) -> F64:
@@ -157,14 +181,24 @@ def _distance(cam: F64, spheres_m: F32) -> F64:
 
 def in_frustum(cam: F64, intrinsics: Intrinsics, spheres_m: F32 | F64, far_m: float) -> I64:
     """Rows of the spheres (n, 4) that reach into the picture and nearer than ``far_m``."""
-    if not len(spheres_m):
-        return np.zeros(0, np.int64)
-    offset = spheres_m[:, :3] - cam[:3]
-    radius = spheres_m[:, 3]
-    across, down, depth = offset @ cam[3:6], offset @ cam[6:9], offset @ cam[9:12]
     half_x = intrinsics.fov_rad / 2.0
     half_y = math.atan(intrinsics.height / 2.0 / intrinsics.focal_px)
-    inside = (depth + radius > 0.0) & (depth - radius < far_m)
-    inside &= np.abs(across) * math.cos(half_x) - depth * math.sin(half_x) < radius
-    inside &= np.abs(down) * math.cos(half_y) - depth * math.sin(half_y) < radius
-    return np.flatnonzero(inside)
+    rows = np.empty(len(spheres_m), np.int64)
+    return rows[: _reaching(cam, spheres_m, half_x, half_y, far_m, rows)]
+
+
+@kernel
+def _reaching(cam: F64, spheres: F32 | F64, half_x: float, half_y: float, far: float, rows: I64) -> int:
+    """How many spheres (n, 4) reach into a pyramid of these half angles; which ones they are into ``rows (n,)``."""
+    cos_x, sin_x, cos_y, sin_y = math.cos(half_x), math.sin(half_x), math.cos(half_y), math.sin(half_y)
+    count = 0
+    for k in range(len(spheres)):
+        x, y, z, radius = spheres[k, 0] - cam[0], spheres[k, 1] - cam[1], spheres[k, 2] - cam[2], spheres[k, 3]
+        depth = x * cam[9] + y * cam[10] + z * cam[11]
+        if depth + radius <= 0.0 or depth - radius >= far:
+            continue
+        across, down = x * cam[3] + y * cam[4] + z * cam[5], x * cam[6] + y * cam[7] + z * cam[8]
+        if abs(across) * cos_x - depth * sin_x < radius and abs(down) * cos_y - depth * sin_y < radius:
+            rows[count] = k
+            count += 1
+    return count

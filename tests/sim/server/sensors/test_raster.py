@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sim.server.scene.mesh import Material, Mesh
+from sim.server.sensors import visible
 from sim.server.sensors.geometry import Geometry
 from sim.server.sensors.instances import View, Weather
 from sim.server.sensors.pool import WorkerPool
-from sim.server.sensors.raster import NARROW, camera_block
+from sim.server.sensors.raster import NARROW, camera_block, cells_of, unhidden
 from sim.server.sensors.renderer import Intrinsics, SceneRenderer
 from sim.server.sensors.visible import VisibleSurfaces
 from sim.server.sensors.warm import box_library, box_mesh, boxes, small_scene
@@ -66,6 +68,65 @@ def test_every_sample_shows_the_nearest_triangle(width, height, size_m):
     shown = np.where(drawn.slot >= 0, drawn.face_of_slot[drawn.slot], -1)
     assert np.array_equal(shown[clear], face[clear])
     pool.close()
+
+
+def screened_street(rng: np.random.Generator) -> tuple[Mesh, np.ndarray, np.ndarray]:
+    """A wall 5 m ahead before half of the picture, then 40 chunks of loose triangles; chunks and their spheres."""
+    screen = box_mesh((5.0, -3.0, 0.0), (0.1, 3.0, 6.0), Material.WALL)
+    parts = [screen] + [triangles(30, 1.5, rng) for _ in range(40)]
+    chunks, spheres, first, vertex = [], [], 0, 0
+    faces = []
+    for part in parts:
+        low, high = part.vertices_m.min(axis=0), part.vertices_m.max(axis=0)
+        chunks.append((first, len(part.faces)))
+        spheres.append([*((low + high) / 2), np.linalg.norm(high - low) / 2])
+        faces.append(part.faces + np.uint32(vertex))
+        first, vertex = first + len(part.faces), vertex + len(part.vertices_m)
+    mesh = Mesh(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("vertices_m", "normals", "uvw")),
+        np.concatenate(faces),
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("material", "param")),
+    )
+    return mesh, np.array(chunks, np.int64), np.array(spheres, np.float32)
+
+
+@pytest.mark.parametrize("near_faces", [1, 13, 400])
+def test_what_is_left_out_behind_the_near_faces_would_not_be_seen(near_faces, monkeypatch):
+    mesh, chunks, spheres = screened_street(np.random.default_rng(3))
+    pool = WorkerPool(1)
+    seen = Intrinsics(170, 120, math.pi / 2)
+    geometry = Geometry(replace(small_scene(mesh), chunks=chunks, chunk_spheres_m=spheres), box_library(), pool)
+    geometry.begin(boxes([]))
+    surfaces = VisibleSurfaces(geometry, pool)
+    nobody = (np.zeros((0, 3)), np.zeros(0), np.zeros(0))
+    blocks = surfaces.blocks(LOOKING_AHEAD, seen, 0.0, nobody, np.zeros(0, np.int64))
+    faces, depths = [], []
+    for first in (near_faces, len(mesh.faces)):  # the second leaves nothing out
+        monkeypatch.setattr(visible, "NEAR_FACES", first)
+        drawn = surfaces.draw(LOOKING_AHEAD, seen, blocks, 2)
+        faces.append(np.where(drawn.slot >= 0, drawn.face_of_slot[drawn.slot], -1))
+        depths.append(drawn.inverse_depth.copy())
+    assert np.array_equal(*faces)
+    assert np.array_equal(*depths)
+    pool.close()
+
+
+def test_a_block_is_left_out_where_all_before_it_is_nearer():
+    width, height, focal = 256, 128, 128.0
+    far = cells_of(width, height)
+    far[:, : 128 // 32] = 1.0 / 5.0  # the left half is full of something 5 m ahead
+    block_boxes = np.array([
+        [9.0, -6.0, -1.0, 10.0, -2.0, 1.0],  # behind it
+        [4.0, -3.0, -1.0, 10.0, -2.0, 1.0],  # reaches before it
+        [9.0, -6.0, -1.0, 10.0, 2.0, 1.0],  # reaches out behind it
+        [9.0, 2.0, -1.0, 10.0, 6.0, 1.0],  # beside it
+        [-1.0, -6.0, -1.0, 10.0, -2.0, 1.0],  # reaches behind the camera
+        [9.0, -60.0, -1.0, 10.0, -50.0, 1.0],  # beyond the picture
+    ], np.float32)  # fmt: skip
+    blocks = np.arange(4 * len(block_boxes)).reshape(-1, 4)
+    kept = np.zeros_like(blocks)
+    count = unhidden(blocks, block_boxes, LOOKING_AHEAD, focal, width, height, far, kept)
+    assert kept[:count].tolist() == blocks[1:5].tolist()
 
 
 def test_two_threads_draw_the_picture_that_one_draws():
