@@ -188,7 +188,7 @@ def _table(around: Surroundings) -> IntArray:
 def _numbers(camera: CameraCapture, capture: Capture, bodies: Sequence[Body], around: Surroundings) -> IntArray:
     """Object id by the number of the instance camera: the actor's, or what fits best where a simulator numbers in
     its own way."""
-    alive = _alive(camera.tags)
+    alive = alive_tags(camera.tags)
     present = np.unique(camera.numbers[alive])
     table = _table(around)
     table[0] = 0
@@ -230,13 +230,13 @@ def _near_first(bodies: Sequence[Body], camera: CameraCapture, capture: Capture)
     return sorted(bodies, key=lambda body: float(np.linalg.norm(box_of(body)[0] - eye)))
 
 
-def _alive(tags: U8) -> Flags:
+def alive_tags(tags: U8) -> Flags:
     """Where people and vehicles are ``(h, w)`` bool."""
     return (tags >= FIRST_TAG) & (tags < FIRST_TAG + TAG_COUNT)
 
 
 def _masks(camera: CameraCapture, table: IntArray, around: Surroundings) -> Masks:
-    instance = np.where(_alive(camera.tags), table[camera.numbers], 0)
+    instance = np.where(alive_tags(camera.tags), table[camera.numbers], 0)
     return Masks(instance.astype(np.uint16), camera.tags)
 
 
@@ -266,8 +266,10 @@ def _views(
         if shapes is not None:
             k = row_of.get(body.actor_id)
             if k is None or not np.isfinite(shapes.amodal_px[k]).all():
-                continue  # not in the picture, or wholly hidden by the air
-            amodal, amodal_pixels = shapes.amodal_px[k], int(shapes.amodal_pixels[k])
+                if visible is None:
+                    continue  # not in the picture, or wholly hidden by the air
+            else:
+                amodal, amodal_pixels = shapes.amodal_px[k], int(shapes.amodal_pixels[k])
         if visible is not None:
             low, high = np.minimum(amodal[:2], visible[:2]), np.maximum(amodal[2:], visible[2:])
             amodal = np.concatenate([low, high])

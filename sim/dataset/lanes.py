@@ -56,7 +56,9 @@ def image_lines(near: Sequence[LaneLine], camera: CameraCapture) -> tuple[ImageL
     for k, line in enumerate(near):
         points = moved(np.array(line.points_ego_m), camera_from_ego)
         depth = np.maximum(points[:, 2], AHEAD_M)
-        uv = (points / depth[:, None]) @ model.intrinsics.T
+        uv = np.round(
+            (points / depth[:, None]) @ model.intrinsics.T, 2
+        )  # as written: what is seen is what is read back
         inside = (points[:, 2] > AHEAD_M) & (uv[:, 0] >= 0) & (uv[:, 0] < model.width)
         inside &= (uv[:, 1] >= 0) & (uv[:, 1] < model.height)
         for piece in _runs(inside):

@@ -40,7 +40,7 @@ class _Counts:
     cut: Counter[str] = field(default_factory=Counter)
     points: Counter[str] = field(default_factory=Counter)
     conditions: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    lights: Counter[str] = field(default_factory=Counter)
+    lights: Counter[tuple[str, str]] = field(default_factory=Counter)
     heights_px: list[float] = field(default_factory=list)
     distances_m: dict[str, list[float]] = field(default_factory=dict)
 
@@ -99,7 +99,7 @@ def _count(counts: _Counts, frame: Frame) -> None:
             away = float(np.linalg.norm(np.array(label.center_world_m) - eye))
             counts.distances_m.setdefault(label.category, []).append(away)
         for light in camera.lights:
-            counts.lights[light.state] += light.visible_px is not None
+            counts.lights[light.state, info.split] += light.visible_px is not None
     for label in labels.objects:
         counts.points[label.category] += max(label.lidar_points, 0)
 
@@ -121,8 +121,9 @@ def _classes(counts: _Counts, data: DataSet) -> Table:
             (kind + with_rider, *(counts.objects[kind, split] for split in data.splits),
              f"{counts.hidden[kind] / whole:.0%}", f"{counts.cut[kind] / whole:.0%}", middle, counts.points[kind])
         )  # fmt: skip
-    for state, n in sorted(counts.lights.items()):
-        rows.append((f"traffic light, {state}", *("" for _ in data.splits[1:]), n, "", "", "", ""))
+    for state in sorted({state for (state, _), n in counts.lights.items() if n}):
+        numbers = (counts.lights[state, split] for split in data.splits)
+        rows.append((f"traffic light, {state}", *numbers, "", "", "", ""))
     head = ("class", *data.splits, "largely hidden", "cut by the edge", "distance", "LiDAR points")
     return "Objects with a visible pixel", head, rows
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from perception.frame import FloatArray
 from perception.objects import IntArray, ObjectClass
@@ -53,10 +54,10 @@ class Parked:
     def __len__(self) -> int:
         return len(self.actor_id)
 
-    def near(self, centre_world_m: FloatArray) -> Parked:
-        """Those within ``REACH_M`` of a place (>= 2,)."""
+    def near(self, centre_world_m: FloatArray, besides: npt.NDArray[np.bool_] | None = None) -> Parked:
+        """Those within ``REACH_M`` of a place (>= 2,), and those of ``besides`` (n,)."""
         away = np.hypot(*(self.boxes_world_m[:, :2] - centre_world_m[:2]).T)
-        rows = np.flatnonzero(away < REACH_M)
+        rows = np.flatnonzero((away < REACH_M) | (False if besides is None else besides))
         return Parked(
             self.actor_id[rows],
             self.boxes_world_m[rows],

@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import carla
 import numpy as np
+import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from perception.frame import FloatArray
@@ -23,6 +24,7 @@ from planning.lanes import LaneGraph
 from sim import label_table
 from sim.dataset.capture import Body, CameraCapture, Capture, Silhouettes, SweepCapture
 from sim.dataset.config import DatasetConfig
+from sim.dataset.label import alive_tags
 from sim.dataset.lanes import MapLine
 from sim.dataset.plan import Scene
 from sim.source import conversion
@@ -48,9 +50,9 @@ SAME_RAY_RAD = 2e-4
 positions at 100 m makes 1e-6; two neighbouring rays of 0.1 degrees are 1.7e-3 apart."""
 SAME_HIT_M = 0.3
 """A point further than this from where its ray met something hit something else: rain, fog, snow, multipath."""
-LIMBS_M = 0.14
-"""How far hands and feet of people reach out of CARLA's box, which is their trunk: 0.38 m wide. Widened by this an
-adult's is 0.66 m, nuScenes' mean 0.67 m."""
+REACH_OF_HEIGHT = 0.355
+"""How wide people are with hands and feet, by their height: CARLA's adults of 1.86 m 0.66 m, nuScenes' mean 0.67 m.
+CARLA's own box is an adult's trunk, 0.38 m wide, and a small child's whole reach already."""
 KINDS = {
     "": "sensor.camera.rgb",
     "/instance": "sensor.camera.instance_segmentation",
@@ -251,15 +253,21 @@ class Studio:
             )
         here = snapshot.find(ego.id)
         bodies = tuple(self._body(found) for k in actors if (found := snapshot.find(k)) is not None)
+        cameras = {m.name: self._camera(m, data) for m in self.mounts if m.name in self.config.sensors.cameras}
+        sweeps = {m.name: _sweep(m, data) for m in self.mounts if m.name in self.config.sensors.lidars}
+        place = conversion.vector(here.get_transform().location)
+        shown: list[npt.NDArray[Any]] = [camera.numbers[alive_tags(camera.tags)] for camera in cameras.values()]
+        shown += [sweep.actor_id & 0xFFFF for sweep in sweeps.values() if sweep.actor_id is not None]
+        parked = self._parked_near(place, shown)
         return Capture(
             index=index,
             t_us=round(index * self.config.frame_s * 1e6),
             world_from_ego=conversion.matrix(here.get_transform()),
             ego_velocity_mps=conversion.vector(here.get_velocity()),
             weather=weather,
-            bodies=(*bodies, *self._parked_near(conversion.vector(here.get_transform().location))),
-            cameras={m.name: self._camera(m, data) for m in self.mounts if m.name in self.config.sensors.cameras},
-            sweeps={m.name: _sweep(m, data) for m in self.mounts if m.name in self.config.sensors.lidars},
+            bodies=(*bodies, *parked),
+            cameras=cameras,
+            sweeps=sweeps,
             lights={signal: int(actor.get_state()) for signal, actor in self._lamps.items()},
         )
 
@@ -270,14 +278,19 @@ class Studio:
             box = actor.bounding_box
             size = 2.0 * np.array([box.extent.x, box.extent.y, box.extent.z], np.float64)
             if actor.type_id.startswith("walker."):
-                size[:2] += 2.0 * LIMBS_M
+                size[:2] = np.maximum(size[:2], REACH_OF_HEIGHT * size[2])
             self._fixed[number] = (category_of(actor), str(actor.type_id), conversion.vector(box.location), size)
         category, type_id, center, size = self._fixed[number]
         pose = conversion.matrix(found.get_transform())
         return Body(number, category, type_id, pose, center, size, conversion.vector(found.get_velocity()))
 
-    def _parked_near(self, centre_m: FloatArray) -> list[Body]:
-        near, still = self.parked.near(centre_m), np.zeros(3)
+    def _parked_near(self, centre_m: FloatArray, shown: Iterable[npt.NDArray[Any]]) -> list[Body]:
+        """Those within reach, and those farther away whose number (its lower 16 bits) a sensor has ``shown``: no pixel
+        and no point is without its label."""
+        seen = np.zeros(0x10000, bool)
+        for numbers in shown:
+            seen[numbers] = True
+        near, still = self.parked.near(centre_m, seen[self.parked.actor_id & 0xFFFF]), np.zeros(3)
         bodies = []
         for k, box in enumerate(near.boxes_world_m):
             x, y, z, length, width, height, yaw = box.tolist()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sim.dataset.label import EGO_ID
-from tests.sim.dataset.handmade import labelled
+from sim.dataset.lanes import image_lines
+from sim.dataset.records import LaneLine
+from tests.sim.dataset.handmade import capture, labelled
 
 
 def test_boxes_pixels_and_points_are_those_of_the_scene() -> None:
@@ -55,3 +59,14 @@ def test_a_lane_line_runs_where_the_road_is_seen() -> None:
     first = labels.lane_lines[0].points_ego_m[image.line]
     assert first == (2.0, -2.0, 0.0)
     assert not any(image.seen), "the picture's depth says 50 m: something else is there"
+
+
+def test_a_lane_point_is_seen_where_it_is_written() -> None:
+    """A point at u = 79.997 is written as 80.00: the pixel there decides, not the one to its left."""
+    camera = capture().cameras["front"]
+    tags = np.full_like(camera.tags, 1)
+    tags[:, 80:] = 9
+    line = LaneLine("Solid", "White", tuple((x, 0.000375 * x / 10.0, 0.0) for x in (8.0, 10.0, 12.0)))
+    (piece,) = image_lines([line], replace(camera, tags=tags, depth_m=None))
+    assert [u for u, _ in piece.points_px] == [80.0, 80.0, 80.0]
+    assert not any(piece.seen)

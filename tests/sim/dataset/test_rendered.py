@@ -12,6 +12,7 @@ from sim.dataset import consistency
 from sim.dataset.config import DatasetConfig, load_dataset_config
 from sim.dataset.export import kitti
 from sim.dataset.export.nuscenes import attribute_of
+from sim.dataset.label import EGO_ID
 from sim.dataset.plan import scenes_of
 from sim.dataset.store import DataSet, Frame, checksums
 from sim.dataset.worker import render_scene
@@ -219,6 +220,48 @@ def test_the_parked_vehicles_of_the_map_are_objects_like_all_others(shots: DataS
                 seen, hit = seen + (pixels > 50), hit + (label.lidar_points > 5)
     assert seen > 0
     assert hit > 0
+
+
+def test_every_object_of_a_mask_or_sweep_has_its_label(shots: DataSet) -> None:
+    for frame in shots.frames():
+        known = {label.id for label in frame.labels.objects}
+        viewed = {view.id for view in frame.labels.cameras["front"].objects}
+        assert set(np.unique(frame.instance("front")).tolist()) - {0, EGO_ID} <= viewed <= known
+        points = frame.point_labels("top")
+        assert points is not None
+        assert set(np.unique(points[0]).tolist()) - {0, EGO_ID} <= known
+
+
+def test_parked_vehicles_are_labelled_however_far_they_are_seen(
+    server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sim.source import parked
+
+    monkeypatch.setattr(parked, "REACH_M", 5.0)  # all that are seen are beyond it
+    data = rendered(server, [*SHOTS, "count=3", "shots.per_scene=3"], tmp_path)
+    seen = 0
+    for frame in data.frames():
+        views = {view.id: view for view in frame.labels.cameras["front"].objects}
+        for number, pixels in zip(*np.unique(frame.instance("front"), return_counts=True), strict=True):
+            if number not in (0, EGO_ID):
+                assert views[int(number)].pixels == pixels
+                seen += frame.labels.object(int(number)).type_id.startswith("parked.")
+    assert seen > 0
+
+
+def test_people_fill_their_boxes_whatever_their_height(server: Running, tmp_path: Path) -> None:
+    words = ["traffic.walkers=[40,40]", "traffic.vehicles=[0,0]", "traffic.reach_m=30", "count=8", "shots.per_scene=2"]
+    shares: dict[str, list[float]] = {"adult": [], "child": []}
+    for frame in rendered(server, [*SHOTS, *words], tmp_path).frames():
+        for view in frame.labels.cameras["front"].objects:
+            label = frame.labels.object(view.id)
+            if label.category in shares and view.visibility > 0.95 and not view.truncation and view.pixels > 60:
+                shares[label.category].append(
+                    (view.amodal_px[2] - view.amodal_px[0]) / (view.projected_px[2] - view.projected_px[0])
+                )
+    for kind, found in shares.items():
+        assert len(found) > 4, kind
+        assert 0.5 < np.median(found) < 1.0, kind  # of the square's width, mostly seen over a corner
 
 
 def test_a_scene_comes_again_to_the_byte_whatever_was_rendered_before(
