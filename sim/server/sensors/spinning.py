@@ -128,8 +128,8 @@ class Spinning:
             fastest = float(np.abs(view.instances.velocity_mps).max(initial=0.0)) * passed_s
             away = float(np.linalg.norm(moved))
             groups = max((away + fastest) / STILL_M, float(np.linalg.norm(turned)) / STILL_RAD)
-            if groups > 1.0 and passed_s > 0.0 and away < FASTEST_MPS * passed_s:
-                count = min(math.ceil(groups), MAX_GROUPS, len(fans[0].azimuth_rad))
+            count = min(math.ceil(groups), MAX_GROUPS, len(fans[0].azimuth_rad))
+            if count > 1 and passed_s > 0.0 and away < FASTEST_MPS * passed_s:
                 way, asked = (moved, turned, passed_s), (parent_id, surfaces)
                 return self._rolled((position, frame), way, fans, view, asked, count)
         return self._still(position, frame, fans, view.instances, parent_id, surfaces)

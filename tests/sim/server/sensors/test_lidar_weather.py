@@ -201,6 +201,15 @@ def test_the_rolling_head_sees_the_wall_where_it_was(shared):
     assert wall[:, 0].std() > 0.15
 
 
+def test_a_rolling_head_without_rays_in_a_tick_sends_an_empty_turn(shared):
+    few = {**PLAIN, "rolling_shutter": "true", "points_per_second": "10"}
+    sensor = create_sensor("sensor.lidar.ray_cast", few, shared)
+    for k in range(2):
+        here = np.array([k, 0.0, 2.0])
+        body = sensor.measure(here, LEVEL, replace(builders.view(), elapsed_s=0.1 * k), 0, 0.1)
+        assert len(decode(body, 4)[2]) == 0
+
+
 @pytest.mark.parametrize("upright", [90.0, -90.0])
 def test_the_rolling_head_turns_the_short_way_when_it_looks_straight_up_or_down(shared, upright):
     """A degree before the upright and one behind it: yaw and roll jump by half a turn, the head turns two degrees."""
