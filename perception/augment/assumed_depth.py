@@ -131,9 +131,10 @@ def from_sweep(sample: Sample, street: Street | None = None, reach_px: int = 12)
 
 
 def depth_of(sample: Sample, street: Street | None = None) -> Float32Array:
-    """The best depth there is: the sample's own, the sweep's, or the assumed one."""
+    """The best depth there is: the sample's own (what is infinite or unknown there is far), the sweep's, or the
+    assumed one."""
     if sample.depth_m is not None:
-        return sample.depth_m
+        return np.fmin(sample.depth_m, np.float32(FAR_M))
     if sample.cloud is not None and sample.calibration is not None and len(sample.cloud):
         return from_sweep(sample, street)
     return assumed(sample, street)

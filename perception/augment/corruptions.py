@@ -110,7 +110,9 @@ def corrupt(image: Picture, name: str, severity: int, rng: np.random.Generator) 
     if severity not in (1, 2, 3, 4, 5):
         raise ValueError(f"corruption {name}: expected a severity of 1 to 5, got {severity!r}")
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or min(image.shape[:2]) < 32:
-        raise ValueError(f"corruption {name}: expected (h, w, 3) uint8 of 32 pixels or more, got {image.shape}")
+        raise ValueError(
+            f"corruption {name}: expected (h, w, 3) uint8 of 32 pixels or more, got {image.shape} {image.dtype}"
+        )
     unit = image.astype(np.float32) * np.float32(1.0 / 255.0)
     result = _FUNCTIONS[name](unit, SEVERITIES[name][severity - 1], rng)
     return np.asarray(np.clip(result, 0.0, 1.0) * np.float32(255.0), np.uint8)

@@ -16,6 +16,9 @@ import numpy.typing as npt
 from perception.augment.sample import FAR_M, Boxes2D, Sample
 from perception.augment.warp import GREY, cut, resize
 
+PARTS = 4
+"""Of a mosaic, and what ids are multiplied by to stay apart."""
+
 
 def mosaic(
     samples: list[Sample],
@@ -51,8 +54,7 @@ def mosaic(
         moved = part.boxes.px + np.array([left, top, left, top], np.float32)
         boxes.append(_own_ids(cut(part.boxes.at(moved), tuple(map(float, inside)), min_share), k))  # type: ignore[arg-type]
         if "instance" in layers:
-            spot = layers["instance"][y0:y1, x0:x1]
-            spot[spot > 0] = spot[spot > 0] * 4 + k
+            _own_pixels(layers["instance"][y0:y1, x0:x1], k)
     return replace(Sample(layers.pop("image"), Boxes2D.joined(boxes)), **layers)
 
 
@@ -63,8 +65,13 @@ def _place(low: int, high: int, length: int, rng: np.random.Generator) -> int:
 
 
 def _own_ids(boxes: Boxes2D, k: int) -> Boxes2D:
-    """Ids of the k-th of four pictures, apart from those of the others."""
-    return replace(boxes, ids=np.where(boxes.ids > 0, boxes.ids * 4 + k, boxes.ids))
+    """Ids of the k-th picture, apart from those of the others."""
+    return replace(boxes, ids=np.where(boxes.ids > 0, boxes.ids * PARTS + k, boxes.ids))
+
+
+def _own_pixels(instance: npt.NDArray[np.int32], k: int) -> None:
+    """Pixels' ids as ``_own_ids``, in place."""
+    instance[instance > 0] = instance[instance > 0] * PARTS + k
 
 
 def _canvas(samples: list[Sample], size: tuple[int, int]) -> dict[str, Any]:
@@ -80,22 +87,29 @@ def _canvas(samples: list[Sample], size: tuple[int, int]) -> dict[str, Any]:
 
 
 def mixup(first: Sample, second: Sample, share: float) -> Sample:
-    """``share`` of the first picture and the rest of the second, boxes of both; masks are the stronger one's."""
+    """``share`` of the first picture and the rest of the second, boxes of both; masks are the stronger one's.
+
+    Ids are made anew, so that no two things have the same; sweep and calibration are given up.
+    """
     if first.image is None or second.image is None:
         raise ValueError("mix-up: both samples need an image")
     other = second if second.size == first.size else resize(second, first.size)
-    strong = first if share >= 0.5 else other
+    k = 0 if share >= 0.5 else 1
+    strong = (first, other)[k]
     assert other.image is not None
-    image = cv2.addWeighted(first.image, share, other.image, 1.0 - share, 0.0)
-    return replace(
-        strong, image=np.asarray(image, np.uint8), boxes=Boxes2D.joined([first.boxes, other.boxes]), calibration=None
-    )
+    image = np.asarray(cv2.addWeighted(first.image, share, other.image, 1.0 - share, 0.0), np.uint8)
+    boxes = Boxes2D.joined([_own_ids(first.boxes, 0), _own_ids(other.boxes, 1)])
+    instance = None if strong.instance is None else strong.instance.copy()
+    if instance is not None:
+        _own_pixels(instance, k)
+    return Sample(image, boxes, instance, strong.semantic, strong.depth_m)
 
 
 def cutmix(first: Sample, second: Sample, area: tuple[int, int, int, int], min_share: float = 0.3) -> Sample:
     """The first picture with the part ``x0 y0 x1 y1`` of the second over it.
 
-    A box of the first stays if no more than ``1 - min_share`` of it is covered, one of the second if so much is seen.
+    Ids are made anew, so that no two things have the same. A box of the first stays if no more than ``1 - min_share``
+    of it is covered, one of the second if so much is seen.
     """
     if first.image is None or second.image is None:
         raise ValueError("cut-mix: both samples need an image")
@@ -104,11 +118,16 @@ def cutmix(first: Sample, second: Sample, area: tuple[int, int, int, int], min_s
     layers = _canvas([first, other], first.size)
     for name, canvas in layers.items():
         canvas[:] = getattr(first, name)
+        if name == "instance":
+            _own_pixels(canvas, 0)
         canvas[y0:y1, x0:x1] = getattr(other, name)[y0:y1, x0:x1]
+        if name == "instance":
+            _own_pixels(canvas[y0:y1, x0:x1], 1)
     low = np.maximum(first.boxes.px[:, :2], (x0, y0))
     high = np.minimum(first.boxes.px[:, 2:], (x1, y1))
     covered = np.clip(high - low, 0.0, None).prod(axis=1)
     whole = (first.boxes.px[:, 2:] - first.boxes.px[:, :2]).prod(axis=1)
     kept = first.boxes[covered <= (1.0 - min_share) * whole]
     new = cut(other.boxes, (float(x0), float(y0), float(x1), float(y1)), min_share)
-    return replace(Sample(layers.pop("image"), Boxes2D.joined([kept, new])), **layers)
+    boxes = Boxes2D.joined([_own_ids(kept, 0), _own_ids(new, 1)])
+    return replace(Sample(layers.pop("image"), boxes), **layers)

@@ -107,6 +107,8 @@ def _pasted(
     if sample.cloud is not None:
         moved = thing.cloud.at(box_to_box(thing.cloud.points_m, thing.box_m, box))
         moved = thinned(moved, math.hypot(*thing.box_m[:2]) / math.hypot(*box[:2]), rng)
+        if not len(moved):  # too far away, or cut from a moment without a sweep
+            return None
         shadow = Shadow.of(moved.points_m)
         seen = cast(sample.cloud.points_m, moved.points_m)
         if seen.sum() < max(rule.min_visible * len(moved), 3):
@@ -114,7 +116,7 @@ def _pasted(
         behind = shadow.hides(sample.cloud.points_m)
         kept = _rest(sample, ~behind) >= rule.min_rest
         cloud = Cloud.joined([sample.cloud[~behind], moved[seen]])
-    number = int(max(sample.objects.ids.max(initial=0), sample.boxes.ids.max(initial=0))) + 1
+    number = _new_id(sample)
     after = replace(sample, cloud=cloud)
     gone = sample.objects.ids[~kept]
     if sample.image is not None:
@@ -132,6 +134,12 @@ def _pasted(
         np.append(objects.ids, number),
     )
     return replace(after, objects=joined, boxes=_without(after.boxes, gone))
+
+
+def _new_id(sample: Sample) -> int:
+    """One that no object, box or pixel has: pixels may have ids of things that nobody labelled."""
+    pixels = 0 if sample.instance is None else sample.instance.max(initial=0)
+    return int(max(sample.objects.ids.max(initial=0), sample.boxes.ids.max(initial=0), pixels)) + 1
 
 
 def _without(boxes: Boxes2D, ids: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Boxes2D:

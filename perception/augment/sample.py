@@ -95,8 +95,8 @@ class Boxes3D:
 
 @dataclass(frozen=True)
 class Cloud:
-    """A sweep: ``points_m (n, 3)`` float32 in the LiDAR's frame, ``intensity (n,)`` float32 0..1, ``ring (n,)`` int32
-    beam numbers, -1 where they are not known."""
+    """A sweep: ``points_m (n, 3)`` float32 in the LiDAR's frame, all finite, ``intensity (n,)`` float32 0..1, ``ring
+    (n,)`` int32 beam numbers, -1 where they are not known."""
 
     points_m: Float32Array
     intensity: Float32Array
@@ -106,6 +106,8 @@ class Cloud:
         check("Cloud.points_m", self.points_m, (None, 3), np.float32)
         check("Cloud.intensity", self.intensity, (len(self.points_m),), np.float32)
         check("Cloud.ring", self.ring, (len(self.points_m),), np.int32)
+        if not np.isfinite(self.points_m).all():
+            raise RecordError("Cloud.points_m: some are no numbers; leave beams without a return out, as Cloud.of does")
 
     def __len__(self) -> int:
         return len(self.points_m)
@@ -119,11 +121,14 @@ class Cloud:
 
     @staticmethod
     def of(points_m: npt.ArrayLike, intensity: npt.ArrayLike | None = None, ring: npt.ArrayLike | None = None) -> Cloud:
-        """From anything that makes arrays; without intensity all ones."""
+        """From anything that makes arrays; without intensity all ones. Points that are not finite are left out."""
         points = np.ascontiguousarray(points_m, np.float32).reshape(-1, 3)
         shine = np.ones(len(points), np.float32) if intensity is None else np.asarray(intensity, np.float32)
         rings = np.full(len(points), -1, np.int32) if ring is None else np.asarray(ring, np.int32)
-        return Cloud(points, shine, rings)
+        returned = np.isfinite(points).all(axis=1)
+        if returned.all():
+            return Cloud(points, shine, rings)
+        return Cloud(points[returned], shine[returned], rings[returned])
 
     @staticmethod
     def joined(parts: list[Cloud]) -> Cloud:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -18,6 +20,9 @@ Range = float | tuple[float, float]
 """One value, or the bounds of a uniform draw."""
 
 
+Bounds = Mapping[str, tuple[float, float]]
+
+
 @dataclass(frozen=True)
 class Sources:
     """Where steps that need more than the sample get it: other samples of the data set, objects cut from it."""
@@ -28,9 +33,11 @@ class Sources:
 
 @dataclass(frozen=True, kw_only=True)
 class Step(ABC):
-    """One change of a sample, made with probability ``p``. Subclasses are named after ``name`` in configurations."""
+    """One change of a sample, made with probability ``p``. Subclasses are named after ``name`` in configurations;
+    ``bounds`` are the least and greatest value of their numbers and ranges."""
 
     name: ClassVar[str] = ""
+    bounds: ClassVar[Bounds] = MappingProxyType({})
     p: float = 1.0
 
     def __post_init__(self) -> None:
@@ -41,6 +48,22 @@ class Step(ABC):
             pair = isinstance(bounds, tuple) and len(bounds) == 2 and all(isinstance(v, float) for v in bounds)
             if pair and not bounds[0] <= bounds[1]:
                 raise ValueError(f"{self.name}.{field.name}: expected [low, high], got {list(bounds)}")
+        for key, (low, high) in self.bounds.items():
+            given = getattr(self, key)
+            ends = given if isinstance(given, tuple) else (given,)
+            if not all(low <= end <= high for end in ends):
+                raise ValueError(f"{self.name}.{key}: expected {low:g} to {high:g}, got {given}")
+
+    def chosen(self, key: str, known: Sequence[object]) -> None:
+        """Raise ValueError unless the values of a tuple are among the known ones, at least one of them."""
+        given = getattr(self, key)
+        if not given:
+            raise ValueError(f"{self.name}.{key}: expected at least one")
+        for word in given:
+            if word not in known:
+                near = difflib.get_close_matches(str(word), [str(k) for k in known], n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(str(k) for k in known)}"
+                raise ValueError(f"{self.name}.{key}: no {word!r}; {hint}")
 
     @abstractmethod
     def apply(self, sample: Sample, rng: np.random.Generator, sources: Sources) -> Sample:

@@ -11,7 +11,7 @@ import numpy as np
 
 from perception.augment import camera_faults, corruptions, mix, photometric, warp
 from perception.augment.sample import Picture, Sample
-from perception.augment.step import Range, Sources, Step, value, value_log
+from perception.augment.step import Bounds, Range, Sources, Step, value, value_log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,12 @@ class Affine(Step):
     """Scaled, turned about the middle, shifted (shares of the picture's sides), in a picture of the same size."""
 
     name: ClassVar[str] = "affine"
+    bounds: ClassVar[Bounds] = {
+        "scale": (0.01, 100.0),
+        "turn_deg": (-360.0, 360.0),
+        "shift": (-10.0, 10.0),
+        "min_share": (0.0, 1.0),
+    }
     scale: Range = (0.8, 1.3)
     turn_deg: Range = 0.0
     shift: Range = (-0.1, 0.1)
@@ -49,6 +55,7 @@ class Crop(Step):
     """A part of the picture, ``share`` of its sides, anywhere; it stays that small: put a ``letterbox`` after it."""
 
     name: ClassVar[str] = "crop"
+    bounds: ClassVar[Bounds] = {"share": (0.01, 1.0), "min_share": (0.0, 1.0)}
     share: Range = (0.6, 1.0)
     min_share: float = 0.3
 
@@ -66,6 +73,7 @@ class Letterbox(Step):
     """The whole picture in one of ``size`` (height, width), grey bars around it."""
 
     name: ClassVar[str] = "letterbox"
+    bounds: ClassVar[Bounds] = {"size": (1, 16384)}
     size: tuple[int, int] = (480, 640)
 
     def apply(self, sample: Sample, rng: np.random.Generator, sources: Sources) -> Sample:
@@ -84,6 +92,7 @@ class Mosaic(Step):
     """Four pictures in one, of the first one's size; sweep and calibration are given up."""
 
     name: ClassVar[str] = "mosaic"
+    bounds: ClassVar[Bounds] = {"scale": (0.01, 100.0), "min_share": (0.0, 1.0)}
     p: float = 0.5
     scale: tuple[float, float] = (0.5, 1.0)
     min_share: float = 0.3
@@ -99,6 +108,7 @@ class MixUp(Step):
     """Two pictures blended; the share of the first is drawn from Beta(alpha, alpha): 32 is near a half."""
 
     name: ClassVar[str] = "mixup"
+    bounds: ClassVar[Bounds] = {"alpha": (1e-3, 1e6)}
     p: float = 0.1
     alpha: float = 32.0
 
@@ -112,6 +122,7 @@ class CutMix(Step):
     """A part of another picture, ``share`` of the sides, laid over this one."""
 
     name: ClassVar[str] = "cutmix"
+    bounds: ClassVar[Bounds] = {"share": (0.01, 1.0)}
     p: float = 0.1
     share: Range = (0.2, 0.6)
 
@@ -141,6 +152,7 @@ class Colours(_Photometric):
     """Hue, saturation and value times factors, each from 1 minus to 1 plus its number."""
 
     name: ClassVar[str] = "colours"
+    bounds: ClassVar[Bounds] = {"hue": (0.0, 1.0), "saturation": (0.0, 1.0), "value": (0.0, 1.0)}
     hue: float = 0.015
     saturation: float = 0.5
     value: float = 0.35
@@ -156,6 +168,7 @@ class Tone(_Photometric):
     """Brightness, contrast and gamma."""
 
     name: ClassVar[str] = "tone"
+    bounds: ClassVar[Bounds] = {"brightness": (0.01, 100.0), "contrast": (0.01, 100.0), "gamma": (0.01, 100.0)}
     brightness: Range = (0.8, 1.2)
     contrast: Range = (0.8, 1.2)
     gamma: Range = (0.8, 1.25)
@@ -170,6 +183,7 @@ class WhiteBalance(_Photometric):
     """Red and blue times factors."""
 
     name: ClassVar[str] = "white_balance"
+    bounds: ClassVar[Bounds] = {"red": (0.01, 100.0), "blue": (0.01, 100.0)}
     red: Range = (0.85, 1.15)
     blue: Range = (0.85, 1.15)
 
@@ -183,6 +197,7 @@ class Noise(_Photometric):
     """Read-out and photon noise, deviations as shares of white."""
 
     name: ClassVar[str] = "noise"
+    bounds: ClassVar[Bounds] = {"read": (0.0, 1.0), "shot": (0.0, 1.0)}
     read: Range = (0.0, 0.03)
     shot: Range = (0.0, 0.05)
 
@@ -196,6 +211,7 @@ class Blur(_Photometric):
     """A soft lens."""
 
     name: ClassVar[str] = "blur"
+    bounds: ClassVar[Bounds] = {"sigma_px": (0.05, 100.0)}
     p: float = 0.1
     sigma_px: Range = (0.4, 2.0)
 
@@ -209,6 +225,7 @@ class Jpeg(_Photometric):
     """Stored as a JPEG of this quality."""
 
     name: ClassVar[str] = "jpeg"
+    bounds: ClassVar[Bounds] = {"quality": (1.0, 100.0)}
     p: float = 0.1
     quality: Range = (30.0, 90.0)
 
@@ -240,8 +257,8 @@ class Corrupt(_Photometric):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in self.names:
-            corruptions.corrupt(np.zeros((32, 32, 3), np.uint8), name, 1, np.random.default_rng(0))
+        self.chosen("names", corruptions.NAMES)
+        self.chosen("severities", (1, 2, 3, 4, 5))
 
     def changed(self, image: Picture, rng: np.random.Generator) -> Picture:
         """See the class."""
@@ -257,6 +274,11 @@ class CameraFault(_Photometric):
     p: float = 0.1
     names: tuple[str, ...] = ("color_quant", "low_light")
     severities: tuple[int, ...] = (1, 2, 3)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.chosen("names", camera_faults.NAMES)
+        self.chosen("severities", (1, 2, 3))
 
     def changed(self, image: Picture, rng: np.random.Generator) -> Picture:
         """See the class."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from perception.augment.lidar_weather_fog import Fog as LidarFog
 from perception.augment.lidar_weather_snow import Snow as LidarSnow
 from perception.augment.paste import PasteRule, paste
 from perception.augment.sample import Sample
-from perception.augment.step import Range, Sources, Step, value, value_log
+from perception.augment.step import Bounds, Range, Sources, Step, value, value_log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,7 @@ class Fog(Step):
     """Fog of a meteorological optical range: one number for camera and LiDAR."""
 
     name: ClassVar[str] = "fog"
+    bounds: ClassVar[Bounds] = {"mor_m": (1.0, 1e6), "patchiness": (0.0, 1.0)}
     p: float = 0.2
     mor_m: Range = (50.0, 400.0)
     patchiness: Range = (0.0, 0.5)
@@ -45,6 +46,7 @@ class Rain(Step):
     """Falling rain, a wet road, drops on the lens."""
 
     name: ClassVar[str] = "rain"
+    bounds: ClassVar[Bounds] = {"rate_mm_h": (0.01, 500.0), "wetness": (0.0, 1.0), "lens_drops": (0.0, 1000.0)}
     p: float = 0.2
     rate_mm_h: Range = (2.0, 50.0)
     wetness: Range = (0.3, 1.0)
@@ -68,6 +70,7 @@ class Snow(Step):
     """Falling snow; ``lying`` 0..1 is how much of the ground is white."""
 
     name: ClassVar[str] = "snow"
+    bounds: ClassVar[Bounds] = {"rate_mm_h": (0.01, 100.0), "lying": (0.0, 1.0)}
     p: float = 0.1
     rate_mm_h: Range = (0.5, 2.5)
     lying: Range = (0.0, 1.0)
@@ -90,6 +93,7 @@ class Wet(Step):
     """A wet road after rain."""
 
     name: ClassVar[str] = "wet"
+    bounds: ClassVar[Bounds] = {"wetness": (0.0, 1.0)}
     p: float = 0.2
     wetness: Range = (0.3, 1.0)
 
@@ -108,6 +112,7 @@ class Night(Step):
     """Day made night; the sweep does not change."""
 
     name: ClassVar[str] = "night"
+    bounds: ClassVar[Bounds] = {"brightness": (0.001, 1.0), "headlights": (0.0, 10.0)}
     p: float = 0.2
     brightness: Range = (0.02, 0.2)
     headlights: Range = (0.5, 1.0)
@@ -127,6 +132,7 @@ class Glare(Step):
     """The sun low in the picture, above the horizon."""
 
     name: ClassVar[str] = "glare"
+    bounds: ClassVar[Bounds] = {"strength": (0.0, 1.0)}
     p: float = 0.1
     strength: Range = (0.3, 1.0)
 
@@ -143,6 +149,7 @@ class TurnCloud(Step):
     """Sweep and objects turned about the LiDAR; the calibration with them."""
 
     name: ClassVar[str] = "turn_cloud"
+    bounds: ClassVar[Bounds] = {"turn_deg": (-360.0, 360.0)}
     turn_deg: Range = (-45.0, 45.0)
 
     def apply(self, sample: Sample, rng: np.random.Generator, sources: Sources) -> Sample:
@@ -155,6 +162,7 @@ class ScaleCloud(Step):
     """The world larger or smaller."""
 
     name: ClassVar[str] = "scale_cloud"
+    bounds: ClassVar[Bounds] = {"scale": (0.1, 10.0)}
     scale: Range = (0.95, 1.05)
 
     def apply(self, sample: Sample, rng: np.random.Generator, sources: Sources) -> Sample:
@@ -167,6 +175,7 @@ class ShiftCloud(Step):
     """The LiDAR somewhere else, normal about where it was."""
 
     name: ClassVar[str] = "shift_cloud"
+    bounds: ClassVar[Bounds] = {"deviation_m": (0.0, 100.0)}
     deviation_m: float = 0.2
 
     def apply(self, sample: Sample, rng: np.random.Generator, sources: Sources) -> Sample:
@@ -179,6 +188,7 @@ class NoiseObjects(Step):
     """Every object with its points moved, turned and scaled where there is room. For samples without a picture."""
 
     name: ClassVar[str] = "noise_objects"
+    bounds: ClassVar[Bounds] = {"deviation_m": (0.0, 10.0), "turn_deg": (0.0, 180.0), "scale": (0.1, 10.0)}
     deviation_m: float = 0.25
     turn_deg: float = 9.0
     scale: tuple[float, float] = (0.95, 1.05)
@@ -195,6 +205,7 @@ class DropPoints(Step):
     """A share of the returns lost."""
 
     name: ClassVar[str] = "drop_points"
+    bounds: ClassVar[Bounds] = {"share": (0.0, 1.0)}
     share: Range = (0.0, 0.3)
 
     def apply(self, sample: Sample, rng: np.random.Generator, sources: Sources) -> Sample:
@@ -209,9 +220,15 @@ class CorruptCloud(Step):
 
     name: ClassVar[str] = "corrupt_cloud"
     p: float = 0.2
-    suite: str = "dong"
+    suite: Literal["dong", "robo3d"] = "dong"
     names: tuple[str, ...] = ()
     severities: tuple[int, ...] = (1, 2, 3)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.names:
+            self.chosen("names", tuple(ROBO3D if self.suite == "robo3d" else DONG))
+        self.chosen("severities", (1, 2, 3) if self.suite == "robo3d" else (1, 2, 3, 4, 5))
 
     def apply(self, sample: Sample, rng: np.random.Generator, sources: Sources) -> Sample:
         self.needs(sample, "cloud")
@@ -226,6 +243,7 @@ class PasteObjects(Step):
     """Objects of other moments, with their points and pixels, where they can stand (see ``paste``)."""
 
     name: ClassVar[str] = "paste_objects"
+    bounds: ClassVar[Bounds] = {"most": (1, 1000), "range_change": (0.1, 10.0)}
     p: float = 0.5
     most: int = 5
     classes: tuple[int, ...] = ()

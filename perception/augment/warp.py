@@ -133,7 +133,8 @@ def resize(sample: Sample, size: tuple[int, int]) -> Sample:
 
     def move(layer: npt.NDArray[Any], smooth: bool) -> npt.NDArray[Any]:
         smaller = size[0] < height or size[1] < width
-        how = (cv2.INTER_AREA if smaller else cv2.INTER_LINEAR) if smooth else cv2.INTER_NEAREST
+        # the exact kind takes the pixel under the middle, where boxes and picture have it; the other one's upper left
+        how = (cv2.INTER_AREA if smaller else cv2.INTER_LINEAR) if smooth else cv2.INTER_NEAREST_EXACT
         return np.asarray(cv2.resize(layer, (size[1], size[0]), interpolation=how), layer.dtype)
 
     boxes = moved_boxes(sample.boxes, target_from_source, size, 0.0)

@@ -128,7 +128,8 @@ def snow(
         patches = soft_cloud(image.shape[:2], 1.6, rng)
         lightness = light.mean(axis=2)
         here = np.clip((patches - 1.0 + lying) / 0.15 + 0.5, 0.0, 1.0) * ground
-        shaded = np.clip(lightness / max(float(np.median(lightness[ground > 0.5])), 1e-3), 0.4, 1.3)
+        usual = lightness[ground > 0.5] if (ground > 0.5).any() else lightness
+        shaded = np.clip(lightness / max(float(np.median(usual)), 1e-3), 0.4, 1.3)
         white = colour * np.array([1.0, 0.99, 0.97], np.float32) * shaded[..., None] * np.float32(0.9)
         light = light + here[..., None] * (white - light)
     extinction = SNOW_EXTINCTION[0] * rate_mm_h ** SNOW_EXTINCTION[1]

@@ -10,7 +10,7 @@ import pytest
 
 from perception.augment.occlude import cast
 from perception.augment.paste import PasteRule, paste, standing_height
-from perception.augment.sample import Boxes2D, Boxes3D, Sample
+from perception.augment.sample import Boxes2D, Boxes3D, Cloud, Sample
 from perception.augment.standing import floor_z_m, ground_of
 from perception.augment.store import CutRule, ObjectStore, cut_objects
 from perception.geometry import intersection_bev, points_in_box
@@ -144,6 +144,30 @@ def test_a_nearer_thing_stays_before_a_pasted_one(store: ObjectStore) -> None:
             nearer = before.objects.ids[np.hypot(*before.objects.m[:, :2].T) < np.hypot(*box[:2]) - 5.0]
             taken = np.isin(before.instance, nearer) & (after.instance == ident)  # type: ignore[arg-type]
             assert taken.sum() <= 5
+
+
+def test_what_has_no_point_where_it_would_be_is_not_pasted(store: ObjectStore) -> None:
+    """Cut from a moment without a sweep, or so far away that no return is left."""
+    bare = ObjectStore(tuple(replace(thing, cloud=Cloud.of(np.zeros((0, 3)))) for thing in store.objects))
+    sample, done = paste(street(), bare, 5, PasteRule(), np.random.default_rng(0))
+    assert done.chosen == ()
+    assert len(sample.objects) == len(street().objects)
+    few = ObjectStore(tuple(replace(thing, cloud=thing.cloud[:2]) for thing in store.objects))
+    for seed in range(10):
+        paste(street(image=False), few, 5, PasteRule(range_change=(2.0, 4.0)), np.random.default_rng(seed))
+
+
+def test_a_pasted_thing_has_an_id_that_no_pixel_had(store: ObjectStore) -> None:
+    before = street()
+    assert before.instance is not None
+    instance = before.instance.copy()
+    instance[:20, :20] = 4  # a thing without a box: too small to be labelled
+    for seed in range(4):
+        after, done = paste(replace(before, instance=instance), store, 3, PasteRule(), np.random.default_rng(seed))
+        assert done.chosen
+        assert after.instance is not None
+        assert min(after.boxes.ids[-len(done.chosen) :]) > 4
+        assert (after.instance[:20, :20] == 4).all()
 
 
 def test_without_ground_or_objects_nothing_happens(store: ObjectStore) -> None:

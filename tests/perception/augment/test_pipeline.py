@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from perception.augment.camera_faults import NAMES as FAULTS
 from perception.augment.camera_faults import fault
 from perception.augment.pipeline import STEPS, AugmentError, Pipeline, build_pipeline, read_pipeline
-from perception.augment.sample import Sample
+from perception.augment.sample import FAR_M, Cloud, Sample
 from perception.augment.step import Sources
 from perception.augment.store import cut_objects
-from tests.perception.augment.scenes import street
+from perception.frame import RecordError
+from tests.perception.augment.scenes import SIZE, street
 
 STORE = cut_objects([street(1)])
 SOURCES = Sources(sample=lambda rng: street(int(rng.integers(5))), objects=STORE)
@@ -86,6 +88,21 @@ def test_fog_is_one_number_for_camera_and_lidar() -> None:
         ([{"name": "fog", "mor_m": [200.0, 50.0]}], "low, high"),
         ([{"name": "fog", "mor_m": "thick"}], "mor_m"),
         ([{"name": "corruption", "names": ["motionblur"]}], "motion_blur"),
+        ([{"name": "corruption", "severities": [6]}], r"corruption.severities: no 6; there are: 1, 2, 3, 4, 5"),
+        ([{"name": "corruption", "names": []}], "corruption.names: expected at least one"),
+        ([{"name": "camera_fault", "names": ["colour_quant"]}], "did you mean 'color_quant'"),
+        ([{"name": "camera_fault", "severities": [4]}], "camera_fault.severities: no 4"),
+        ([{"name": "corrupt_cloud", "names": ["crosstalks"]}], "did you mean 'crosstalk'"),
+        ([{"name": "corrupt_cloud", "suite": "robo3d", "severities": [4]}], "no 4; there are: 1, 2, 3"),
+        ([{"name": "corrupt_cloud", "suite": "robo"}], "suite"),
+        ([{"name": "affine", "scale": [0.0, 1.0]}], "affine.scale: expected 0.01 to 100"),
+        ([{"name": "crop", "share": 2.0}], "crop.share: expected 0.01 to 1, got 2.0"),
+        ([{"name": "letterbox", "size": [0, 640]}], "letterbox.size: expected 1 to"),
+        ([{"name": "fog", "mor_m": 0.0}], "fog.mor_m: expected 1 to"),
+        ([{"name": "blur", "sigma_px": 0.0}], "blur.sigma_px: expected"),
+        ([{"name": "jpeg", "quality": [-5.0, 50.0]}], "jpeg.quality: expected 1 to 100"),
+        ([{"name": "paste_objects", "most": 0}], "paste_objects.most: expected 1"),
+        ([{"name": "drop_points", "share": 1.5}], "drop_points.share: expected 0 to 1"),
         ([{"mor_m": 50}], "name"),
         ({"name": "fog"}, "list"),
     ],
@@ -93,6 +110,38 @@ def test_fog_is_one_number_for_camera_and_lidar() -> None:
 def test_wrong_configurations_say_what_is_meant(entries: Any, says: str) -> None:
     with pytest.raises(AugmentError, match=says):
         build_pipeline(entries)
+
+
+@pytest.mark.parametrize("name", ["fog", "rain", "snow", "night", "wet"])
+def test_depth_that_is_infinite_or_unknown_is_far(name: str) -> None:
+    sample = street()
+    assert sample.depth_m is not None
+    sky = sample.depth_m >= FAR_M
+    assert sky.any()
+    known = build_pipeline([{"name": name, "p": 1.0}])(sample, np.random.default_rng(3)).image
+    for nothing in (np.inf, np.nan):
+        other = replace(sample, depth_m=np.where(sky, np.float32(nothing), sample.depth_m))
+        made = build_pipeline([{"name": name, "p": 1.0}])(other, np.random.default_rng(3)).image
+        np.testing.assert_array_equal(made, known)
+
+
+def test_snow_lies_nowhere_where_no_ground_is_seen() -> None:
+    """A picture full of the back of a lorry, nearer than the nearest ground in the picture."""
+    wall = replace(street(), depth_m=np.full(SIZE, 1.5, np.float32), cloud=None)
+    made = build_pipeline([{"name": "snow", "p": 1.0, "lying": 1.0}])(wall, np.random.default_rng(0))
+    assert made.image is not None
+    assert wall.image is not None
+    assert abs(float(made.image.mean()) - float(wall.image.mean())) < 60.0
+
+
+def test_beams_without_a_return_are_left_out_of_a_cloud() -> None:
+    points = np.array([[1.0, 2.0, 3.0], [np.nan, 0.0, 0.0], [4.0, 5.0, np.inf], [6.0, 7.0, 8.0]])
+    cloud = Cloud.of(points, [0.1, 0.2, 0.3, 0.4], [0, 1, 2, 3])
+    assert cloud.points_m.tolist() == [[1.0, 2.0, 3.0], [6.0, 7.0, 8.0]]
+    assert cloud.ring.tolist() == [0, 3]
+    assert cloud.intensity.tolist() == pytest.approx([0.1, 0.4])
+    with pytest.raises(RecordError, match="no numbers"):
+        Cloud(points.astype(np.float32), np.ones(4, np.float32), np.zeros(4, np.int32))
 
 
 def test_a_file_names_its_fault(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -132,6 +133,48 @@ def test_cutmix_drops_what_it_covers_and_mixup_keeps_all() -> None:
     assert len(both.boxes) == 2
     assert both.image is not None
     assert int(both.image[102, 142, 0]) == pytest.approx(127, abs=1)
+
+
+@pytest.mark.parametrize("mixed", ["mixup", "cutmix"])
+def test_two_things_of_mixed_pictures_never_share_an_id(mixed: str) -> None:
+    first, second = marked(), warp.flip(marked())
+    assert first.boxes.ids.tolist() == second.boxes.ids.tolist() == [7]
+    if mixed == "mixup":
+        made = mix.mixup(replace(first, cloud=street().cloud, objects=street().objects), second, 0.7)
+        assert made.cloud is None
+        assert len(made.objects) == 0
+    else:
+        made = mix.cutmix(first, second, (160, 0, 320, 240), min_share=0.0)
+    assert len(made.boxes) == len(set(made.boxes.ids.tolist())) == 2
+    assert made.instance is not None
+    for px, ident in zip(made.boxes.px, made.boxes.ids, strict=True):
+        rows, columns = np.nonzero(made.instance == ident)
+        if mixed == "cutmix":
+            assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == tuple(px)
+    assert set(np.unique(made.instance)) - {0} <= set(made.boxes.ids.tolist())
+
+
+@given(
+    size=st.tuples(st.integers(20, 90), st.integers(20, 90)),
+    to=st.tuples(st.integers(8, 200), st.integers(8, 200)),
+    box=st.tuples(st.floats(0.0, 0.6), st.floats(0.0, 0.6), st.floats(0.2, 0.4), st.floats(0.2, 0.4)),
+)
+def test_a_resized_mask_stays_under_its_box(
+    size: tuple[int, int], to: tuple[int, int], box: tuple[float, float, float, float]
+) -> None:
+    (height, width), (x, y, w, h) = size, box
+    x0, y0 = int(x * width), int(y * height)
+    x1, y1 = x0 + max(4, int(w * width)), y0 + max(4, int(h * height))
+    instance = np.zeros(size, np.int32)
+    instance[y0:y1, x0:x1] = 5
+    sample = Sample(np.zeros((*size, 3), np.uint8), Boxes2D.of([[x0, y0, x1, y1]], [1], [5]), instance)
+    made = warp.resize(sample, to)
+    assert made.instance is not None
+    for px in made.boxes.px:
+        rows, columns = np.nonzero(made.instance == 5)
+        if len(rows):  # half a pixel is what a mask can be off
+            seen = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+            assert np.abs(seen - px).max() <= 0.51
 
 
 def inside(sample: Sample) -> list[int]:
