@@ -45,6 +45,8 @@ FILM = ("slope", "toe", "shoulder", "black_clip", "white_clip")
 NOON_EV = 11.0
 MANUAL_EV = math.log2(1.4**2 * 200.0)
 """Exposure value (at ISO 100) of CARLA's default aperture and shutter."""
+MOST_STOPS = 40.0
+"""From noon to a picture all black or all white, a moonless night's stars included."""
 BLUR_TAPS = 8
 FRINGE_AT_FULL = 0.01
 """Share of the picture's half by which red and blue part at its edge for a chromatic aberration of 1."""
@@ -94,13 +96,18 @@ class Photo:
             return self._noon_exposure
         if self.manual:
             ev = math.log2(v["fstop"] ** 2 * v["shutter_speed"] * 100.0 / v["iso"])
-            return self._noon_exposure * 2.0 ** (MANUAL_EV - ev + v["exposure_compensation"])
+            return self._brightened(MANUAL_EV - ev)
         ev = NOON_EV + math.log2(self._noon_exposure / automatic)
         if not self._shipped("exposure_min_bright", "exposure_max_bright"):
             ev = min(max(ev, v["exposure_min_bright"]), max(v["exposure_max_bright"], v["exposure_min_bright"]))
         if not self._shipped("exposure_speed_up", "exposure_speed_down"):
             ev = self._adapt(ev)
-        return self._noon_exposure * 2.0 ** (NOON_EV - ev + v["exposure_compensation"])
+        return self._brightened(NOON_EV - ev)
+
+    def _brightened(self, stops: float) -> float:
+        """Exposure that many stops, and those of the compensation, over that of noon."""
+        stops += self.values["exposure_compensation"]
+        return self._noon_exposure * 2.0 ** min(max(stops, -MOST_STOPS), MOST_STOPS)
 
     def _adapt(self, ev: float) -> float:
         """Follow the scene by at most so many exposure values a second, up to bright and down to dark."""

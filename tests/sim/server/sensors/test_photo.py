@@ -51,6 +51,21 @@ def test_limits_and_speed_of_the_adaptation():
     assert slow.exposure(AUTOMATIC, NOON) == pytest.approx(AUTOMATIC * 2.0**-0.15)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("exposure_compensation", "1e6"),
+        ("exposure_compensation", "-1e6"),
+        ("exposure_min_bright", "1e6"),
+        ("iso", "1e-3"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["manual", "histogram"])
+def test_an_absurd_exposure_is_black_or_white_and_no_error(name, value, mode):
+    photo = Photo.of(RGB, {name: value, "exposure_mode": mode})
+    assert 0.0 < photo.exposure(AUTOMATIC, NOON) < math.inf
+
+
 def test_unreals_curve_keeps_middle_grey_and_clips_at_its_ends():
     curve = film_curve(0.88, 0.55, 0.26, 0.0, 0.04)
     light = CURVE_TOP * np.linspace(0.0, 1.0, CURVE_SIZE + 1) ** 2
