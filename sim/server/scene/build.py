@@ -22,7 +22,8 @@ from sim.server.scene.lanes import Lane, read_lanes
 from sim.server.scene.mesh import Mesh
 from sim.server.scene.objects import LightGroup, Lights, ObjectBook, no_lights
 from sim.server.scene.occupancy import Occupancy
-from sim.server.scene.parking import Surroundings, park, speed_limits
+from sim.server.scene.parking import park, speed_limits
+from sim.server.scene.parking_places import Surroundings
 from sim.server.scene.placement import keep_clear, place_buildings, place_fronts, place_trees, with_hedges
 from sim.server.scene.roads import NOTHING_M, Carriageway, build_crosswalks, build_roads
 from sim.server.scene.signal_shapes import add_signals, add_stop_lines

@@ -6,7 +6,7 @@ scene seed. Coordinates are CARLA's world (left-handed, metres, z up), angles ra
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -94,6 +94,11 @@ class Parked:
 
     def __len__(self) -> int:
         return len(self.type_id)
+
+    def followed_by(self, others: Parked) -> Parked:
+        """These rows, then those of others."""
+        columns = {f.name: np.concatenate([getattr(self, f.name), getattr(others, f.name)]) for f in fields(self)[1:]}
+        return Parked(type_id=self.type_id + others.type_id, **columns)
 
     @staticmethod
     def none() -> Parked:

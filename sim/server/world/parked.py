@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sim.server.scene.catalogue import RIDERLESS
 from sim.server.scene.static import Parked
 from sim.server.sensors.appearance import Appearance
 from sim.server.sensors.instances import Instances
@@ -37,7 +38,7 @@ def rows_of(parked: Parked, look: Appearance, bench: Bench) -> Instances:
     """Parked vehicles that are there: still, lamps off."""
     there = np.flatnonzero(look.shown[parked.owner])
     library, n = bench.library(), len(there)
-    choices = [bench.choose(parked.type_id[k], {}) for k in there.tolist()]
+    choices = [bench.choose(parked.type_id[k], RIDERLESS) for k in there.tolist()]
     model = np.array([library.index(choice.name) for choice in choices], np.int32)
     size = np.array([choice.size_m for choice in choices], np.float32).reshape(n, 3)
     rgb = parked.rgb[there].astype(np.float32)

@@ -151,6 +151,63 @@ def test_cameras_lidar_and_rays_meet_them_until_they_are_switched_off(world):
     assert views(world, thing) != []
 
 
+def from_the_road(world: carla.World, thing: Any) -> carla.Transform:
+    """A place over the nearest lane, looking at a thing."""
+    eye = world.get_map().get_waypoint(thing.bounding_box.location).transform.location + carla.Location(z=1.6)
+    ahead = thing.bounding_box.location - eye
+    level = math.hypot(ahead.x, ahead.y)
+    pitch, yaw = math.degrees(math.atan2(ahead.z, level)), math.degrees(math.atan2(ahead.y, ahead.x))
+    return carla.Transform(eye, carla.Rotation(pitch=pitch, yaw=yaw))
+
+
+@pytest.mark.parametrize(
+    ("label", "tag", "kind"),
+    [
+        ("Bicycle", 19, ObjectClass.BICYCLE),
+        ("Motorcycle", 18, ObjectClass.MOTORCYCLE),
+        ("Truck", 15, ObjectClass.TRUCK),
+    ],
+)
+def test_two_wheelers_and_lorries_are_listed_seen_numbered_and_switched_off(world, label, tag, kind):
+    things = world.get_environment_objects(getattr(carla.CityObjectLabel, label))
+    assert 1 <= len(things) <= 8
+    assert len(world.get_level_bbs(getattr(carla.CityObjectLabel, label))) == len(things)
+    for thing in things:
+        extent = thing.bounding_box.extent
+        assert min(extent.x, extent.y, extent.z) > 0.2
+    truth = parked_vehicles(world)
+    assert (truth.classes == kind).sum() == len(things)
+    kinds = ("sensor.camera.instance_segmentation", "sensor.camera.labels", "sensor.lidar.ray_cast_semantic",
+             "sensor.other.radar")  # fmt: skip
+    lidar = {"points_per_second": "400000"}
+    counts = []
+    for thing in things:
+        number = thing.id & 0xFFFF
+        seen = watch(world, from_the_road(world, thing), *kinds, **lidar)
+        tags, numbers = labels(seen[kinds[0]])
+        mine = numbers == number
+        if mine.sum() < 150:
+            continue  # behind something
+        assert set(tags[mine].tolist()) == {tag}
+        table = label_table.decode(bytes(seen[kinds[1]].raw_data))
+        (row,) = table[table[:, 0] == FIRST_ID | number]
+        assert row[3] == mine.sum()
+        assert row[2] == tag
+        hits = np.frombuffer(seen[kinds[2]].raw_data, np.dtype("f4,f4,f4,f4,u4,u4"))
+        assert set(hits["f5"][hits["f4"] == FIRST_ID | number].tolist()) <= {tag}
+        counts.append((hits["f4"] == FIRST_ID | number).sum())
+        assert len(np.frombuffer(seen[kinds[3]].raw_data, "<f4")) > 0
+        world.enable_environment_objects({thing.id}, False)
+        world.tick()
+        _, without = labels(watch(world, from_the_road(world, thing), kinds[0])[kinds[0]])
+        assert not (without == number).any()
+        world.enable_environment_objects({thing.id}, True)
+        world.tick()
+        break
+    assert counts
+    assert counts[0] > 10
+
+
 def crash(world: carla.World, pose: carla.Transform) -> set[str]:
     """What a car meets that is thrown along a pose."""
     library = world.get_blueprint_library()
@@ -240,7 +297,9 @@ def test_the_dark_leaves_their_lamps_off(world):
 def test_numbers_come_from_the_ids_and_parts_are_left_out(world):
     parked = parked_vehicles(world)
     cars = world.get_environment_objects(CAR)
-    assert sorted(parked.actor_id.tolist()) == sorted(FIRST_ID | thing.id & 0xFFFF for thing in cars)
+    numbers = parked.actor_id[parked.classes == ObjectClass.CAR]
+    assert sorted(numbers.tolist()) == sorted(FIRST_ID | thing.id & 0xFFFF for thing in cars)
+    assert len(np.unique(parked.actor_id)) == len(parked) > len(cars)
     near = parked.near(parked.boxes_world_m[0, :3])
     assert 0 < len(near) <= len(parked)
     assert parked.actor_id[0] in near.actor_id

@@ -1,6 +1,7 @@
 """Parked vehicles stand where they may, in no other's way, and move nothing else."""
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -8,11 +9,15 @@ import numpy as np
 import pytest
 
 import sim.server.scene.build as build
-from sim.server.scene.catalogue import model_for
+import sim.server.scene.parking as parking
+from sim.server.scene.bodies.parked_cycles import LEAN_RAD
+from sim.server.scene.catalogue import RIDERLESS, model_for
 from sim.server.scene.mesh import Tag
 from sim.server.scene.objects import Layer
 from sim.server.scene.occupancy import rectangle
 from sim.server.scene.parking import MOST_PARKED, VEHICLES, speed_limits
+from sim.server.scene.parking_others import BICYCLES, LORRIES, MOTORCYCLES
+from sim.server.scene.parking_places import FROM_CROSSING_M, FROM_JUNCTION_M
 from sim.server.scene.static import Parked, StaticScene
 
 TOWN = (files("configs") / "maps" / "Roadlab02.xodr").read_text()
@@ -23,13 +28,18 @@ def town(seed: int = 0) -> StaticScene:
     return build.build_scene("Roadlab02", TOWN, seed)
 
 
+def rows_of(scene: StaticScene, table: Sequence[tuple[str, float]]) -> np.ndarray:
+    """Rows of the parked vehicles of certain blueprints."""
+    wanted = {name for name, _ in table}
+    return np.array([k for k, name in enumerate(scene.parked.type_id) if name in wanted], int)
+
+
 def footprints(scene: StaticScene) -> list[np.ndarray]:
-    """Corners (4, 2) of every parked vehicle."""
-    parked = scene.parked
-    halves = [[side / 2.0 for side in model_for(name).size_m[:2]] for name in parked.type_id]
+    """Corners (4, 2) of the box of every parked vehicle."""
+    objects, rows = scene.objects, scene.parked.owner
     return [
-        rectangle(parked.position_m[k, :2], (half[0], half[1]), float(parked.rotation_rad[k, 1]))
-        for k, half in enumerate(halves)
+        rectangle(objects.centre_m[k, :2], (objects.half_m[k, 0], objects.half_m[k, 1]), float(objects.yaw_rad[k]))
+        for k in rows.tolist()
     ]
 
 
@@ -40,11 +50,11 @@ def along(corners: np.ndarray, step_m: float = 0.25) -> np.ndarray:
 
 
 def test_a_town_has_a_moderate_number_of_several_kinds():
-    parked = town().parked
-    assert 15 <= len(parked) <= MOST_PARKED
+    parked, cars = town().parked, rows_of(town(), VEHICLES)
+    assert 15 <= len(cars) <= MOST_PARKED
+    assert cars.tolist() == list(range(len(cars)))  # the others come after them
     assert len(set(parked.type_id)) >= 8
-    assert set(parked.type_id) <= {name for name, _ in VEHICLES}
-    assert (np.abs(parked.rotation_rad[:, [0, 2]]) < 0.1).all()  # on their four wheels
+    assert (np.abs(parked.rotation_rad[cars][:, [0, 2]]) < 0.1).all()  # on their four wheels
     assert (parked.steer_rad == 0.0).any()
     assert (parked.steer_rad != 0.0).any()
 
@@ -109,13 +119,95 @@ def test_they_are_objects_with_boxes_in_a_layer_of_their_own():
     scene = town()
     objects, parked = scene.objects, scene.parked
     assert (objects.layer[parked.owner] == Layer.PARKED_VEHICLES).all()
-    assert (objects.tag[parked.owner] == Tag.CAR).all()
-    sizes = np.array([model_for(name).size_m for name in parked.type_id])
-    assert np.allclose(2.0 * objects.half_m[parked.owner], sizes)
-    assert np.allclose(objects.centre_m[parked.owner, 2], parked.position_m[:, 2] + sizes[:, 2] / 2.0)
+    choices = [model_for(name, RIDERLESS) for name in parked.type_id]
+    assert objects.tag[parked.owner].tolist() == [choice.tag for choice in choices]
+    sizes = np.array([choice.size_m for choice in choices])
+    lean = np.array([LEAN_RAD.get(choice.name.removesuffix("_parked"), 0.0) for choice in choices])
+    upright = lean == 0.0
+    assert upright.sum() >= 15
+    assert np.allclose(2.0 * objects.half_m[parked.owner][upright], sizes[upright])
+    foot = objects.centre_m[parked.owner, 2] - objects.half_m[parked.owner, 2]
+    assert (np.abs(foot - parked.position_m[:, 2]) < 0.09).all()
     labels = objects.object_id[parked.owner] & np.uint64(0xFFFF)
     assert labels.tolist() == [(Parked.FIRST_ID + k) & 0xFFFF for k in range(len(parked))]
     assert len(set(objects.object_id.tolist())) == len(objects)
+
+
+def everywhere() -> list[StaticScene]:
+    return [town(), *(build.build_scene(name, map_text(name)) for name in ("Roadlab01", "Roadlab04"))]
+
+
+def map_text(name: str) -> str:
+    return (files("configs") / "maps" / f"{name}.xodr").read_text()
+
+
+def test_two_wheelers_and_lorries_are_few_and_of_their_kinds():
+    scenes = everywhere()
+    for table, most in ((BICYCLES, 16), (MOTORCYCLES, 6), (LORRIES, 2)):
+        counts = [len(rows_of(scene, table)) for scene in scenes]
+        assert max(counts) <= most
+        assert sum(counts) >= 3
+    tags = {Tag.BICYCLE: BICYCLES, Tag.MOTORCYCLE: MOTORCYCLES, Tag.TRUCK: LORRIES}
+    for scene in scenes:
+        for tag, table in tags.items():
+            owners = scene.parked.owner[rows_of(scene, table)]
+            assert (scene.objects.tag[owners] == tag).all()
+            assert (scene.objects.half_m[owners] > 0.2).all()
+
+
+def test_a_leaning_two_wheeler_is_inside_its_box():
+    scene = town()
+    parked, objects = scene.parked, scene.objects
+    rows = np.concatenate([rows_of(scene, BICYCLES), rows_of(scene, MOTORCYCLES)])
+    assert (parked.rotation_rad[rows, 2] < 0.06).all()
+    assert (parked.rotation_rad[rows, 2] < -0.04).any()
+    for k in rows.tolist():
+        size = np.array(model_for(parked.type_id[k], RIDERLESS).size_m)
+        corners = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (0.0, 1.0)]) * size
+        roll, yaw = -parked.rotation_rad[k, 2], parked.rotation_rad[k, 1]
+        y = corners[:, 1] * math.cos(roll) - corners[:, 2] * math.sin(roll)
+        z = corners[:, 1] * math.sin(roll) + corners[:, 2] * math.cos(roll)
+        centre, half = objects.centre_m[parked.owner[k]], objects.half_m[parked.owner[k]]
+        offset = (centre - parked.position_m[k])[:2] @ np.array([[math.cos(yaw), -math.sin(yaw)],
+                                                                 [math.sin(yaw), math.cos(yaw)]])  # fmt: skip
+        assert (np.abs(corners[:, 0] - offset[0]) < half[0] + 0.03).all()
+        assert (np.abs(y - offset[1]) < half[1] + 0.05).all()
+        assert (np.abs(z + parked.position_m[k, 2] - centre[2]) < half[2] + 0.09).all()
+
+
+def test_lorries_stand_in_lay_bys_far_from_junctions_crossings_and_sidewalks():
+    for scene in everywhere():
+        inside = np.concatenate([lane.left_m for lane in scene.lanes if lane.junction >= 0 and lane.is_driving])
+        walks = [lane for lane in scene.lanes if lane.kind == "sidewalk"]
+        walk = np.concatenate([edge for lane in walks for edge in (lane.left_m, lane.right_m)])
+        for k in rows_of(scene, LORRIES).tolist():
+            place = scene.parked.position_m[k, :2]
+            assert np.hypot(*(inside[:, :2] - place).T).min() > 1.4 * FROM_JUNCTION_M
+            assert np.hypot(*(walk[:, :2] - place).T).min() > FROM_CROSSING_M
+
+
+def test_bicycles_stand_side_by_side_at_racks():
+    scene = town()
+    racks = np.array([p for n, p in zip(scene.objects.name, scene.objects.position_m, strict=True) if "BikeRack" in n])
+    assert 1 <= len(racks) <= 12
+    place = scene.parked.position_m[rows_of(scene, BICYCLES)]
+    away = np.hypot(*(place[:, None, :2] - racks[None, :, :2]).transpose(2, 0, 1))
+    assert (away.min(axis=1) < 1.5).all()
+    apart = np.hypot(*(place[:, None, :2] - place[None, :, :2]).transpose(2, 0, 1)) + 99.0 * np.eye(len(place))
+    assert apart.min() > 0.8
+    racks_of_tag = [scene.objects.tag[k] for k, n in enumerate(scene.objects.name) if "BikeRack" in n]
+    assert set(racks_of_tag) == {Tag.STATIC}
+
+
+def test_cars_stand_where_they_stood_without_the_others(monkeypatch):
+    with_them = town().parked
+    monkeypatch.setattr(parking, "place_others", lambda *_: ([], []))
+    without = build.build_scene("Roadlab02", TOWN).parked
+    n = len(without)
+    assert 0 < n < len(with_them)
+    assert with_them.type_id[:n] == without.type_id
+    for column in ("owner", "position_m", "rotation_rad", "rgb", "steer_rad", "seed"):
+        assert (getattr(with_them, column)[:n] == getattr(without, column)).all()
 
 
 def test_the_same_seed_parks_alike_and_another_does_not():
