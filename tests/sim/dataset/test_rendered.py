@@ -214,7 +214,8 @@ def test_the_parked_vehicles_of_the_map_are_objects_like_all_others(shots: DataS
         for label in frame.labels.objects:
             if label.type_id.startswith("parked."):
                 assert label.velocity_world_mps == (0.0, 0.0, 0.0)
-                assert attribute_of(label) == "vehicle.parked"
+                two_wheeled = label.category in ("motorcycle", "bicycle")
+                assert attribute_of(label) == ("cycle.without_rider" if two_wheeled else "vehicle.parked")
                 pixels = int((mask == label.id).sum())
                 assert pixels == (views[label.id].pixels if label.id in views else 0)
                 seen, hit = seen + (pixels > 50), hit + (label.lidar_points > 5)
