@@ -26,6 +26,8 @@ BELOW_LANES_M = 0.03
 """Fillings lie under everything else, so that overlaps do not show."""
 UNDER_LANES_M = 0.25
 """Fillings reach so far under the lanes: nobody looks through the step between them to the land below."""
+SEAM_M = 0.005
+"""Lanes end so much inside their edges here: a seam between two of them is a gap, too, however narrow it is."""
 SMALLEST_M2 = 0.05
 CONFLICT_M = 0.04
 """Lanes of a junction that differ more than this in height, and less than a storey, contradict each other."""
@@ -88,7 +90,7 @@ def add_fillings(triangles: Triangles, lanes: Sequence[Lane], strip: int, owner_
             members.setdefault(lane.junction, []).append(lane)
     for group in members.values():
         outlines = [np.concatenate([lane.left_m, lane.right_m[::-1]])[:, :2] for lane in group]
-        paved = shapely.union_all(shapely.buffer(shapely.polygons([shapely.linearrings(o) for o in outlines]), 0.02))
+        paved = shapely.union_all(shapely.buffer(shapely.polygons([shapely.linearrings(o) for o in outlines]), -SEAM_M))
         closed = shapely.buffer(shapely.buffer(paved, CLOSE_M, quad_segs=3), -CLOSE_M, quad_segs=3)
         gaps = [part for part in shapely.get_parts(shapely.difference(closed, paved)) if part.area > SMALLEST_M2]
         under = shapely.intersection(shapely.buffer(shapely.union_all(gaps), UNDER_LANES_M, quad_segs=1), closed)

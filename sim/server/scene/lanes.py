@@ -104,6 +104,19 @@ def resampled(lane: Lane, piece_m: float) -> Lane:
     return replace(lane, s_m=s, left_m=left, right_m=right, marks=marks)
 
 
+def thinned(left_m: Array, right_m: Array, s_m: Array, off_m: float) -> npt.NDArray[np.int64]:
+    """Rows of two edges (n, 3) to keep: the others lie within ``off_m`` of the line between their neighbours."""
+    keep = [0]
+    for k in range(1, len(s_m) - 1):
+        a, b = keep[-1], k + 1
+        t = (s_m[k] - s_m[a]) / max(s_m[b] - s_m[a], 1e-9)
+        off = max(np.abs(edge[k] - edge[a] * (1 - t) - edge[b] * t).max() for edge in (left_m, right_m))
+        if off > off_m or s_m[b] - s_m[a] > STRAIGHT_STEP_M:
+            keep.append(k)
+    keep.append(len(s_m) - 1)
+    return np.array(keep)
+
+
 def read_lanes(carla_map: Any, root: ET.Element) -> list[Lane]:
     """All lanes but those of type ``none``, in the order of the file."""
     lanes: list[Lane] = []

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from sim.server.scene.ground import ROAD, SIDEWALK, Ground
 from sim.server.scene.junctions import add_fillings
-from sim.server.scene.lanes import NO_MARK, RAISED_KINDS, STRAIGHT_STEP_M, Lane, Mark, resampled
+from sim.server.scene.lanes import NO_MARK, RAISED_KINDS, Lane, Mark, resampled, thinned
 from sim.server.scene.mesh import Material, Mesh, Tag
 from sim.server.scene.objects import Layer, ObjectBook
+from sim.server.scene.paint import Stroke, bare, junction_strokes
 from sim.server.scene.static import STRIP_DTYPE
 from sim.server.scene.triangles import Triangles
 
@@ -26,11 +27,15 @@ KERB_FOOT_M = 0.05
 """Kerb faces reach below the carriageway, so that no light shines under them."""
 MARKED_LIFT_M = 0.012
 UNMARKED_SHOULDER_DROP_M = 0.015
-"""Overlapping lanes of a junction: marked ones are drawn on top, shoulders and parking below driving lanes."""
+JUNCTION_SHOULDER_DROP_M = 0.004
+"""Marked lanes are drawn on top, shoulders and parking below driving lanes; in junctions, in whose corners banks of
+grass come near, no deeper than is needed."""
 TUCK_M = 0.25
 """A lower surface reaches so far under the higher one beside it: nobody looks through the step to the land below."""
 TUCK_DROP_M = 0.003
 CROSSWALK_LIFT_M = 0.02
+CROSSWALK_STEP_M = 0.25
+"""A crosswalk ends so near before kerbs."""
 STOP_LINE_LIFT_M = 0.022
 STOP_LINE_LENGTH_M = 0.4
 SIDEWALK_PIECE_M = 1.0
@@ -67,19 +72,23 @@ NOTHING_M = -1e6
 def build_roads(lanes: Sequence[Lane], book: ObjectBook) -> Carriageway:
     """Triangles of all lanes, of which sidewalks are cut where they cross driving lanes."""
     triangles = Triangles()
-    paved = [lane for lane in lanes if lane.kind not in RAISED_KINDS]
+    paved = [bare(lane) for lane in lanes if lane.kind not in RAISED_KINDS]
     raised = [lane for lane in lanes if lane.kind in RAISED_KINDS]
     owner_of_road = _open_objects(book, paved, "Road_Road", Tag.ROADS)
     strips = _add_lanes(triangles, paved, owner_of_road)
-    strips.append((*NO_MARK, *NO_MARK, False, True))
+    strips.append((*NO_MARK, *NO_MARK, True, True))
     add_fillings(triangles, lanes, len(strips) - 1, owner_of_road)
     road_faces = len(triangles.mesh().faces)
     driving = driving_surface(lanes)
+    _add_strokes(triangles, junction_strokes(lanes, driving), strips, owner_of_road)
+    painted_faces = len(triangles.mesh().faces)
     owner_of_side = _open_objects(book, raised, "Road_Sidewalk", Tag.SIDEWALKS)
     for lane in raised:
         _add_raised(triangles, lane, driving, owner_of_side[lane.road])
     mesh = triangles.mesh()
-    solid = np.flatnonzero(mesh.material != Material.KERB)
+    carries = mesh.material != Material.KERB
+    carries[road_faces:painted_faces] = False
+    solid = np.flatnonzero(carries)
     kinds = np.where(solid < road_faces, ROAD, SIDEWALK).astype(np.uint8)
     return Carriageway(mesh, triangles.owners(), np.array(strips, STRIP_DTYPE), solid, kinds, driving)
 
@@ -154,11 +163,26 @@ def _add_lanes(triangles: Triangles, lanes: Sequence[Lane], owner_of_road: dict[
     return strips
 
 
+def _add_strokes(
+    triangles: Triangles, strokes: Sequence[Stroke], strips: list[tuple[Any, ...]], owner_of_road: dict[int, int]
+) -> None:
+    """Paint of junctions; a row of the strip table for each."""
+    if not strokes:
+        return
+    rows = np.arange(len(strips), len(strips) + len(strokes))
+    ribbon = np.repeat(np.arange(len(strokes)), [len(stroke.left_m) for stroke in strokes])
+    left, right, uvw = (np.concatenate([getattr(s, name) for s in strokes]) for name in ("left_m", "right_m", "uvw"))
+    owners = [owner_of_road[stroke.road] for stroke in strokes]
+    triangles.add_ribbons(left, right, uvw, ribbon, Material.ROAD, rows, owners)
+    strips.extend((*stroke.left, *stroke.right, stroke.driving, True) for stroke in strokes)
+
+
 def _lift(lane: Lane, left_mark: Mark, right_mark: Mark) -> float:
     """Height, m, at which a part of a lane is drawn over its own."""
     if left_mark[0] or right_mark[0]:
         return MARKED_LIFT_M
-    return 0.0 if lane.is_driving else -UNMARKED_SHOULDER_DROP_M
+    drop = UNMARKED_SHOULDER_DROP_M if lane.junction < 0 else JUNCTION_SHOULDER_DROP_M
+    return 0.0 if lane.is_driving else -drop
 
 
 def _lift_at(lane: Lane | None, sample: float) -> float:
@@ -208,7 +232,8 @@ def _add_raised(triangles: Triangles, lane: Lane, driving: Ground, owner: int) -
     up = np.array([0.0, 0.0, KERB_HEIGHT_M])
     top = Material.SIDEWALK if lane.kind == "sidewalk" else Material.GRASS if lane.kind == "median" else Material.KERB
     for first, last in _runs(keep):
-        a, b, along = _thinned(left[first : last + 1], right[first : last + 1], s[first : last + 1])
+        kept = first + thinned(left[first : last + 1], right[first : last + 1], s[first : last + 1], THIN_M)
+        a, b, along = left[kept], right[kept], s[kept]
         uvw = _edge_uvw(along, np.linalg.norm(b - a, axis=1))
         uvw[:, :, 2] = 0.0
         # the top of a kerb lane carries a foot like a sidewalk, and must not be mistaken for a kerb's face
@@ -231,19 +256,6 @@ def _trim(lane: Lane, driving: Ground) -> tuple[Array, Array, Array, npt.NDArray
     width = np.linalg.norm(right - left, axis=1) * (last - first)
     trimmed = [left * (1.0 - f[:, None]) + right * f[:, None] for f in (first, last)]
     return s, trimmed[0], trimmed[1], width >= NARROWEST_SIDEWALK_M
-
-
-def _thinned(left: Array, right: Array, s: Array) -> tuple[Array, Array, Array]:
-    """Without the samples that lie between their neighbours anyway."""
-    keep = [0]
-    for k in range(1, len(s) - 1):
-        a, b = keep[-1], k + 1
-        t = (s[k] - s[a]) / max(s[b] - s[a], 1e-9)
-        off = max(np.abs(edge[k] - edge[a] * (1 - t) - edge[b] * t).max() for edge in (left, right))
-        if off > THIN_M or s[b] - s[a] > STRAIGHT_STEP_M:
-            keep.append(k)
-    keep.append(len(s) - 1)
-    return left[keep], right[keep], s[keep]
 
 
 def _add_kerb(triangles: Triangles, outline: Array, up: Array, owner: int) -> None:
@@ -294,20 +306,32 @@ def build_crosswalks(carla_map: Any, ground: Ground, book: ObjectBook) -> Triang
 
 
 def _add_crosswalk(triangles: Triangles, corners: Array, ground: Ground, owner: int) -> None:
-    """A grid of small quads follows the crown of the road; x of uvw runs along the longer side."""
+    """Small quads follow the crown of the road, between kerbs; x of uvw runs along the longer side."""
     if np.linalg.norm(corners[1] - corners[0]) < np.linalg.norm(corners[3] - corners[0]):
         corners = np.roll(corners, -1, axis=0)
     length = float(np.linalg.norm(corners[1] - corners[0]))
-    depth = float(np.linalg.norm(corners[3] - corners[0]))
-    columns = max(1, round(length / 2.0))  # two metres: a crosswalk is as even as the road below it
+    along = corners[1, :2] - corners[0, :2] + corners[2, :2] - corners[3, :2]
+    along /= np.linalg.norm(along)
+    columns = max(1, math.ceil(length / CROSSWALK_STEP_M))
     u = np.linspace(0.0, 1.0, columns + 1)[None, :, None]
     v = np.linspace(0.0, 1.0, 3)[:, None, None]
     point = (corners[0] * (1 - u) + corners[1] * u) * (1 - v) + (corners[3] * (1 - u) + corners[2] * u) * v
-    point[..., 2] = ground.heights(point.reshape(-1, 3)).reshape(point.shape[:2]) + CROSSWALK_LIFT_M
-    uvw = np.zeros_like(point)
-    uvw[..., 0] = u[..., 0] * length
-    uvw[..., 1] = v[..., 0] * depth
-    i = (np.arange(2)[:, None] * (columns + 1) + np.arange(columns)).ravel()
-    row = columns + 1
-    faces = np.concatenate([np.stack([i, i + 1, i + row + 1], 1), np.stack([i, i + row + 1, i + row], 1)])
+    heights, kinds = (found.reshape(3, columns + 1) for found in ground.look(point.reshape(-1, 3)))
+    point[..., 2] = heights + CROSSWALK_LIFT_M
+    on_road = kinds == ROAD
+    for k in range(2):
+        free = on_road[k] & on_road[k + 1]
+        for first, last in _runs(free[:-1] & free[1:]):
+            sides = point[k, first : last + 1], point[k + 1, first : last + 1]
+            off_m = np.linspace(0.0, length * (last - first) / columns, last - first + 1)
+            kept = first + thinned(*sides, off_m, THIN_M)
+            _add_bars(triangles, point[k : k + 2, kept], corners[0, :2], along, owner)
+
+
+def _add_bars(triangles: Triangles, point: Array, origin: Array, along: Array, owner: int) -> None:
+    """Quads between two rows of points ``(2, n, 3)``, with surface coordinates in which bars are straight."""
+    off, n = point[..., :2] - origin, point.shape[1]
+    uvw = np.stack([off @ along, off @ np.array([-along[1], along[0]]), np.zeros((2, n))], axis=-1)
+    i = np.arange(n - 1)
+    faces = np.concatenate([np.stack([i, i + 1, i + n + 1], 1), np.stack([i, i + n + 1, i + n], 1)])
     triangles.add(point.reshape(-1, 3), (0.0, 0.0, 1.0), uvw.reshape(-1, 3), faces, Material.CROSSWALK, owner=owner)

@@ -29,7 +29,7 @@ def slits(semantic: np.ndarray) -> int:
     return int((stats[1:, cv2.CC_STAT_WIDTH] >= LONG_PX).sum())
 
 
-@pytest.mark.parametrize("name", ["Roadlab01", "crossing", "Town02"])
+@pytest.mark.parametrize("name", ["Roadlab01", "Roadlab03", "crossing", "Town02", "Town04", "Town07"])
 def test_no_land_shows_through_between_lanes_and_junctions(name: str) -> None:
     """Looked at from a car before junctions and from the pavement, 2 to 10 m away."""
     scene = scene_of(name)
