@@ -93,7 +93,7 @@ class RadarSensor:
         rays = np.concatenate([np.broadcast_to(position, way.shape), world_way], axis=1).astype(np.float32)
         reach = self._range_m * (float(stretch.max()) if count else 1.0)
         hits = self._caster.cast_rays(rays, reach, self._caster.bodies(view.instances, without=parent_id))
-        own = self._own_velocity(position, view.elapsed_s, dt_s)
+        own = self._own_velocity(position, view, parent_id, dt_s)
         hit = hits.range_m <= self._range_m * stretch
         if self._cross_sections:
             hit &= self._detected(hits, view.weather)
@@ -126,12 +126,12 @@ class RadarSensor:
         azimuth, altitude = np.arctan(side), np.arctan(up / np.hypot(1.0, side))
         return np.stack([speed, azimuth, altitude, share * self._range_m], axis=1).astype(np.float32)
 
-    def _own_velocity(self, position: Array, now_s: float, dt_s: float) -> Array:
-        """Mean world velocity (3,) since the last measurement, zero at the first."""
-        last, self._last = self._last, (position, now_s)
+    def _own_velocity(self, position: Array, view: View, parent_id: int, dt_s: float) -> Array:
+        """Mean world velocity (3,) since the last measurement; at the first, that of the carrier, zero on nobody."""
+        last, self._last = self._last, (position, view.elapsed_s)
         if last is None:
-            return np.zeros(3)
-        passed_s = now_s - last[1] if now_s > last[1] else dt_s
+            return _velocities(view, np.array([parent_id]))[0] if parent_id else np.zeros(3)
+        passed_s = view.elapsed_s - last[1] if view.elapsed_s > last[1] else dt_s
         return (position - last[0]) / passed_s if passed_s > 0.0 else np.zeros(3)
 
 

@@ -42,6 +42,16 @@ def test_radar_measures_the_radial_speed(shared):
     assert np.allclose(found[on_body, 3] * along[on_body], 8.0, atol=1e-3)
 
 
+def test_a_radar_on_a_moving_car_knows_its_speed_from_the_first_scan(shared):
+    bodies = builders.instances((8, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), UNIT))
+    bodies.velocity_mps[0] = (6.0, 0.0, 0.0)
+    sensor = create_sensor("sensor.other.radar", {"points_per_second": "5000"}, shared)
+    found = np.frombuffer(sensor.measure(ORIGIN, LEVEL, builders.view(bodies), 8, 0.1), "<f4").reshape(-1, 4)
+    along = np.cos(found[:, 1]) * np.cos(found[:, 2])
+    assert len(found) > 100
+    assert np.allclose(found[:, 0], -6.0 * along, atol=1e-4)  # walls and ground come nearer
+
+
 def test_unknown_and_streamless_types_are_named(shared):
     with pytest.raises(ValueError, match=r"sensor\.other\.nose"):
         create_sensor("sensor.other.nose", {}, shared)
