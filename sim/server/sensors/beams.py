@@ -32,9 +32,14 @@ class Beam:
     divergence_rad: float = 0.0
     dual: bool = False
 
+    @property
+    def samples(self) -> int:
+        """Rays of one beam."""
+        return 5 if self.divergence_rad > 0.0 else 1
+
     def fans(self, fan: Fan) -> list[Fan]:
         """The rays that sample each beam of a fan, its axis first."""
-        if self.divergence_rad <= 0.0:
+        if self.samples == 1:
             return [fan]
         aside = RING * 0.5 * self.divergence_rad
         return [fan] + [fan.aside(x * aside, y * aside) for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1))]

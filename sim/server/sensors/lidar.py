@@ -98,7 +98,8 @@ class LidarSensor:
 
     def __init__(self, attributes: Attributes, caster: RayCaster, seed: int, serial: int = 0) -> None:
         geometry = Geometry.of(attributes)
-        self._head = Spinning(geometry, caster, attributes.boolean("rolling_shutter", False))
+        self._beam = Beam(attributes.number("beam_divergence", 0.0, 0.0, 0.1), attributes.boolean("dual_return", False))
+        self._head = Spinning(geometry, caster, attributes.boolean("rolling_shutter", False), self._beam.samples)
         self._attenuation_pm = attributes.number("atmosphere_attenuation_rate", 0.004, 0.0)
         self._dropoff_rate = attributes.number("dropoff_general_rate", 0.45, 0.0, 1.0)
         self._dropoff_limit = attributes.number("dropoff_intensity_limit", 0.8, 0.0)
@@ -107,7 +108,6 @@ class LidarSensor:
         self._intensity_noise = attributes.number("noise_intensity_stddev", 0.0, 0.0, 1.0)
         by_material = _choice(attributes, "reflectivity", REFLECTIVITIES) == "material"
         self._receiver = Receiver(geometry.range_m) if by_material else None
-        self._beam = Beam(attributes.number("beam_divergence", 0.0, 0.0, 0.1), attributes.boolean("dual_return", False))
         self._rng = np.random.default_rng([attributes.seed(), seed])
         self._skies = _Skies(attributes, True, geometry.range_m, (attributes.seed(), seed, serial))
 

@@ -79,10 +79,10 @@ class Geometry:
 
 
 class Spinning:
-    """Where the head stands, and what it meets. ``rolling``: with the shutter of a real one."""
+    """Where the head stands, and what it meets. ``rolling``: with the shutter of a real one; samples: rays a beam."""
 
-    def __init__(self, geometry: Geometry, caster: RayCaster, rolling: bool = False) -> None:
-        self.geometry = geometry
+    def __init__(self, geometry: Geometry, caster: RayCaster, rolling: bool = False, samples: int = 1) -> None:
+        self.geometry, self._samples = geometry, samples
         self.caster = caster
         self._channels = Channels.at(geometry.elevations_rad())
         self.angle_rad = 0.0  # of the head, 0..horizontal field of view
@@ -90,12 +90,13 @@ class Spinning:
         self._last: tuple[Array, Array, float] | None = None  # position, axes and time of the last measurement
 
     def fan(self, dt_s: float) -> Fan:
-        """Rays of the next ``dt_s`` seconds, all alive; turns the head. Raises ValueError where there are too many."""
+        """Beams of the next ``dt_s`` seconds, all alive; turns the head. Raises ValueError where they are too many."""
         g = self.geometry
         columns = math.floor(g.points_per_second * dt_s / g.channels + 0.5)
-        if columns * g.channels > MAX_RAYS_PER_TICK:
+        rays = columns * g.channels * self._samples
+        if rays > MAX_RAYS_PER_TICK:
             raise ValueError(
-                f"lidar: {columns * g.channels} rays in one tick of {dt_s:g} s, at most {MAX_RAYS_PER_TICK} are shot; "
+                f"lidar: {rays} rays in one tick of {dt_s:g} s, at most {MAX_RAYS_PER_TICK} are shot; "
                 "lower points_per_second or the tick"
             )
         sweep = g.rotation_hz * g.horizontal_rad * dt_s

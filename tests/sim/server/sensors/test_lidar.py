@@ -222,6 +222,14 @@ def test_a_bad_attribute_names_itself(shared, name, value):
         lidar(shared, **{name: value})
 
 
+@pytest.mark.parametrize(("divergence", "rays"), [("0", 4_000_016), ("0.003", 4_000_080)])
+def test_more_rays_than_memory_holds_are_refused(shared, divergence, rays):
+    points = str(rays // (5 if float(divergence) else 1))
+    sensor = lidar(shared, points_per_second=points, beam_divergence=divergence)
+    with pytest.raises(ValueError, match=f"{rays} rays in one tick of 1 s.*points_per_second"):
+        sensor.measure(ORIGIN, LEVEL, builders.view(), 0, 1.0)
+
+
 def test_attributes_read_what_the_client_may_write():
     attributes = Attributes("x", {"a": "3.5f", "b": "TRUE", "c": "7"})
     assert (attributes.number("a", 0.0), attributes.boolean("b", False), attributes.integer("c", 0)) == (3.5, True, 7)
