@@ -40,6 +40,8 @@ SUBSCRIBE_S = 0.2
 ATTEMPTS = 4
 DARK_DEG = 20.0
 """Below this altitude of the sun most vehicles have their lights on."""
+WHEELCHAIR_SHARE = 1.0 / 60.0
+"""Of the people who may use a wheelchair: more than a street shows, so that a data set has some."""
 LIFT_M = 0.3
 """The car of a sequence is spawned this far above the road, so that it touches nothing."""
 
@@ -77,7 +79,7 @@ def _shots(studio: Studio, scene: Scene, wait_s: float) -> Generator[Any, None, 
     weather = _sunned(config.weather(scene.weather), config.random_sun, rng)
     traffic = config.traffic
     spec = CastSpec(traffic.vehicles, traffic.walkers, traffic.shares or CastSpec().shares, traffic.reach_m,
-                    traffic.light_share)  # fmt: skip
+                    traffic.light_share, WHEELCHAIR_SHARE)  # fmt: skip
     above = carla.Transform(carla.Location(*facts.street.places[0, :2].tolist(), SPAWN_HEIGHT_M + 10.0))
     ego = _ego(studio, above)
     ego.set_simulate_physics(False)
@@ -145,7 +147,7 @@ def _sequence(studio: Studio, scene: Scene, wait_s: float) -> Generator[Any, Non
     )
     seed = scene.seed & 0x7FFFFFFF
     vehicles = Vehicles(studio.client, world, spec, seed, traffic.shares or SHARES)
-    walkers = Walkers(studio.client, world, facts.graph, spec, seed)
+    walkers = Walkers(studio.client, world, facts.graph, spec, seed, WHEELCHAIR_SHARE)
 
     def advance() -> int:
         walkers.step()

@@ -17,12 +17,15 @@ from perception.frame import FloatArray
 from perception.objects import MapLight, ObjectClass
 from sim.source.conversion import vector
 from sim.source.lanes import lane_graph
+from sim.source.traffic import seat
 from sim.source.truth_boxes import TAGS
 
 ROAD_STEP_M = 3.0
 SPAWN_SPACING_M = 12.0
 SPAWN_HEIGHT_M = 12.0
 """A cast is hired up in the air, where nothing stands, without physics; then everybody is put where it belongs."""
+BODY_HALF_M = 0.25
+"""The largest half width of CARLA's walkers."""
 LIGHT_VIEW_M = (6.0, 32.0)
 """From a light to the camera that is put before it: a head is 12 pixels high at 33 m."""
 CLASS_BY_TAG = {tags[0]: kind for kind, tags in TAGS.items()}
@@ -50,6 +53,7 @@ class CastSpec:
     detector learns them from fewer examples."""
     reach_m: float = 75.0  # beyond it a car is lower than 12 pixels
     light_share: float = 0.3  # of the pictures are taken before a traffic light, which most places are far from
+    wheelchair_share: float = 0.0  # of those who may use a wheelchair
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,11 @@ def choose(blueprints: Blueprints, spec: CastSpec, rng: np.random.Generator) -> 
         kind = kinds[int(rng.choice(len(kinds), p=share / share.sum()))]
         chosen.append(dressed(blueprints.of_base(kind), rng))
     walkers = int(rng.integers(*spec.walkers, endpoint=True))
-    return chosen + [dressed(blueprints.people, rng) for _ in range(walkers)]
+    people = [dressed(blueprints.people, rng) for _ in range(walkers)]
+    (chairs,) = rng.spawn(1)  # a stream of its own: nothing else is drawn otherwise for it
+    for person, chance in zip(people, chairs.random(walkers).tolist(), strict=True):
+        seat(person, chance < spec.wheelchair_share)
+    return chosen + people
 
 
 @dataclass(frozen=True)
@@ -221,6 +229,8 @@ def free_spot(
     weight[distance <= nearest] = 0.0
     order = rng.choice(len(weight), size=40, replace=False, p=weight / weight.sum())
     half_length, half_width = float(member.half_m[0]), float(member.half_m[1])
+    if member.is_person:  # a wheelchair takes no more room than a body and the gap, so that others stay where they are
+        half_length, half_width = min(half_length, BODY_HALF_M), min(half_width, BODY_HALF_M)
     for index in order:
         lane = street.road[int(index)]
         x, y, heading = street.places[index]

@@ -38,6 +38,13 @@ SHARES = {"car": 0.74, "van": 0.08, "truck": 0.06, "bus": 0.03, "motorcycle": 0.
 """Of the traffic by a blueprint's ``base_type``: about what a European town has on its roads by day."""
 
 
+def seat(blueprint: Any, sits: bool) -> None:
+    """Let a walker of this blueprint use a wheelchair, or walk; those who cannot use one always walk."""
+    if blueprint.has_attribute("use_wheelchair"):
+        can = blueprint.has_attribute("can_use_wheelchair") and bool(blueprint.get_attribute("can_use_wheelchair"))
+        blueprint.set_attribute("use_wheelchair", "true" if sits and can else "false")
+
+
 class Vehicles:
     """Vehicles on autopilot. Same seed, same vehicles, places and colours."""
 
@@ -167,12 +174,20 @@ class Walkers:
     """People that stroll along sidewalks and use the crosswalks, moved by ``WalkerControl`` every step.
 
     The same code serves every server, with or without a navigation mesh, and the same seed gives the same walks.
+    wheelchair_share: of those who do not run and may use one; nothing else that is drawn depends on it.
     """
 
     def __init__(
-        self, client: carla.Client, world: carla.World, graph: LaneGraph, spec: TrafficSpec, seed: int
+        self,
+        client: carla.Client,
+        world: carla.World,
+        graph: LaneGraph,
+        spec: TrafficSpec,
+        seed: int,
+        wheelchair_share: float = 0.0,
     ) -> None:
         self._client, self._world, self._spec = client, world, spec
+        self._wheelchair_share, self._chairs = wheelchair_share, np.random.default_rng([seed, 3])
         self._map = world.get_map()
         self._rng = np.random.default_rng([seed, 2])
         self._crossings = [_ends(corners) for corners in graph.crosswalks_m]
@@ -201,7 +216,12 @@ class Walkers:
                 blueprint.set_attribute("is_invincible", "false")
             transform = waypoint.transform
             transform.location.z += 1.0  # the origin of a walker is the middle of its body
+            sits = bool(self._chairs.random() < self._wheelchair_share) and not runs
+            seat(blueprint, sits)
             answer = self._client.apply_batch_sync([carla.command.SpawnActor(blueprint, transform)], False)[0]
+            if answer.error and sits:  # there may be room for one who walks
+                seat(blueprint, False)
+                answer = self._client.apply_batch_sync([carla.command.SpawnActor(blueprint, transform)], False)[0]
             if not answer.error:
                 speed = (RUN_MPS if runs else WALK_MPS) * float(self._rng.uniform(0.85, 1.15))
                 forward = bool(self._rng.random() < 0.5)
