@@ -12,6 +12,7 @@ from sim.server.sensors.kernel import F32, F64
 from sim.server.sensors.pool import WorkerPool
 from sim.server.sensors.precipitation import (
     BOX_M,
+    DROP_COLUMNS,
     HEAVY_SNOW_MMPH,
     NEAREST_M,
     RAIN_COUNT,
@@ -26,6 +27,7 @@ from sim.server.sensors.precipitation import (
     fall_of_rain,
     fall_of_snow,
     light_on_drops,
+    place_falling,
 )
 
 FLUTTER_M = 0.06  # flakes sway so far to each side as they fall
@@ -49,19 +51,32 @@ class FallingWeather:
         weather = view.weather
         camera_mps = STILL if velocity_mps is None else velocity_mps
         if air.rain > 0.0:
-            self._pool.run(
-                draw_falling, cam, focal_px, fall_of_rain(air, weather.wind_intensity), camera_mps, view.elapsed_s,
-                int(RAIN_COUNT * air.rain**0.7), self._rain_radii, self._boxes, NEAREST_M, SHUTTER_S, 0.0,
-                RAIN_OPACITY * (0.6 + 0.4 * air.rain), light_on_drops(air), surface, radiance,
+            fall, opacity = fall_of_rain(air, weather.wind_intensity), RAIN_OPACITY * (0.6 + 0.4 * air.rain)
+            self._fall(
+                cam, focal_px, fall, camera_mps, view.elapsed_s, int(RAIN_COUNT * air.rain**0.7), self._rain_radii,
+                SHUTTER_S, 0.0, opacity, light_on_drops(air), surface, radiance,
             )  # fmt: skip
         if conditions.snowfall_mmph > 0.0:
             share = min(1.0, conditions.snowfall_mmph / HEAVY_SNOW_MMPH)
-            self._pool.run(
-                draw_falling, cam, focal_px, fall_of_snow(weather.wind_intensity), camera_mps, view.elapsed_s,
-                max(1, int(SNOW_COUNT * share**0.8)), self._snow_radii, self._boxes, NEAREST_M, SNOW_SHUTTER_S,
-                FLUTTER_M, SNOW_OPACITY, light_on_drops(air), surface, radiance,
+            self._fall(
+                cam, focal_px, fall_of_snow(weather.wind_intensity), camera_mps, view.elapsed_s,
+                max(1, int(SNOW_COUNT * share**0.8)), self._snow_radii, SNOW_SHUTTER_S, FLUTTER_M, SNOW_OPACITY,
+                light_on_drops(air), surface, radiance,
             )  # fmt: skip
         self._on_the_lens(conditions, air.rain, view, radiance, seed)
+
+    def _fall(
+        self, cam: F64, focal_px: float, fall_mps: F64, camera_mps: F64, elapsed_s: float, count: int, radii_m: F64,
+        shutter_s: float, flutter_m: float, opacity: float, light: F32, surface: F32, radiance: F32,
+    ) -> None:  # fmt: skip
+        """Draw ``count`` drops or flakes a box."""
+        drops = np.empty((len(self._boxes), count, DROP_COLUMNS))
+        height, width = radiance.shape[:2]
+        self._pool.run(
+            place_falling, cam, focal_px, fall_mps, camera_mps, elapsed_s, radii_m, self._boxes, NEAREST_M, shutter_s,
+            flutter_m, opacity, width, height, drops,
+        )  # fmt: skip
+        self._pool.run(draw_falling, drops, light, surface, radiance)
 
     def _on_the_lens(self, conditions: Conditions, rain: float, view: View, radiance: F32, seed: int) -> None:
         drops = drops_of(conditions.drops_on_lens(100.0 * rain), view.elapsed_s, seed)

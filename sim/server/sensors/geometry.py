@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.server.scene.models import ModelLibrary
+from sim.server.scene.models import LODS, ModelLibrary
 from sim.server.scene.objects import NO_OWNER
 from sim.server.scene.static import StaticScene
 from sim.server.scene.variants import Level
@@ -144,7 +144,7 @@ class Geometry:
         self._model_faces = _faces_wound_outward(library)
         self._shown = np.ones(len(scene.objects), np.bool_)
         self._whole: U32 | None = None  # static faces, while some are folded away
-        self._placed: dict[tuple[int, int], int] = {}  # row of the bodies' faces and boxes by instance row and detail
+        self._placed: I64 = np.zeros((0, LODS), np.int64)  # row in the next two by instance row and detail, or -1
         self._body_faces: I64 = np.zeros((0, 2), np.int64)
         self._body_boxes: F32 = np.zeros((0, 6), np.float32)
         self._vertex_end = self.static_vertices
@@ -173,7 +173,7 @@ class Geometry:
         """Start a tick: forget the bodies of the last one."""
         self._instances = instances
         self._rotations = rotation_matrices(instances.rotation_rad)
-        self._placed.clear()
+        self._placed = np.full((len(instances.actor_id), LODS), -1, np.int64)
         self._body_faces, self._body_boxes = np.zeros((0, 2), np.int64), np.zeros((0, 6), np.float32)
         self._vertex_end = self.static_vertices
         self._face_end = self.static_faces
@@ -181,25 +181,24 @@ class Geometry:
     def place(self, rows: I64, lods: I64) -> tuple[I64, F32]:
         """Face ranges ``(n, 2)`` in the shared arrays, and boxes ``(n, 6)`` in the world, of instances ``rows (n,)`` at
         detail ``lods (n,)``."""
-        asked = list(zip(rows.tolist(), lods.tolist(), strict=True))
-        fresh = [key for key in asked if key not in self._placed]
-        if fresh:
+        fresh = self._placed[rows, lods] < 0
+        if fresh.any():
             variants = self._instances.variants if self._instances else {}
-            self._place_models([key for key in fresh if key[0] not in variants])
-            for row, lod in fresh:
-                if row in variants:
-                    self._place_level(row, lod, variants[row].level(lod))
-        placed = np.array([self._placed[key] for key in asked], np.int64)
+            special = fresh & np.isin(rows, list(variants)) if variants else np.zeros(len(rows), np.bool_)
+            plain = fresh & ~special
+            self._place_models(rows[plain], lods[plain])
+            for row, lod in zip(rows[special].tolist(), lods[special].tolist(), strict=True):
+                self._place_level(row, lod, variants[row].level(lod))
+        placed = self._placed[rows, lods]
         return self._body_faces[placed], self._body_boxes[placed]
 
-    def _place_models(self, fresh: list[tuple[int, int]]) -> None:
+    def _place_models(self, rows: I64, lods: I64) -> None:
         """Bodies that look as their models do, by row and level of detail."""
         assert self._instances is not None, "begin() comes first"
         library = self._library
-        models = self._instances.model[[row for row, _ in fresh]].astype(np.int64)
         shape = (library.vertices_m, library.normals, library.uv, self._vertex_wheel, library.wheels_m,
                  self._model_faces, library.material, self._marks)  # fmt: skip
-        self._place_shapes(fresh, library.ranges[models, [lod for _, lod in fresh]], shape)
+        self._place_shapes(rows, lods, library.ranges[self._instances.model[rows].astype(np.int64), lods], shape)
 
     def _place_level(self, row: int, lod: int, level: Level) -> None:
         """A body with triangles of its own."""
@@ -208,23 +207,22 @@ class Geometry:
             wheel[level.faces[:, corner]] = np.maximum(wheel[level.faces[:, corner]], level.wheel)
         shape = (level.vertices_m, level.normals, level.uv, wheel, self._library.wheels_m,
                  level.faces, level.material, _marks(level.chart, level.rider))  # fmt: skip
-        self._place_shapes([(row, lod)], np.array([[0, len(level.vertices_m), 0, len(level.faces)]]), shape)
+        ranges = np.array([[0, len(level.vertices_m), 0, len(level.faces)]])
+        self._place_shapes(np.array([row]), np.array([lod]), ranges, shape)
 
-    def _place_shapes(self, fresh: list[tuple[int, int]], ranges: I64, shape: Tables) -> None:
+    def _place_shapes(self, rows: I64, lods: I64, ranges: I64, shape: Tables) -> None:
         """Bodies by row and level of detail, each a range (first vertex, count, first face, count) of ``shape``."""
         bodies = self._instances
         assert bodies is not None, "begin() comes first"
-        if not fresh:
+        if not len(rows):
             return
-        rows = np.array([r for r, _ in fresh], np.int64)
-        models = bodies.model[rows].astype(np.int64)
-        jobs = np.empty((len(fresh), 8), np.int64)
+        jobs = np.empty((len(rows), 8), np.int64)
         jobs[:, :4] = ranges
         jobs[:, 4] = self._vertex_end + np.concatenate([[0], np.cumsum(ranges[:-1, 1])])
         jobs[:, 5] = self._face_end + np.concatenate([[0], np.cumsum(ranges[:-1, 3])])
         jobs[:, 6] = rows
-        jobs[:, 7] = models
-        placement = np.zeros((len(fresh), 20), np.float32)
+        jobs[:, 7] = bodies.model[rows]
+        placement = np.zeros((len(rows), 20), np.float32)
         placement[:, :9] = self._rotations[rows].reshape(-1, 9)
         placement[:, 9:12] = bodies.position_m[rows]
         placement[:, 12:15] = bodies.scale[rows]
@@ -233,9 +231,9 @@ class Geometry:
         self._vertex_end += int(ranges[:, 1].sum())
         self._face_end += int(ranges[:, 3].sum())
         self._reserve()
-        self._placed.update(zip(fresh, range(len(self._placed), len(self._placed) + len(fresh)), strict=True))
+        self._placed[rows, lods] = len(self._body_faces) + np.arange(len(rows))
         self._body_faces = np.concatenate([self._body_faces, jobs[:, [5, 3]]])
-        boxes = np.zeros((len(fresh), 6), np.float32)
+        boxes = np.zeros((len(rows), 6), np.float32)
         self._pool.run(
             place_model,
             jobs,

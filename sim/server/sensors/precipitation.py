@@ -28,6 +28,10 @@ RAIN_RADIUS_M = (0.0011, 0.0030, 0.0075)  # of a streak: real ones are thinner b
 SNOW_RADIUS_M = (0.0038, 0.0085, 0.019)
 RAIN_OPACITY, SNOW_OPACITY = 0.24, 0.9
 HEAVY_SNOW_MMPH = 3.0  # snowfall whose flakes fill the boxes
+# Columns of a drop in a picture: m along the axis, 0 of one that is not seen; its place, how far it moves while the
+# shutter is open and half its width, px; share of the light behind it that it hides.
+AWAY, ACROSS, DOWN, ALONG_ACROSS, ALONG_DOWN, WIDE, SHARE = range(7)
+DROP_COLUMNS = 8  # a line of the cache
 THINNEST_PX = 0.45  # thinner ones are drawn so wide and fainter instead
 
 
@@ -51,22 +55,21 @@ def light_on_drops(air: Atmosphere) -> F32:
 
 
 @kernel
-def draw_falling(
-    worker: int, workers: int, cam: F64, focal: float, velocity: F64, camera_mps: F64, elapsed_s: float, count: int,
-    radii: F64, boxes: F64, nearest: float, shutter_s: float, flutter: float, opacity: float, light: F32,
-    surface: F32, radiance: F32,
+def place_falling(
+    worker: int, workers: int, cam: F64, focal: float, velocity: F64, camera_mps: F64, elapsed_s: float, radii: F64,
+    boxes: F64, nearest: float, shutter_s: float, flutter: float, opacity: float, width: int, height: int, drops: F64,
 ) -> None:  # fmt: skip
-    """Blend what falls into ``radiance (h, w, 3)``; every worker draws its own rows.
+    """Where in a picture of so many pixels what falls is, into ``drops (boxes, n, DROP_COLUMNS)``; workers take turns.
 
-    velocity (3,) and camera_mps (3,): world, m/s. surface (h, w, 3): depth along the axis first. flutter: m, sideways.
+    velocity (3,) and camera_mps (3,): world, m/s. flutter: m, sideways.
     """
-    height, width = radiance.shape[0], radiance.shape[1]
-    first, last = worker * height // workers, (worker + 1) * height // workers
     cx, cy = width * 0.5, height * 0.5
     for layer in range(len(boxes)):
         edge, radius = boxes[layer], radii[layer]
         near = nearest if layer == 0 else boxes[layer - 1] * 0.42
-        for k in range(count):
+        for k in range(worker, drops.shape[1], workers):
+            drop = drops[layer, k]
+            drop[AWAY] = 0.0
             seed = (layer * 65536 + k) * 5
             speed = 0.75 + 0.5 * hash01(seed + 3)
             turn = 6.2831853 * hash01(seed + 4)
@@ -98,15 +101,38 @@ def draw_falling(
             dv = (cam[6] * px + cam[7] * py + cam[8] * pz) * per + cy - v
             wide = max(size, THINNEST_PX)
             reach = wide + 1.0
-            left, right = int(min(u, u + du) - reach), int(max(u, u + du) + reach) + 1
-            top, bottom = int(min(v, v + dv) - reach), int(max(v, v + dv) + reach) + 1
-            if right < 0 or bottom < first or left >= width or top >= last:
+            if max(u, u + du) + reach < -1.0 or min(u, u + du) - reach >= width:
                 continue
             length = math.sqrt(du * du + dv * dv)
             # light is spread over the streak: a longer one is fainter, but a drop never hides all behind it
             share = opacity * (size / wide) * min(1.0, (2.0 * wide + 0.35 * length) / (2.0 * wide + length))
             if z < 1.5:  # out of focus
                 share *= z / 1.5
+            drop[AWAY], drop[ACROSS], drop[DOWN], drop[ALONG_ACROSS], drop[ALONG_DOWN] = z, u, v, du, dv
+            drop[WIDE], drop[SHARE] = wide, share
+
+
+@kernel
+def draw_falling(worker: int, workers: int, drops: F64, light: F32, surface: F32, radiance: F32) -> None:
+    """Blend ``drops (boxes, n, DROP_COLUMNS)`` into ``radiance (h, w, 3)``; every worker draws its own rows.
+
+    surface (h, w, 3): depth along the axis first.
+    """
+    height, width = radiance.shape[0], radiance.shape[1]
+    first, last = worker * height // workers, (worker + 1) * height // workers
+    for layer in range(drops.shape[0]):
+        for k in range(drops.shape[1]):
+            drop = drops[layer, k]
+            z = drop[AWAY]
+            if z == 0.0:
+                continue
+            u, v, du, dv, wide = drop[ACROSS], drop[DOWN], drop[ALONG_ACROSS], drop[ALONG_DOWN], drop[WIDE]
+            reach = wide + 1.0
+            left, right = int(min(u, u + du) - reach), int(max(u, u + du) + reach) + 1
+            top, bottom = int(min(v, v + dv) - reach), int(max(v, v + dv) + reach) + 1
+            if right < 0 or bottom < first or left >= width or top >= last:
+                continue
+            length = math.sqrt(du * du + dv * dv)
             per_square = 1.0 / max(length * length, 1e-6)
             for y in range(max(top, first), min(bottom, last)):
                 for x in range(max(left, 0), min(right, width)):
@@ -119,6 +145,6 @@ def draw_falling(
                     d = math.sqrt(ex * ex + ey * ey) / wide
                     if d >= 1.5:
                         continue
-                    cover = share * min(1.0, 1.5 - d)
+                    cover = drop[SHARE] * min(1.0, 1.5 - d)
                     for c in range(3):
                         radiance[y, x, c] += (light[c] - radiance[y, x, c]) * cover

@@ -29,7 +29,8 @@ from sim.server.sensors.instances import Instances, View, Weather
 from sim.server.sensors.kernel import F32, F64, I32, U8, U32, Tables
 from sim.server.sensors.labels import label_pixels, tag_of_material
 from sim.server.sensors.lamps import lamp_table
-from sim.server.sensors.lighting import CONTACT_CELLS_PER_M, CONTACT_SIZE, packed_map
+from sim.server.sensors.lighting import CONTACT_CELLS_PER_M, CONTACT_SIZE
+from sim.server.sensors.packed import packed_map
 from sim.server.sensors.photo import Photo
 from sim.server.sensors.pool import WorkerPool
 from sim.server.sensors.post import (

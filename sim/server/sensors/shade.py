@@ -31,6 +31,7 @@ from sim.server.sensors.lighting import (
     contact_shade,
     daylight,
     face_the_eye,
+    faces_the_sun,
     fog_at,
     leave_surface,
     reflect,
@@ -49,7 +50,7 @@ from sim.server.sensors.shade_model import shade_model, shade_paint
 from sim.server.sensors.snow import lay_snow
 
 FAR_M = 1e6  # depth of the sky in ``surface``
-SHADOWED = 128  # fragments that look together whether a moving body may shade them
+SHADOWED = 64  # fragments that look together whether the sun or a moving body's shadow may reach them
 MIRRORING = 64  # fragments that look together whether anything is mirrored in them
 NO_SUN = 0.001  # radiance of a sun that is not worth a shadow
 ROAD_CLASS, GROUND_CLASS, FACADE_CLASS, LEAF_CLASS, BUILT_CLASS, PAINT_CLASS, MODEL_CLASS = range(7)
@@ -107,6 +108,8 @@ def _light(
     if shining and place[SHADOW_ON] > 0.0:
         for first in range(0, count, SHADOWED):
             batch, size = q[first:], min(SHADOWED, count - first)
+            if not faces_the_sun(batch, size, air):
+                continue
             if shadows_of_the_world(batch, size, air, place, static_map, blocks) != 0:
                 shadows_of_bodies(batch, size, moving_map)
     else:

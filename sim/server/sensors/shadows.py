@@ -18,7 +18,7 @@ from sim.server.sensors.columns import (
     SHADOW_V0,
 )
 from sim.server.sensors.geometry import Geometry
-from sim.server.sensors.kernel import F32, F64, I32, I64, U32, claim, kernel
+from sim.server.sensors.kernel import F32, F64, I32, I64, U32, claim, inline, kernel
 from sim.server.sensors.lighting import CONTACT_CELLS_PER_M, MAP_SIZE, SHADOW_BLOCK_SHIFT
 from sim.server.sensors.pool import WorkerPool
 
@@ -32,19 +32,39 @@ BLOCKS = MAP_SIZE >> SHADOW_BLOCK_SHIFT
 MIN_SUN_HEIGHT = 0.03  # sine of the altitude below which the sun casts no sharp shadow: 1.7 degrees
 
 
+@inline
+def _edge(px: float, py: float, qx: float, qy: float, sign: float) -> tuple[float, float]:
+    """On which side of the edge from p to q its triangle lies, positive to the right of it, and the edge's step along a
+    row from each row to the next; of a level edge 0, and a number that has the sign of where the triangle lies."""
+    rise = qy - py
+    return -rise * sign, ((qx - px) / rise if rise != 0.0 else (qx - px) * sign)
+
+
+@kernel
+def mark_blocks(spans: I64, blocks: I32) -> None:
+    """Mark the blocks of spans (n, 4): first and last column, first and last row."""
+    for k in range(len(spans)):
+        for row in range(max(spans[k, 2], 0), min(spans[k, 3] + 1, blocks.shape[0])):
+            for column in range(max(spans[k, 0], 0), min(spans[k, 1] + 1, blocks.shape[1])):
+                blocks[row, column] = 1
+
+
 @kernel
 def draw_heights(
     worker: int, workers: int, vertices: F32, faces: U32, ranges: I64, bands: I64, axes: F64, u0: float, v0: float,
-    height_map: F32,
+    fresh: bool, height_map: F32,
 ) -> None:  # fmt: skip
     """Highest point along the sun, for every texel, of the faces in ``ranges (k, 5)``: first face, count, first and
     last row; 1 where faces that look away from the sun, which others of a closed body hide from it, are left out.
 
-    axes (9,): map u, map v, towards the sun. Worker i draws rows ``bands[i]`` up to, not with, ``bands[i + 1]``.
+    axes (9,): map u, map v, towards the sun. Worker i draws rows ``bands[i]`` up to, not with, ``bands[i + 1]``; of a
+    fresh map it empties them before.
     """
     size = height_map.shape[0]
     per = 1.0 / TEXEL_M
     row0, row1 = bands[worker], bands[worker + 1]
+    if fresh:
+        height_map[row0:row1] = NOTHING
     for r in range(len(ranges)):
         if ranges[r, 3] < row0 or ranges[r, 2] >= row1 or row0 >= row1:
             continue
@@ -71,23 +91,31 @@ def draw_heights(
             slope_x = ((bh - ah) * (cy - ay) - (ch - ah) * (by - ay)) / area
             slope_y = ((ch - ah) * (bx - ax) - (bh - ah) * (cx - ax)) / area
             sign = 1.0 if area > 0.0 else -1.0
+            side0, step0 = _edge(ax, ay, bx, by, sign)
+            side1, step1 = _edge(bx, by, cx, cy, sign)
+            side2, step2 = _edge(cx, cy, ax, ay, sign)
             for y in range(y0, y1 + 1):
                 fy = y + 0.5
                 low, high = max(0.0, left - 0.5), min(size - 1.0, right - 0.5)
-                for e in range(3):
-                    px, py, qx, qy = ax, ay, bx, by
-                    if e == 1:
-                        px, py, qx, qy = bx, by, cx, cy
-                    elif e == 2:
-                        px, py, qx, qy = cx, cy, ax, ay
-                    k = -(qy - py) * sign
-                    m = ((qx - px) * (fy - py) + (qy - py) * px) * sign
-                    if k > 0.0:
-                        low = max(low, -m / k - 0.5)
-                    elif k < 0.0:
-                        high = min(high, -m / k - 0.5)
-                    elif m < 0.0:
-                        high = -1.0
+                cross0, cross1, cross2 = (fy - ay) * step0, (fy - by) * step1, (fy - cy) * step2
+                if side0 > 0.0:
+                    low = max(low, ax + cross0 - 0.5)
+                elif side0 < 0.0:
+                    high = min(high, ax + cross0 - 0.5)
+                elif cross0 < 0.0:
+                    continue
+                if side1 > 0.0:
+                    low = max(low, bx + cross1 - 0.5)
+                elif side1 < 0.0:
+                    high = min(high, bx + cross1 - 0.5)
+                elif cross1 < 0.0:
+                    continue
+                if side2 > 0.0:
+                    low = max(low, cx + cross2 - 0.5)
+                elif side2 < 0.0:
+                    high = min(high, cx + cross2 - 0.5)
+                elif cross2 < 0.0:
+                    continue
                 if high < low:
                     continue
                 x0 = math.ceil(low)
@@ -227,7 +255,6 @@ class SunShadows:
         placed.place[SHADOW_U : SHADOW_U + 3] = axes[:3]
         placed.place[SHADOW_V : SHADOW_V + 3] = axes[3:6]
         placed.place[[SHADOW_U0, SHADOW_V0, SHADOW_PER_TEXEL, SHADOW_ON]] = u0, v0, 1.0 / TEXEL_M, 1.0
-        placed.static.fill(NOTHING)
         geometry, ranges = self._geometry, self._geometry.ranges
         chunks = _over_map(ranges.chunk_spheres_m, axes, u0, v0)
         trees = _over_map(ranges.tree_spheres_m, axes, u0, v0)
@@ -235,7 +262,9 @@ class SunShadows:
         spheres = np.concatenate([ranges.chunk_spheres_m[chunks], ranges.tree_spheres_m[trees]])
         faces = np.column_stack([faces, _rows(spheres, axes, v0), np.zeros(len(faces), np.int64)])
         bands = _bands(faces, self._pool.threads)
-        self._pool.run(draw_heights, geometry.vertices_m, geometry.faces, faces, bands, axes, u0, v0, placed.static)
+        self._pool.run(
+            draw_heights, geometry.vertices_m, geometry.faces, faces, bands, axes, u0, v0, True, placed.static
+        )
         return placed
 
     def _draw_moving(
@@ -250,16 +279,16 @@ class SunShadows:
         u = (centres_m[over] @ axes[:3] - u0) / TEXEL_M
         v = (centres_m[over] @ axes[3:6] - v0) / TEXEL_M
         reach = radii_m[over] / TEXEL_M + 2.0
-        side = 1 << SHADOW_BLOCK_SHIFT
-        for x0, x1, y0, y1 in np.stack([u - reach, u + reach, v - reach, v + reach], axis=1) // side:
-            span_y = slice(max(0, int(y0)), max(0, int(y1) + 1))
-            placed.blocks[span_y, max(0, int(x0)) : max(0, int(x1) + 1)] = 1
+        spans = np.stack([u - reach, u + reach, v - reach, v + reach], axis=1) // (1 << SHADOW_BLOCK_SHIFT)
+        mark_blocks(spans.astype(np.int64), placed.blocks)
         away_m = TEXEL_M * np.hypot(u - MAP_SIZE / 2, v - MAP_SIZE / 2)
         lods = np.where(away_m > COARSE_FROM_M, LODS - 1, 1)
         placed_faces, _ = self._geometry.place(rows[over], lods)
         faces = np.column_stack([placed_faces, _rows(spheres[over], axes, v0), np.ones(len(over), np.int64)])
         geometry, bands = self._geometry, _bands(faces, self._pool.threads)
-        self._pool.run(draw_heights, geometry.vertices_m, geometry.faces, faces, bands, axes, u0, v0, placed.moving)
+        self._pool.run(
+            draw_heights, geometry.vertices_m, geometry.faces, faces, bands, axes, u0, v0, False, placed.moving
+        )
 
 
 def _map_axes(sun: F64) -> F64:

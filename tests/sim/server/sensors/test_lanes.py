@@ -11,7 +11,8 @@ import pytest
 from sim.server.scene.mesh import Material, Mesh, Tag
 from sim.server.sensors.instances import View, Weather
 from sim.server.sensors.kernel import claim, kernel, lanes
-from sim.server.sensors.lighting import exp_of_negative, octahedral_of, packed_map
+from sim.server.sensors.lighting import exp_of_negative
+from sim.server.sensors.packed import octahedral_of, packed_map
 from sim.server.sensors.renderer import Intrinsics, SceneRenderer
 from sim.server.sensors.warm import box_library, box_mesh, boxes, small_scene
 

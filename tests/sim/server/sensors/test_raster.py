@@ -129,13 +129,14 @@ def test_a_block_is_left_out_where_all_before_it_is_nearer():
     assert kept[:count].tolist() == blocks[1:5].tolist()
 
 
-def test_two_threads_draw_the_picture_that_one_draws():
+@pytest.mark.parametrize("weather", [Weather(), Weather(precipitation=90.0, precipitation_deposits=80.0, wetness=80.0)])
+def test_two_threads_draw_the_picture_that_one_draws(weather):
     ground = box_mesh((0.0, 0.0, -1.0), (60.0, 60.0, 1.0), Material.ROAD)
     pictures = []
     for threads in (1, 2):
         renderer = SceneRenderer(small_scene(ground), box_library(), threads)
         bodies = boxes([(9.0, -3.0, 0.3), (14.0, 2.0, 1.0), (30.0, 5.0, 2.0)])
-        view = View(0, 0.0, bodies, np.zeros(0, np.uint8), Weather())
+        view = View(0, 0.0, bodies, np.zeros(0, np.uint8), weather)
         seen = Intrinsics(200, 152, math.pi / 2)
         pictures.append(renderer.render(np.array([0.0, 0.0, 1.6]), np.zeros(3), seen, view, ("rgb",)).bgr)
         renderer.close()

@@ -7,9 +7,17 @@ import pytest
 
 from sim.server.scene.mesh import Material, Mesh
 from sim.server.sensors import shadows
+from sim.server.sensors.columns import (
+    ATMOSPHERE_COLUMNS,
+    FRAGMENT_COLUMNS,
+    NORMAL,
+    STRIDE,
+    SUN_DIR,
+    TRANSLUCENT,
+)
 from sim.server.sensors.instances import Instances, View, Weather
 from sim.server.sensors.kernel import U8
-from sim.server.sensors.lighting import CONTACT_CELLS_PER_M
+from sim.server.sensors.lighting import CONTACT_CELLS_PER_M, faces_the_sun
 from sim.server.sensors.renderer import Intrinsics, SceneRenderer
 from sim.server.sensors.warm import box_library, box_mesh, boxes, small_scene
 
@@ -83,3 +91,39 @@ def darkest(half_length_m: float, half_width_m: float) -> float:
 def test_a_stride_does_not_make_the_ground_under_somebody_flicker_and_a_bicycle_is_no_car() -> None:
     assert abs(darkest(0.53, 0.33) - darkest(0.31, 0.33)) < 0.05  # widest and narrowest step of a man
     assert darkest(0.9, 0.3) < 0.55 < 0.8 < darkest(2.3, 0.9)
+
+
+def test_heights_are_those_of_the_triangles_over_the_middles_of_texels() -> None:
+    rng = np.random.default_rng(7)
+    corners = (rng.uniform(0.0, 40.0, (120, 1, 3)) + rng.uniform(-6.0, 6.0, (120, 3, 3))) * shadows.TEXEL_M
+    corners[:20, 1, 1] = corners[:20, 0, 1]  # with a level edge
+    vertices = corners.reshape(-1, 3).astype(np.float32)
+    faces = np.arange(360, dtype=np.uint32).reshape(-1, 3)
+    axes, size = np.eye(3).reshape(-1), 40
+    drawn = np.zeros((size, size), np.float32)
+    ranges = np.array([[0, len(faces), 0, size, 0]], np.int64)
+    shadows.draw_heights(0, 1, vertices, faces, ranges, np.array([0, size]), axes, 0.0, 0.0, True, drawn)
+    expected, doubtful = np.full((size, size), shadows.NOTHING), np.zeros((size, size), np.bool_)
+    y, x = (np.mgrid[0:size, 0:size] + 0.5) * shadows.TEXEL_M
+    for a, b, c in vertices.reshape(-1, 3, 3).astype(np.float64):
+        area = (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])
+        share_b = ((x - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (y - a[1])) / area
+        share_c = ((b[0] - a[0]) * (y - a[1]) - (x - a[0]) * (b[1] - a[1])) / area
+        least = np.minimum(np.minimum(share_b, share_c), 1.0 - share_b - share_c)
+        height = a[2] + share_b * (b[2] - a[2]) + share_c * (c[2] - a[2])
+        expected = np.where(least >= 0.0, np.maximum(expected, height), expected)
+        doubtful |= np.abs(least) < 1e-6
+    assert (expected > shadows.NOTHING).mean() > 0.5
+    assert np.allclose(drawn[~doubtful], expected[~doubtful], atol=1e-4)
+
+
+def test_only_what_looks_at_the_sun_or_lets_light_through_asks_for_its_shadow() -> None:
+    air = np.zeros(ATMOSPHERE_COLUMNS, np.float32)
+    air[SUN_DIR : SUN_DIR + 3] = 0.6, 0.0, 0.8
+    fragments = np.zeros((FRAGMENT_COLUMNS, STRIDE), np.float32)
+    fragments[NORMAL + 2, :16] = -1.0
+    assert not faces_the_sun(fragments.reshape(-1), 16, air)
+    for column, value in ((NORMAL + 2, 1.0), (TRANSLUCENT, 0.35)):
+        turned = fragments.copy()
+        turned[column, 11] = value
+        assert faces_the_sun(turned.reshape(-1), 16, air)
