@@ -29,7 +29,7 @@ WANT = {
     "normals": ("surface",),
 }
 MAX_PIXELS_A_SIDE = 4096
-MAX_FOV_DEG = 170.0  # a pinhole picture of 180 degrees is infinitely wide
+MAX_FOV_DEG = 179.0  # a pinhole picture of 180 degrees is infinitely wide
 DEFAULT_SIZE = {"image_size_x": 800, "image_size_y": 600}
 DEFAULT_FOV_DEG = 90.0
 DEPTH_RANGE_M = 1000.0

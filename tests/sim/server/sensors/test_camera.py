@@ -39,6 +39,7 @@ def test_label_bytes_by_hand():
 
 
 def test_size_and_field_of_view_come_from_the_attributes():
+    assert intrinsics_of("rgb", {"fov": "179"}).fov_rad == pytest.approx(math.radians(179.0))
     camera = intrinsics_of("rgb", {"image_size_x": "640", "image_size_y": "384", "fov": "60"})
     assert (camera.width, camera.height) == (640, 384)
     assert camera.focal_px == pytest.approx(320 / math.tan(math.radians(30)))
