@@ -223,7 +223,8 @@ class Stage:
 def _pose(waypoint: Any) -> tuple[float, ...]:
     t = waypoint.transform
     place = (t.location.x, t.location.y, t.location.z)
-    return *place, math.radians(t.rotation.pitch), math.radians(t.rotation.yaw), waypoint.lane_width
+    pitch = math.remainder(math.radians(t.rotation.pitch), 2.0 * math.pi)  # of lanes against the road the map says 365
+    return *place, pitch, math.radians(t.rotation.yaw), waypoint.lane_width
 
 
 def _pavement(waypoint: Any) -> tuple[float, float] | None:

@@ -62,6 +62,15 @@ def test_vehicles_stand_on_lanes_along_them_and_people_are_not_in_the_car(stage:
         assert 1.2 <= shot.position_m[2] - shot.road_m[2] <= 1.8
 
 
+def test_nothing_stands_on_its_nose_on_a_slope():
+    """Shot 1002 of that map is on a hill of 5.3 degrees, with cars against the road's direction."""
+    street = Stage("Roadlab03", 11)
+    pitch = street.shot(1002, "noon").view.instances.actors().rotation_rad[:, 0]
+    assert np.abs(pitch).max() < math.radians(8.0)
+    assert np.count_nonzero(pitch > math.radians(4.0)) > 2  # uphill
+    assert np.count_nonzero(pitch < math.radians(-4.0)) > 2
+
+
 def test_the_same_number_is_the_same_street(stage: Stage):
     first, second = stage.shot(7, "rain"), stage.shot(7, "rain")
     np.testing.assert_array_equal(first.view.instances.position_m, second.view.instances.position_m)
