@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
@@ -26,11 +27,12 @@ from sim.dataset.store import (
     DataSetError,
     begin_folder,
     finish_folder,
+    make_folder,
     sweep_up,
     write_bytes,
     write_manifest,
 )
-from sim.dataset.worker import LOST, Said, work
+from sim.dataset.worker import KEPT, Said, address_of, work
 
 STOP_S = 10.0
 """For a worker to end after it was told that nothing is left: it stops its server."""
@@ -56,7 +58,9 @@ def build(config: DatasetConfig, folder: Path, workers: int, carla: str | None, 
     """
     if carla is None:
         check_maps(config)
-    folder.mkdir(parents=True, exist_ok=True)
+    else:
+        address_of(carla)
+    make_folder(folder)
     claim(folder, config)
     sweep_up(folder)
     scenes = scenes_of(config)
@@ -187,7 +191,9 @@ def _hear(pipe: Connection, process: SpawnProcess) -> Said:
         said = pipe.recv()
     except (EOFError, OSError):
         process.join(STOP_S)
-        return Said("fault", f"a rendering process ended with {process.exitcode}: {LOST}")
+        killed = process.exitcode == -signal.SIGKILL
+        why = "was killed, perhaps for want of memory (fewer --workers need less)" if killed else "ended"
+        return Said("fault", f"a rendering process {why} with exit code {process.exitcode}; {KEPT}")
     assert isinstance(said, Said)
     return said
 

@@ -205,6 +205,14 @@ def write_bytes(file: Path, data: bytes) -> None:
         raise
 
 
+def make_folder(folder: Path) -> None:
+    """A data set's folder, if it is not there yet. Raises DataSetError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataSetError(f"{folder}: cannot be made a folder ({error.strerror}); give another --out") from error
+
+
 def begin_folder(final: Path) -> Path:
     """An empty folder to fill, beside the final one; what an interrupted call left is removed."""
     folder = final.with_name(UNFINISHED + final.name)

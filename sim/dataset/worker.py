@@ -9,30 +9,43 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from sim.config import ConfigError
 from sim.dataset.config import DatasetConfig
 from sim.dataset.drivable import write_mask
 from sim.dataset.plan import Scene
 from sim.dataset.records import to_json
 from sim.dataset.store import SCENES, DiskFull, begin_folder, finish_folder, write_bytes, write_frame
 
+MAPS_VARIABLE = "ROADLAB_MAPS"
+"""Names a folder in which the embedded server finds maps (``sim.server.maps``)."""
 WATCH_S = 2.0
 """How often it is seen whether the server still listens."""
-LOST = "the server is gone; whole scenes are kept: run the same command again"
+KEPT = "whole scenes are kept: run the same command again"
+LOST = f"the server is gone; {KEPT}"
 
 
 @dataclass(frozen=True)
 class Said:
-    """A message to the parent: ``kind`` is say, frame, done, full (disk), or fault."""
+    """A message to the parent: ``kind`` is say, frame, done (with a scene), over (with all), full (disk), or fault."""
 
     kind: str
     text: str = ""
     scene: int = -1
+
+
+def address_of(carla: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``. Raises ConfigError."""
+    host, _, port = carla.rpartition(":")
+    if not (port.isdecimal() and 0 < int(port) < 65535):
+        raise ConfigError(f"--carla {carla}: expected HOST:PORT, for example 127.0.0.1:2000")
+    return host or "127.0.0.1", int(port)
 
 
 def work(pipe: Connection, config: DatasetConfig, folder: Path, number: int, carla: str | None) -> None:
@@ -43,7 +56,7 @@ def work(pipe: Connection, config: DatasetConfig, folder: Path, number: int, car
         if first is not None:
             with _server(config, folder, number, carla, first.map, pipe) as (host, port):
                 done = _watch(host, port, pipe)
-                _render_all(pipe, config, folder, host, port, first)
+                _render_all(pipe, config, folder, (host, port), first, carla is None)
                 done.set()
         pipe.send(Said("over"))
     except DiskFull as error:
@@ -56,10 +69,12 @@ def work(pipe: Connection, config: DatasetConfig, folder: Path, number: int, car
     os._exit(0)  # not by way of the client's destructors, which wait for servers
 
 
-def _render_all(pipe: Connection, config: DatasetConfig, folder: Path, host: str, port: int, first: Scene) -> None:
+def _render_all(
+    pipe: Connection, config: DatasetConfig, folder: Path, address: tuple[str, int], first: Scene, own: bool
+) -> None:
     from sim.source.studio import Studio
 
-    studio = Studio(host, port, config)
+    studio = Studio(*address, config, own)
     scene: Scene | None = first
     try:
         while scene is not None:
@@ -93,15 +108,29 @@ def _server(
     config: DatasetConfig, folder: Path, number: int, carla: str | None, map_name: str, pipe: Connection
 ) -> Iterator[tuple[str, int]]:
     if carla is not None:
-        host, _, port = carla.rpartition(":")
-        yield host or "127.0.0.1", int(port)
+        yield address_of(carla)
         return
     from sim.embedded import embedded_server
 
     log_file = folder / f"server_{number}.log"
-    with embedded_server(map_name, config.seed, log_file, say=lambda line: pipe.send(Said("say", line))) as own:
-        yield "127.0.0.1", own
+    with tempfile.TemporaryDirectory() as maps:
+        gather_maps(config, Path(maps))
+        os.environ[MAPS_VARIABLE] = maps
+        with embedded_server(map_name, config.seed, log_file, say=lambda line: pipe.send(Said("say", line))) as own:
+            yield "127.0.0.1", own
     log_file.unlink(missing_ok=True)  # kept where it ended badly
+
+
+def gather_maps(config: DatasetConfig, folder: Path) -> None:
+    """Links to the maps of ``$ROADLAB_MAPS`` and, before those, to the map files of the configuration.
+
+    So the server finds a file by its name whenever its turn comes, and builds the same world whichever map was first.
+    """
+    known = os.environ.get(MAPS_VARIABLE)
+    files = {file.name: file for file in sorted(Path(known).glob("*.xodr"))} if known else {}
+    files |= {Path(name).name: Path(name) for name in config.maps if name.endswith(".xodr")}
+    for name, file in files.items():
+        (folder / name).symlink_to(file.resolve())
 
 
 def _watch(host: str, port: int, pipe: Connection) -> threading.Event:

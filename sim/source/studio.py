@@ -88,8 +88,10 @@ class MapFacts:
 class Studio:
     """A client of a server, and the world of one scene after the other."""
 
-    def __init__(self, host: str, port: int, config: DatasetConfig) -> None:
-        """Raises SourceLost where nothing listens."""
+    def __init__(self, host: str, port: int, config: DatasetConfig, finds_files: bool = False) -> None:
+        """finds_files: the server knows the map files of the configuration by their names. Raises SourceLost where
+        nothing listens."""
+        self._finds_files = finds_files
         self.config = config
         self.address = f"{host}:{port}"
         if not alive(host, port):
@@ -161,9 +163,9 @@ class Studio:
         if world.get_map().name.split("/")[-1] == wanted.stem:
             return world
         try:
-            if wanted.suffix == ".xodr":
+            if wanted.suffix == ".xodr" and not self._finds_files:
                 return self.client.generate_opendrive_world(wanted.read_text(encoding="utf-8"))
-            return self.client.load_world(name)
+            return self.client.load_world(wanted.stem if wanted.suffix == ".xodr" else name)
         except RuntimeError as error:
             raise ValueError(f"map {name!r}: {self.address} cannot load it: {error}") from error
 

@@ -7,15 +7,18 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing import Pipe
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from sim.config import ConfigError
-from sim.dataset.build import build, claim
+from sim.dataset.build import _hear, build, claim
 from sim.dataset.config import load_dataset_config
 from sim.dataset.store import DataSetError, checksums, verify
+from sim.dataset.worker import gather_maps
 from tests.sim.server.serving import ROOT, Running, running_server
 
 WORDS = [
@@ -117,3 +120,58 @@ def test_a_folder_without_a_scene_takes_another_configuration(tmp_path: Path) ->
     (tmp_path / "scenes" / "00000_Roadlab01_ClearNoon" / "scene.json").write_text("{}")
     with pytest.raises(DataSetError, match=r"another configuration \(seed differ\)"):
         claim(tmp_path, load_dataset_config("small", WORDS))
+
+
+@pytest.mark.parametrize("carla", ["localhost", "localhost:", "localhost:two", "127.0.0.1:99999"])
+def test_an_address_that_is_none_is_refused(carla: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected HOST:PORT"):
+        build(load_dataset_config("small", WORDS), tmp_path / "out", 1, carla, Console(quiet=True))
+
+
+def test_a_file_in_the_folders_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(DataSetError, match=r"taken: cannot be made a folder .*another --out"):
+        build(load_dataset_config("small", WORDS), tmp_path / "taken", 1, None, Console(quiet=True))
+
+
+def test_a_killed_worker_is_told_from_a_lost_server() -> None:
+    class Process:
+        exitcode = -signal.SIGKILL
+
+        def join(self, timeout_s: float) -> None:
+            pass
+
+    ours, theirs = Pipe()
+    theirs.close()
+    said = _hear(ours, Process())  # type: ignore[arg-type]
+    assert said.kind == "fault"
+    assert "was killed, perhaps for want of memory" in said.text
+    assert "server" not in said.text
+
+
+def test_a_map_file_is_the_same_world_whether_the_server_began_with_it_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A generated OpenDRIVE world is bare roads; a map that the server is given as a file has its houses."""
+    from sim.source.studio import Studio
+
+    for name in ("theirs/Other.xodr", "theirs/Mine.xodr", "ours/Mine.xodr", "links/"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name) if name.endswith("xodr") else (tmp_path / name).mkdir()
+    monkeypatch.setenv("ROADLAB_MAPS", str(tmp_path / "theirs"))
+    config = load_dataset_config("small", [*WORDS, f"maps=[Roadlab01,{tmp_path}/ours/Mine.xodr]"])
+    gather_maps(config, tmp_path / "links")
+    found = {file.name: file.read_text() for file in (tmp_path / "links").iterdir()}
+    assert found == {"Mine.xodr": "ours/Mine.xodr", "Other.xodr": "theirs/Other.xodr"}
+
+    asked: list[str] = []
+    client = SimpleNamespace(
+        get_world=lambda: SimpleNamespace(get_map=lambda: SimpleNamespace(name="Carla/Maps/Roadlab01")),
+        load_world=lambda name: asked.append(f"load {name}"),
+        generate_opendrive_world=lambda text: asked.append(f"generate {text}"),
+    )
+    for finds_files in (True, False):
+        studio = object.__new__(Studio)
+        studio.client, studio._finds_files, studio.address = client, finds_files, ""
+        studio._load(config.maps[1])
+    assert asked == ["load Mine", "generate ours/Mine.xodr"]
