@@ -354,23 +354,29 @@ def test_load_world_starts_a_new_episode(client: carla.Client, world: carla.Worl
         client.load_world("strait")
 
 
+def await_actor(world: carla.World, actor_id: int) -> None:
+    """Until a snapshot with the actor has come: in a synchronous world nobody waits for the first."""
+    deadline = time.monotonic() + 5.0
+    while actor_id not in [actor.id for actor in world.get_snapshot()] and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def test_a_program_that_waits_finds_the_actor_of_a_world_that_another_loads(
     server: Running, client: carla.Client, world: carla.World
 ) -> None:
     """Clients keep by its id what an actor is; an id of an earlier world would hide the new actor behind the old."""
-    spawn(world)
+    car = spawn(world)
     world.tick()
     waiting = carla.Client("127.0.0.1", server.port)
     waiting.set_timeout(10.0)
     held = waiting.get_world()
+    await_actor(held, car.id)
     known = {actor.id for actor in held.get_actors()}
     assert len(held.get_actors().filter("vehicle.*")) == 1
     fresh = client.load_world("other", reset_settings=False)
     hero = spawn(fresh, role_name="hero")
     fresh.tick()
-    deadline = time.monotonic() + 5.0
-    while hero.id not in [actor.id for actor in held.get_snapshot()] and time.monotonic() < deadline:
-        time.sleep(0.01)
+    await_actor(held, hero.id)
     found = held.get_actors().filter("vehicle.*")
     assert [(actor.id, actor.attributes["role_name"]) for actor in found] == [(hero.id, "hero")]
     assert not known & {actor.id for actor in held.get_actors()}
