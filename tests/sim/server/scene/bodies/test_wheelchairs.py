@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from sim.server.scene.bodies.assemble import assemble
 from sim.server.scene.bodies.cycles import CYCLES
 from sim.server.scene.bodies.parked_cycles import LEAN_RAD, build_parked_cycle
 from sim.server.scene.bodies.parts import Floats
 from sim.server.scene.bodies.wheelchairs import PEOPLE, Seated, build_seated, model_joints
 from sim.server.scene.mesh import Material
+from sim.server.scene.variants import library_level
+from sim.server.world.postures import Postures
+from sim.server.world.skeleton import ROW
 
 CHAIR = (Material.PLASTIC, Material.RIM, Material.TYRE, Material.METAL)
 EVERYONE = pytest.mark.parametrize("person", PEOPLE, ids=lambda person: person.name)
@@ -93,3 +99,25 @@ def test_a_parked_two_wheeler_leans_on_a_stand_that_reaches_the_ground(cycle) ->
         assert height.min() > -0.03
         assert not any(p.rider.any() for p in lod)
         assert not any(p.wheel.any() for p in lod)
+
+
+def test_a_pose_given_by_a_client_moves_the_person_and_leaves_the_chair() -> None:
+    person = PEOPLE[0]
+    library = assemble([build_seated(person, None), build_parked_cycle(CYCLES[0])])  # which brings a chart
+    postures, name = Postures(), f"{person.name}@stand"
+    rest = postures.walking(name)
+    raised = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+    local = postures.local_bones(7, name, 1.0)
+    arm = ROW["crl_arm__L"]
+    postures.set_bones(7, name, 1.0, [("crl_arm__L", local.position_m[arm], local.rotation[arm] @ raised)])
+    postures.blend(7, name, 1.0, 1.0)
+    bench = SimpleNamespace(library=lambda: library)
+    columns = np.array([7]), np.array([0], np.int32), np.ones((1, 3), np.float32)
+    (variant,) = postures.variants(*columns, bench).values()  # type: ignore[arg-type]
+    for lod in range(3):
+        before, after = library_level(library, 0, lod), variant.level(lod)
+        stiff = np.unique(before.faces[np.isin(before.material, CHAIR)])
+        moved = np.linalg.norm(after.vertices_m - before.vertices_m, axis=1)
+        assert moved[stiff].max() == 0.0
+        assert moved.max() > 0.25
+    assert np.abs(rest.position_m[ROW["crl_leg__L"]] - model_joints(person, None).knee[0]).max() < 1e-9
