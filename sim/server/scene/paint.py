@@ -78,16 +78,21 @@ def junction_strokes(lanes: Sequence[Lane], driving: Ground) -> list[Stroke]:
         polygons = shapely.polygons([shapely.linearrings(outline) for outline in outlines])
         tree = shapely.STRtree(shapely.buffer(polygons, -INSIDE_M))
         roads = np.array([lane.road for lane in drivable])
-        drawn: list[Array] = []
+        edges: list[tuple[Lane, int, npt.NDArray[np.bool_]]] = []
         for lane in marked:
             dense = resampled(lane, STEP_M)
             for edge in (0, 1):
                 points = (dense.left_m, dense.right_m)[edge]
                 point, inside = tree.query(shapely.points(points[:, :2]), predicate="within")
-                free = np.array([mark > 0 for mark in _types(dense, edge)]) & ~_drawn(dense, edge, drawn)
+                free = _types(dense, edge) > 0
                 free[point[roads[inside] != lane.road]] = False
-                drawn.append(np.concatenate([points[free, :2], _inward(dense, edge)[free, :2]], axis=1))
-                strokes.extend(_strokes(dense, edge, free, driving))
+                edges.append((dense, edge, free))
+        drawn: list[Array] = []
+        for lane, edge, free in sorted(edges, key=lambda e: -int(e[2].sum())):  # long lines first: they stay whole
+            points, inward = (lane.left_m, lane.right_m)[edge], _inward(lane, edge)
+            rest = _long(free & ~_drawn(lane, edge, drawn), points)
+            drawn.append(np.concatenate([points[rest, :2], inward[rest, :2]], axis=1))
+            strokes.extend(_strokes(lane, edge, rest, driving))
     return strokes
 
 
@@ -133,12 +138,19 @@ def _strokes(lane: Lane, edge: int, free: npt.NDArray[np.bool_], driving: Ground
         order = [0, 1] if edge == 0 else [1, 0]  # left, right
         for a, b in _stretches(free[first : last + 1]):
             part = np.arange(first + a, first + b + 1)
-            if np.linalg.norm(np.diff(outer[part], axis=0), axis=1).sum() < SHORTEST_M:
-                continue
             part = part[thinned(sides[part, 0], sides[part, 1], lane.s_m[part], THIN_M)]
             pair = (marks[0], NO_MARK) if edge == 0 else (NO_MARK, marks[1])
             left, right = (sides[part, k] for k in order)
             yield Stroke(left, right, uvw[part][:, order], *pair, lane.road, lane.is_driving)
+
+
+def _long(free: npt.NDArray[np.bool_], points: Array) -> npt.NDArray[np.bool_]:
+    """The free samples (n,) that belong to stretches of ``SHORTEST_M`` at least."""
+    out = np.zeros_like(free)
+    for a, b in _stretches(free):
+        if np.linalg.norm(np.diff(points[a : b + 1], axis=0), axis=1).sum() >= SHORTEST_M:
+            out[a : b + 1] = True
+    return out
 
 
 def _across(mark: Mark) -> tuple[float, float]:

@@ -33,7 +33,7 @@ grass come near, no deeper than is needed."""
 TUCK_M = 0.25
 """A lower surface reaches so far under the higher one beside it: nobody looks through the step to the land below."""
 TUCK_DROP_M = 0.003
-CROSSWALK_LIFT_M = 0.02
+CROSSWALK_LIFT_M = 0.026
 CROSSWALK_STEP_M = 0.25
 """A crosswalk ends so near before kerbs."""
 STOP_LINE_LIFT_M = 0.022
@@ -319,13 +319,16 @@ def _add_crosswalk(triangles: Triangles, corners: Array, ground: Ground, owner: 
     heights, kinds = (found.reshape(3, columns + 1) for found in ground.look(point.reshape(-1, 3)))
     point[..., 2] = heights + CROSSWALK_LIFT_M
     on_road = kinds == ROAD
-    for k in range(2):
-        free = on_road[k] & on_road[k + 1]
-        for first, last in _runs(free[:-1] & free[1:]):
-            sides = point[k, first : last + 1], point[k + 1, first : last + 1]
-            off_m = np.linspace(0.0, length * (last - first) / columns, last - first + 1)
-            kept = first + thinned(*sides, off_m, THIN_M)
-            _add_bars(triangles, point[k : k + 2, kept], corners[0, :2], along, owner)
+    free = on_road[:2] & on_road[1:]
+    runs = [(k, *run) for k in range(2) for run in _runs(free[k, :-1] & free[k, 1:])]
+    # the halves share the samples of the middle, or one would look between them
+    shared = {end for _, *run in runs for end in run}.union(
+        *(thinned(point[k], point[k + 1], np.linspace(0.0, length, columns + 1), THIN_M).tolist() for k in range(2))
+    )
+    kept = np.array(sorted(shared), np.int64)
+    for k, first, last in runs:
+        part = kept[(kept >= first) & (kept <= last)]
+        _add_bars(triangles, point[k : k + 2, part], corners[0, :2], along, owner)
 
 
 def _add_bars(triangles: Triangles, point: Array, origin: Array, along: Array, owner: int) -> None:

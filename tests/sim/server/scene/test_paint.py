@@ -51,6 +51,14 @@ def test_lanes_that_begin_on_each_other_have_one_line() -> None:
     assert width == pytest.approx(0.12 + 0.02)  # the whole line: nobody else paints its other half
 
 
+def test_a_long_line_is_not_broken_where_a_short_one_would_lie_on_it() -> None:
+    short, long = lane(1, (-10.0, 0.0), 0.0, length=1.5), lane(2, (-10.0, 0.05), 0.0)
+    strokes = junction_strokes([short, long], driving_surface([short, long]))
+    assert [s.road for s in strokes] == [2, 2]
+    for stroke in strokes:
+        assert np.ptp(stroke.left_m[:, 0]) == pytest.approx(20.0)
+
+
 def test_lanes_of_junctions_are_bare_and_wheels_do_not_feel_paint() -> None:
     east, south = lane(1, (-10.0, 0.0), 0.0), lane(2, (0.0, -10.0), math.pi / 2)
     way = build_roads([east, south], ObjectBook())
