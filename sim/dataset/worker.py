@@ -56,8 +56,10 @@ def work(pipe: Connection, config: DatasetConfig, folder: Path, number: int, car
         if first is not None:
             with _server(config, folder, number, carla, first.map, pipe) as (host, port):
                 done = _watch(host, port, pipe)
-                _render_all(pipe, config, folder, (host, port), first, carla is None)
-                done.set()
+                try:
+                    _render_all(pipe, config, folder, (host, port), first, carla is None)
+                finally:
+                    done.set()  # before the server is stopped, or the watch takes it for lost
         pipe.send(Said("over"))
     except DiskFull as error:
         pipe.send(Said("full", error.strerror or str(error)))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from multiprocessing import Pipe
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +19,11 @@ import pytest
 from rich.console import Console
 
 from sim.config import ConfigError
+from sim.dataset import worker
 from sim.dataset.build import _hear, build, claim
 from sim.dataset.config import load_dataset_config
-from sim.dataset.store import DataSetError, checksums, verify
+from sim.dataset.plan import scenes_of
+from sim.dataset.store import DataSetError, DiskFull, checksums, verify
 from sim.dataset.worker import gather_maps
 from tests.sim.server.serving import ROOT, Running, running_server
 
@@ -175,3 +181,39 @@ def test_a_map_file_is_the_same_world_whether_the_server_began_with_it_or_not(
         studio.client, studio._finds_files, studio.address = client, finds_files, ""
         studio._load(config.maps[1])
     assert asked == ["load Mine", "generate ours/Mine.xodr"]
+
+
+def test_a_full_disk_is_not_taken_for_a_lost_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sim.source import studio
+
+    listening = threading.Event()
+    listening.set()
+
+    @contextlib.contextmanager
+    def server(*_: object) -> Iterator[tuple[str, int]]:
+        try:
+            yield "127.0.0.1", 1
+        finally:
+            listening.clear()
+            time.sleep(0.3)  # many looks of the watch
+
+    def full(*_: object) -> None:
+        raise DiskFull(errno.ENOSPC, "disk full")
+
+    monkeypatch.setattr(worker, "_server", server)
+    monkeypatch.setattr(worker, "_render_all", full)
+    monkeypatch.setattr(worker, "WATCH_S", 0.02)
+    monkeypatch.setattr(studio, "alive", lambda host, port: listening.is_set())
+    monkeypatch.setattr(worker.os, "_exit", lambda code: None)
+    monkeypatch.setattr(worker.signal, "signal", lambda number, what: None)
+    config = load_dataset_config("small", WORDS)
+    ours, theirs = Pipe()
+    ours.send(scenes_of(config)[0])
+    worker.work(theirs, config, tmp_path, 0, None)
+    said = [ours.recv()]
+    while ours.poll(0.1):
+        try:
+            said.append(ours.recv())
+        except EOFError:
+            break
+    assert [(one.kind, one.text) for one in said] == [("full", "disk full")]
