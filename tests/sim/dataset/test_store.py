@@ -86,6 +86,7 @@ def test_a_folder_of_another_configuration_is_refused(tmp_path: Path) -> None:
 
     claim(tmp_path, config())
     claim(tmp_path, replace(config(), exports=("nuscenes",)))  # further exports are welcome
+    data_set(tmp_path)  # without a scene there is nothing to lose
     with pytest.raises(DataSetError, match=r"\(count, seed differ\)"):
         claim(tmp_path, replace(config(), count=9, seed=3))
 
