@@ -103,7 +103,9 @@ def test_the_report_shows_the_video_that_is_there(tiny_run: TinyRun, tmp_path: P
     write_video(tiny_run.log, tmp_path / "drive.mp4")
     metrics = json.loads((tiny_run.folder / "metrics.json").read_text())
     report = write_report(tmp_path, log, list(log.ticks(sensors=gallery_frames(21))), metrics)
-    assert 'src="drive.mp4"' in report.read_text(encoding="utf-8")
+    text = report.read_text(encoding="utf-8")
+    assert 'src="drive.mp4"' in text
+    assert 'poster="data:image/jpeg' in text, "a page that is looked at before the video is loaded shows a picture"
     assert broken_references(report) == []
 
 

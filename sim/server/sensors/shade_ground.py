@@ -31,6 +31,11 @@ STRIP_COLUMNS = 8
 DASH_PERIOD_M, DASH_ON_M = 9.0, 3.0  # broken lines: 3 m of paint, 6 m of gap
 DOUBLE_GAP_M = 0.10  # clear distance from the lane edge to each line of a double marking
 MARKING_REACH_M = 0.6  # no marking reaches further into its lane
+HOLLOW_SCALES = 4.1, 13.1  # cells of noise per metre: hollows of 16 m, of 5 m, and finer ones in them
+HOLLOW_TURN = 0.37  # of the finer ones' axes against the others': together they do not repeat
+HOLLOW_MEAN, HOLLOW_DEPTH = 0.484, 0.3  # of the two together: half of the ground lies below the mean, none below that
+HOLLOW_SLOPE = 0.3  # per metre, about: how far a pixel's footprint blurs a shore
+SHORE = 0.015  # half width of a shore in the same unit
 SIDE_FILTER = 0.8  # a pixel's footprint is two samples wide, of which a box filter wants 0.8
 
 
@@ -70,13 +75,25 @@ def marking(
 
 
 @kernel
+def standing_water(q: F32, deposits: float, grain: F32) -> Any:
+    """Share of the point that is a puddle: hollows fill as deposits (0..1) grow, half of the ground at 1, a tenth at
+    0.5."""
+    x, y = q[POS], q[POS + 1]
+    coarse, fine = HOLLOW_SCALES
+    turned_x, turned_y = x + HOLLOW_TURN * y, y - HOLLOW_TURN * x
+    depth = 0.5 * (noise(grain, x * coarse + 11.0, y * coarse) + noise(grain, turned_x * fine, turned_y * fine))
+    shore = HOLLOW_MEAN + HOLLOW_DEPTH * (1.0 - deposits)
+    blur = SHORE + HOLLOW_SLOPE * q[FOOT]
+    return smooth(shore - blur, shore + blur, depth)
+
+
+@kernel
 def _wet(q: F32, air: F32, tables: Tables, soak: float) -> None:
     """Darken a soaked surface and let standing water mirror."""
     if air[WET] <= 0.0 and air[PUDDLES] <= 0.0:
         return
     wet = max(air[WET], air[PUDDLES])
-    level = noise(tables[0], q[POS] * 0.16 + 11.0, q[POS + 1] * 0.16) - 0.5
-    puddle = smooth(0.30 - 0.55 * air[PUDDLES], 0.40 - 0.55 * air[PUDDLES], level + 0.02) * q[NORMAL + 2]
+    puddle = standing_water(q, air[PUDDLES], tables[0]) * q[NORMAL + 2] if air[PUDDLES] > 0.0 else 0.0
     dark = 1.0 - soak * wet
     for j in range(3):
         q[ALBEDO + j] *= dark
