@@ -169,9 +169,12 @@ class Server:
             self._stepping, self._settings_due_s = False, 0.0
         elif request.name == "apply_batch" and self._stepping:
             self._settings_due_s = time.monotonic() + SETTINGS_WAIT_S
+        free = not self.session.settings.synchronous_mode
         answer = dispatch.answer(self.session, request)
+        if free and self.session.settings.synchronous_mode:
+            self._steps.now_synchronous()
         if dispatch.ticks(request):
-            self._steps.ticked()
+            self._steps.ticked(len(self.session.traffic_managers))
             self._stepping = False  # whoever began a step and vanished delays one tick, not all
         return answer, self._hold_s(request)
 

@@ -44,15 +44,16 @@ def _in_background(port: int) -> None:
 class StepWatch:
     """Counts the steps of the managers in each frame of a synchronous world.
 
-    A frame is expected to have as many steps as the one before it. Managers of one client step in the order of their
-    ports, so the number of steps that were made tells which one sleeps.
+    A frame is expected to have as many steps as the one before it, and one more for each manager that has come since:
+    it may sleep through its very first call. So may all of them when the world has just become synchronous. Managers of
+    one client step in the order of their ports, so the number of steps that were made tells which one sleeps.
     """
 
     def __init__(
         self, clock: Callable[[], float] = time.monotonic, wake: Callable[[int], None] = _in_background
     ) -> None:
         self._clock, self._wake = clock, wake
-        self._expected = self._made = 0
+        self._expected = self._made = self._managers = 0
         self._since_s = 0.0
 
     @property
@@ -60,9 +61,15 @@ class StepWatch:
         """Whether all the managers that are expected to have begun their steps in this frame."""
         return 0 < self._expected <= self._made
 
-    def ticked(self) -> None:
-        """A new frame is out."""
-        self._expected, self._made, self._since_s = self._made, 0, self._clock()
+    def now_synchronous(self) -> None:
+        """Ticks are asked for from now on: every manager is as good as new."""
+        self._managers = 0
+
+    def ticked(self, managers: int) -> None:
+        """A new frame is out, and so many managers are there."""
+        come = max(0, managers - self._managers)
+        self._expected = max(self._made, min(managers, self._made + come))  # one may have made a step as it came
+        self._made, self._managers, self._since_s = 0, managers, self._clock()
 
     def stepped(self) -> None:
         """A manager has begun its step."""

@@ -1,7 +1,9 @@
-"""Compiles every kernel before the first client comes, once per version of the sources.
+"""Compiles every kernel before the first client comes, once per version of the sources, in a process of its own.
 
 numba keeps what it compiled beside the sources; a stamp in the user's cache says that this has been done, so
-that later starts lose no time by loading kernels that nobody may need.
+that later starts lose no time by loading kernels that nobody may need. A process that compiles runs on helpers that
+were optimised for one kernel and are linked to the others; one that loads from the cache does not, and now and then
+differs from it by the last bit of a float. So whoever serves loads.
 """
 
 from __future__ import annotations
@@ -10,6 +12,9 @@ import hashlib
 import logging
 import os
 import platform
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,21 +33,49 @@ def compile_kernels(progress: Progress) -> None:
     if stamp.exists():
         return
     progress("first start: compiling kernels, once; this takes about two minutes")
-    _physics()
-    progress("physics compiled")
-    _rays()
-    progress("LiDAR compiled")
-    from sim.server.scene.library import load_library
-    from sim.server.sensors.renderer import warm_up
-
-    load_library()  # else whoever comes first shares the processor with it for ten seconds
-    progress("models built")
-    warm_up(progress)
+    code = _in_another_process(progress)
+    if code != 0:
+        log.warning("the process that compiles kernels ended with code %d; compiling here", code)
+        compile_here(progress)
     try:
         stamp.parent.mkdir(parents=True, exist_ok=True)
         stamp.touch()
     except OSError as error:
         log.warning("cannot write %s (%s): the next start goes through the kernels again", stamp, error)
+
+
+def compile_here(progress: Progress) -> None:
+    """Compile every kernel and build the models in this process; what is in the caches is loaded."""
+    from sim.server.scene.library import load_library
+    from sim.server.sensors.renderer import warm_up
+
+    _physics()
+    progress("physics compiled")
+    _rays()
+    progress("LiDAR compiled")
+    load_library()  # else whoever comes first shares the processor with it for ten seconds
+    progress("models built")
+    warm_up(progress)
+
+
+def _in_another_process(progress: Progress) -> int:
+    """Run this file, which ends with this process, however that ends; its exit code. Tells what it prints."""
+    command = [sys.executable, "-u", "-m", "sim.server.warm"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                progress(line.rstrip("\n"))
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode
+
+
+def _end_with_stdin() -> None:
+    while os.read(sys.stdin.fileno(), 4096):  # not stdin.read: that holds a lock which Python's end waits for
+        pass
+    os._exit(1)
 
 
 def _key() -> str:
@@ -52,7 +85,7 @@ def _key() -> str:
     digest.update(os.environ.get("NUMBA_CACHE_DIR", "").encode())
     for source in sorted(here.rglob("*.py")):
         text = source.read_bytes()
-        if b"njit" in text:
+        if b"njit" in text or b"sensors.kernel import" in text:
             digest.update(text)
     return digest.hexdigest()[:16]
 
@@ -101,3 +134,8 @@ def _rays() -> None:
     for kind in ("ray_cast", "ray_cast_semantic"):
         sensor = create_sensor(f"sensor.lidar.{kind}", {}, shared)
         sensor.measure(np.array((0.0, 0.0, 1.5)), np.zeros(3), view, 0, 0.05)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
+    compile_here(print)

@@ -13,8 +13,8 @@ class Bench:
         self.woken: list[int] = []
         self.watch = StepWatch(lambda: self.now_s, self.woken.append)
 
-    def frame(self, steps: int) -> None:
-        self.watch.ticked()
+    def frame(self, steps: int, managers: int = 2) -> None:
+        self.watch.ticked(managers)
         for _ in range(steps):
             self.watch.stepped()
 
@@ -50,10 +50,33 @@ def test_where_no_manager_stepped_before_none_is_missed() -> None:
     assert bench.look_after(100.0) == []
 
 
+def test_a_manager_may_sleep_through_its_first_call() -> None:
+    bench = Bench()
+    bench.frame(0, managers=0)
+    bench.frame(0, managers=1)
+    assert bench.look_after(PATIENCE_S + 0.1) == [8000]
+
+
+def test_a_manager_that_came_with_a_step_is_expected_once() -> None:
+    bench = Bench()
+    bench.frame(1, managers=0)
+    bench.frame(1, managers=1)
+    assert bench.look_after(100.0) == []
+
+
+def test_all_may_sleep_when_the_world_becomes_synchronous() -> None:
+    bench = Bench()
+    bench.frame(0)
+    bench.frame(0)
+    bench.watch.now_synchronous()
+    bench.frame(0)
+    assert bench.look_after(PATIENCE_S + 0.1) == [8000]
+
+
 def test_a_frame_has_begun_once_all_managers_have() -> None:
     bench = Bench()
     bench.frame(2)
-    bench.watch.ticked()
+    bench.watch.ticked(2)
     assert not bench.watch.begun
     bench.watch.stepped()
     assert not bench.watch.begun
