@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from sim.bench import reference
+from sim.bench.apart import ApartClient
 from sim.bench.measure import Clocks, Measurement, Quantity, Result, Work, interleaved, measurement
 from sim.bench.options import BenchOptions, Progress
 from sim.embedded import embedded_server
@@ -39,11 +40,14 @@ def run(options: BenchOptions, progress: Progress) -> Result:
     """Start, maps, ticks a second of a growing traffic, memory. Raises ServerStartError.
 
     Two servers run: the second one stays empty and ticks in turn with the first, as the baseline.
+    Raises RuntimeError too, where a server no longer answers.
     """
     quantities: list[Quantity] = []
     measurements: list[Measurement] = []
     progress("server: start")
-    with _started(options, quantities) as (client, server), _started(options, []) as (empty, _):
+    with _started(options, quantities) as (port, server), _started(options, []) as (other, _):
+        client, empty = BareClient("127.0.0.1", port), ApartClient("127.0.0.1", other)
+        client.begin()
         quantities += _loading(client, options)
         for name in DRIVERS:
             for vehicles in LADDER:
@@ -57,17 +61,14 @@ def run(options: BenchOptions, progress: Progress) -> Result:
 
 
 @contextlib.contextmanager
-def _started(options: BenchOptions, quantities: list[Quantity]) -> Iterator[tuple[BareClient, psutil.Process]]:
-    """A server with the map, a client that has asked it, and its process; the time to the first answer is noted."""
+def _started(options: BenchOptions, quantities: list[Quantity]) -> Iterator[tuple[int, psutil.Process]]:
+    """A server with the map that has answered once, as its port and process; the time to that answer is noted."""
     with tempfile.TemporaryDirectory(prefix="roadlab-bench-") as folder:
         began = time.perf_counter()
         with embedded_server(options.map, options.seed, Path(folder) / "server.log") as port:
-            client = BareClient("127.0.0.1", port)
-            client.ask()
+            BareClient("127.0.0.1", port).ask()
             quantities.append(Quantity("start to first answer", time.perf_counter() - began, "s"))
-            process = next(c for c in psutil.Process().children() if str(port) in c.cmdline())
-            client.begin()
-            yield client, process
+            yield port, next(c for c in psutil.Process().children() if str(port) in c.cmdline())
 
 
 def _loading(client: BareClient, options: BenchOptions) -> list[Quantity]:
@@ -85,7 +86,7 @@ def _loading(client: BareClient, options: BenchOptions) -> list[Quantity]:
 
 
 def _traffic(
-    client: BareClient, empty: BareClient, server: psutil.Process, drivers: str, vehicles: int, options: BenchOptions
+    client: BareClient, empty: ApartClient, server: psutil.Process, drivers: str, vehicles: int, options: BenchOptions
 ) -> Measurement:
     """Ticks a second with vehicles, without sensors; against the empty world and the reference."""
     client.begin()
