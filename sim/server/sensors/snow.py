@@ -35,6 +35,7 @@ ROAD, LEAF, CROSSWALK, STOP_LINE = (
 )
 SKIN, PERSON_LAST = int(Material.SKIN), int(Material.HAIR)
 HALF_TRACK_M = 0.78  # from the middle of the lane to the middle of each wheel's track
+BEATEN_EVENLY = 0.6  # of 1, in the middle of a track
 SNOW_RGB = (0.80, 0.81, 0.83)
 SLUSH_RGB = (0.26, 0.255, 0.25)
 
@@ -64,20 +65,21 @@ def lay_snow(
         if q[GROUND] > 0.0:
             if m in (ROAD, CROSSWALK, STOP_LINE):
                 depth -= 0.22
+                beaten, driven = BEATEN_EVENLY, True  # crosswalks, stop lines and junctions, where wheels go any way
                 if m == ROAD:
                     strip = strips[param[f]]
-                    if strip[STRIP_DRIVING] > 0.0:
+                    driven = strip[STRIP_DRIVING] > 0.0
+                    if driven and strip[STRIP_JUNCTION] == 0.0:
                         off = abs(q[UVW + 1] - q[UVW + 2]) * 0.5
                         wander = 0.22 * (noise(grain_noise, x * 0.17 + 9.0, y * 0.17) - 0.5)
                         track = (off - HALF_TRACK_M + wander) * 1.7
                         beaten = max(0.0, 1.0 - track * track)
-                        if strip[STRIP_JUNCTION] > 0.0:
-                            beaten = 0.6
-                        ragged = noise(grain_noise, x * 1.3, y * 1.3 + 31.0) + 0.6 * noise(
-                            grain_noise, x * 4.7 + 3.0, y * 4.7
-                        )
-                        depth -= beaten * (0.10 + 0.62 * ragged) * 0.80 + 0.05
-                        slush = 0.25 + 0.75 * beaten
+                if driven:
+                    ragged = noise(grain_noise, x * 1.3, y * 1.3 + 31.0) + 0.6 * noise(
+                        grain_noise, x * 4.7 + 3.0, y * 4.7
+                    )
+                    depth -= beaten * (0.10 + 0.62 * ragged) * 0.80 + 0.05
+                    slush = 0.25 + 0.75 * beaten
         elif moving:
             depth -= 0.30 if m < SKIN or m > PERSON_LAST else 0.55
         elif m == LEAF:

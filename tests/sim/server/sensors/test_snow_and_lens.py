@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,6 +75,23 @@ def test_wheels_keep_their_tracks_open(shoot):
     per_m = (145 - 100) / 1.5  # pixels a metre in row 145, from 1.5 m above the ground
     middle, left, right = (row[int(160 + per_m * y) - 2 : int(160 + per_m * y) + 3].mean() for y in (0.0, -0.78, 0.78))
     assert max(left, right) < 0.9 * middle
+
+
+def test_wheels_cross_crosswalks_as_they_cross_junctions():
+    strips = np.zeros(1, STRIP_DTYPE)
+    strips["driving"] = strips["junction"] = 1
+    crossing = lane_ahead()
+    crossing = replace(crossing, vertices_m=crossing.vertices_m + np.array([0.0, LANE_M, 0.0], np.float32),
+                       material=np.full(2, Material.CROSSWALK, np.uint8))  # fmt: skip
+    ground = box_mesh((0.0, 0.0, -1.0), (200.0, 200.0, 1.0), Material.GRASS)
+    made = SceneRenderer(small_scene(Mesh.join([ground, lane_ahead(), crossing]), strips=strips), box_library(), 1)
+    view = View(1, 2.0, boxes([]), np.zeros(0, np.uint8), GREY)
+    seen = made.render(EYE, np.zeros(3), CAMERA, view, ("rgb", "semantic"), conditions=Conditions(snow_cover=70.0))
+    made.close()
+    light = seen.bgr.astype(float).mean(axis=2)[135:190]
+    junction, crosswalk, meadow = light[:, 150:170].mean(), light[:, 250:290].mean(), light[:, 20:60].mean()
+    assert crosswalk < 1.3 * junction, "half of it is white paint"
+    assert meadow > 1.3 * junction
 
 
 def test_more_snowfall_is_more_flakes_and_less_sight(shoot):
