@@ -196,7 +196,21 @@ def _triangle_table(
         along /= np.linalg.norm(along, axis=1, keepdims=True)
         out[:, 3 * k], out[:, 3 * k + 1] = -along[:, 1], along[:, 0]
         out[:, 3 * k + 2] = along[:, 1] * a[:, 0] - along[:, 0] * a[:, 1]
-    normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    out[:, 9:11] = -normal[:, :2] / normal[:, 2:]
-    out[:, 11] = corner[:, 0, 2] - (out[:, 9] * corner[:, 0, 0] + out[:, 10] * corner[:, 0, 1])
+    slope = _slopes(corner)
+    out[:, 9:11] = slope
+    out[:, 11] = (corner[:, :, 2] - np.einsum("tkd,td->tk", corner[:, :, :2], slope)).mean(axis=1)
     return out
+
+
+def _slopes(corner: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """dz/dx and dz/dy ``(t, 2)`` of triangles ``(t, 3, 3)``. Those thinner than ``EDGE_TOLERANCE_M`` rise along their
+    longest side only: across it, a millimetre may be as steep as a wall, and the tolerance would raise a fin."""
+    normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    slope = -normal[:, :2] / normal[:, 2:]
+    side = np.roll(corner, -1, axis=1) - corner  # (t, 3, 3)
+    length = np.linalg.norm(side[:, :, :2], axis=2)
+    rows, longest = np.arange(len(corner)), length.argmax(axis=1)
+    side, length = side[rows, longest], length[rows, longest]
+    thin = np.abs(normal[:, 2]) < EDGE_TOLERANCE_M * length
+    slope[thin] = (side[:, :2] * (side[:, 2] / length**2)[:, None])[thin]
+    return slope

@@ -44,6 +44,17 @@ def test_the_normal_of_a_ten_percent_slope() -> None:
     assert (nx, ny, nz) == pytest.approx((-0.1 / 1.01**0.5, 0.0, 1 / 1.01**0.5))
 
 
+def test_a_sliver_between_two_lanes_is_no_fin() -> None:
+    """A millimetre wide, 2 cm high across, rising 10 % along: what the tolerance adds to its sides is no higher."""
+    vertices = np.array([[0.0, 0.0, 0.0], [4.0, 0.0, 0.4], [2.0, 0.001, 0.22]])
+    kinds = np.array([ROAD], np.uint8)
+    ground = Ground(vertices, np.array([[0, 1, 2]]), kinds, np.full((2, 2), -1.0), (-9.0, -9.0), 18.0)
+    for y in (-0.04, 0.0005, 0.04):
+        heights, found = ground.look([[1.0, y, 0.3], [3.0, y, 0.3]])
+        assert heights == pytest.approx([0.1, 0.3], abs=0.021)
+        assert (found == ROAD).all()
+
+
 def test_terrain_is_linear_between_its_posts_and_flat_outside() -> None:
     x, y = np.meshgrid(np.arange(4) * 10.0, np.arange(3) * 10.0)
     ground = Ground(np.zeros((0, 3)), np.zeros((0, 3), int), np.zeros(0, np.uint8), 0.1 * x - 0.2 * y, (0.0, 0.0), 10.0)
