@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
-import threading
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -125,7 +123,9 @@ def serve(
     from sim.server.serve import run_server
 
     if until_stdin_ends:  # whoever started this server is gone then, however it ended
-        threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
+        from sim.orphan import when_stdin_ends
+
+        when_stdin_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
     folders = [None if folder is None else str(folder) for folder in (maps, recordings)]
     raise typer.Exit(run_server(map_name, host, port, seed, folders[0], recordings=folders[1]))
 
@@ -261,12 +261,6 @@ def sensors(
     from sim.sensor_page import read_sweep, table, write
 
     print(table(write(page, read_sweep(sweep), seed=seed, throws=throws)))
-
-
-def _end_with_stdin() -> None:
-    while os.read(sys.stdin.fileno(), 4096):  # not stdin.read: that holds a lock which Python's end waits for
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @app.command()

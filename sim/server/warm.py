@@ -14,13 +14,14 @@ import os
 import platform
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import numba
 import numpy as np
 import platformdirs
+
+from sim.orphan import when_stdin_ends
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +71,6 @@ def _in_another_process(progress: Progress) -> int:
             process.kill()
             raise
     return process.returncode
-
-
-def _end_with_stdin() -> None:
-    while os.read(sys.stdin.fileno(), 4096):  # not stdin.read: that holds a lock which Python's end waits for
-        pass
-    os._exit(1)
 
 
 def _key() -> str:
@@ -137,5 +132,5 @@ def _rays() -> None:
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
+    when_stdin_ends(lambda: os._exit(1))
     compile_here(print)

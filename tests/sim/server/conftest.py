@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import carla
@@ -32,3 +33,17 @@ def synchronous(client: carla.Client, step_s: float) -> carla.World:
     settings.synchronous_mode, settings.fixed_delta_seconds = True, step_s
     world.apply_settings(settings)
     return world
+
+
+def await_actor(world: carla.World, actor_id: int) -> None:
+    """Until a snapshot with the actor has come: in a synchronous world nobody waits for the first."""
+    deadline = time.monotonic() + 5.0
+    while actor_id not in [actor.id for actor in world.get_snapshot()] and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def first_spawn_on_ground(world: carla.World) -> carla.Transform:
+    """Where the map's first spawn point meets the street."""
+    point = world.get_map().get_spawn_points()[0]
+    ground = world.ground_projection(point.location + carla.Location(z=1.0), 5.0)
+    return carla.Transform(ground.location, point.rotation)

@@ -12,6 +12,7 @@ import carla
 import numpy as np
 import pytest
 
+from tests.sim.server.conftest import await_actor
 from tests.sim.server.serving import OPENDRIVE, Running, running_server
 
 STEP_S = 0.05
@@ -352,13 +353,6 @@ def test_load_world_starts_a_new_episode(client: carla.Client, world: carla.Worl
     assert not again.get_settings().synchronous_mode
     with pytest.raises(RuntimeError, match="'strait' not found; did you mean straight"):
         client.load_world("strait")
-
-
-def await_actor(world: carla.World, actor_id: int) -> None:
-    """Until a snapshot with the actor has come: in a synchronous world nobody waits for the first."""
-    deadline = time.monotonic() + 5.0
-    while actor_id not in [actor.id for actor in world.get_snapshot()] and time.monotonic() < deadline:
-        time.sleep(0.01)
 
 
 def test_a_program_that_waits_finds_the_actor_of_a_world_that_another_loads(

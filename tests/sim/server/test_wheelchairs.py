@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from sim import label_table
-from tests.sim.server.conftest import synchronous
+from tests.sim.server.conftest import first_spawn_on_ground, synchronous
 
 STEP_S = 0.05
 SIDE = 320
@@ -28,9 +28,7 @@ def world(client: carla.Client) -> carla.World:
 
 @pytest.fixture(scope="module")
 def start(world: carla.World) -> carla.Transform:
-    point = world.get_map().get_spawn_points()[0]
-    ground = world.ground_projection(point.location + carla.Location(z=1.0), 5.0)
-    return carla.Transform(ground.location, point.rotation)
+    return first_spawn_on_ground(world)
 
 
 def ahead(start: carla.Transform, x: float, y: float = 0.0, z: float = 0.0, yaw: float = 0.0) -> carla.Transform:

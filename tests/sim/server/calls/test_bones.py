@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.sim.server.conftest import synchronous
+from tests.sim.server.conftest import first_spawn_on_ground, synchronous
 
 STEP_S = 0.05
 PEDESTRIAN, CAR = 12, 14
@@ -26,9 +26,7 @@ def world(client: carla.Client) -> carla.World:
 
 @pytest.fixture(scope="module")
 def start(world: carla.World) -> carla.Transform:
-    point = world.get_map().get_spawn_points()[0]
-    ground = world.ground_projection(point.location + carla.Location(z=1.0), 5.0)
-    return carla.Transform(ground.location, point.rotation)
+    return first_spawn_on_ground(world)
 
 
 @pytest.fixture(scope="module")
