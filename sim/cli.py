@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -14,6 +15,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from sim.interrupt import was_interrupted
 
 app = typer.Typer(
     add_completion=False,
@@ -291,7 +294,13 @@ def main() -> None:
     # torch's threads would spin between layers and, beside the server's, take six times the CPU time for a picture
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is asked to end does it as after Ctrl-C
-    app()
+    try:
+        app()
+    except SystemError as error:
+        if not was_interrupted(error):
+            raise
+        print("Aborted.", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -29,10 +28,12 @@ from rich.console import Console
 from sim.config import RunConfig, build, dump_config
 from sim.display import Display
 from sim.folder import point_latest, provenance
+from sim.interrupt import was_interrupted
 from sim.log.mend import mend_log
 from sim.log.schema import World
 from sim.log.writer import LogWriter
 from sim.loop import Ending, drive
+from sim.orphan import when_stdin_ends
 from sim.pipeline import Pipeline
 from sim.source.base import FrameSource
 
@@ -189,13 +190,6 @@ def _say(answers: TextIO, message: Mapping[str, Any]) -> None:
     answers.flush()
 
 
-def _end_with_the_run() -> None:
-    """Nobody is left who would score the drive once standard input ends."""
-    while sys.stdin.readline():
-        pass
-    os._exit(1)
-
-
 def main() -> int:
     """The driving process. Its last message is the ending, or the error of the user's or the machine's."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -211,9 +205,11 @@ def main() -> int:
             orders = json.loads(sys.stdin.readline() or "null")
             if orders is None:  # the run ended before it had a server
                 return 1
-            threading.Thread(target=_end_with_the_run, name="stdin", daemon=True).start()
+            when_stdin_ends(lambda: os._exit(1))  # nobody is left who would score the drive
             _say(answers, {"ending": asdict(_drive_here(config, orders, detector, answers, first["quiet"]))})
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemError) as error:
+            if not was_interrupted(error):
+                raise
             return 1
         except (ValueError, OSError, RuntimeError) as error:
             _say(answers, {"error": str(error)})

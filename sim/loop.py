@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from perception.frame import Frame
+from sim.interrupt import Interrupts, was_interrupted
 from sim.pipeline import Pipeline, Step
 from sim.source.base import FrameSource, SourceEnded, SourceLost
 from sim.truth import Truth
@@ -52,35 +53,42 @@ class Ending:
 def drive(source: FrameSource, pipeline: Pipeline, sinks: Sequence[Sink], duration_s: float) -> Ending:
     """Drive until the plan is done, the time is up, or the source ends; every tick goes to every sink.
 
-    A lost source and Ctrl-C end the drive, they do not raise: what was recorded is kept.
+    A lost source and Ctrl-C end the drive, they do not raise: what was recorded is kept. Ctrl-C and SIGTERM wait for
+    the end of the step; a second one does not.
     """
     began = time.perf_counter()
     frames, simulated_s = 0, 0.0
     reason, message = "source ended", ""
     try:
-        asked = time.perf_counter()
-        frame, truth = source.reset()
-        first_us = frame.t_us
-        began = time.perf_counter()  # setting the world up is no part of the drive's speed
-        while True:
-            source_ms = (time.perf_counter() - asked) * 1e3
-            step = pipeline.step(frame)
-            for sink in sinks:
-                sink.write(Tick(frame, truth, step, source_ms))
-            frames += 1
-            simulated_s = (frame.t_us - first_us) / 1e6
-            if step.plan is not None and step.plan.done:
-                reason = "goal"
-                break
-            if simulated_s >= duration_s:
-                reason = "duration"
-                break
+        with Interrupts() as interrupts:
             asked = time.perf_counter()
-            frame, truth = source.step(step.command)
+            frame, truth = source.reset()
+            first_us = frame.t_us
+            began = time.perf_counter()  # setting the world up is no part of the drive's speed
+            while True:
+                source_ms = (time.perf_counter() - asked) * 1e3
+                step = pipeline.step(frame)
+                for sink in sinks:
+                    sink.write(Tick(frame, truth, step, source_ms))
+                frames += 1
+                simulated_s = (frame.t_us - first_us) / 1e6
+                if step.plan is not None and step.plan.done:
+                    reason = "goal"
+                    break
+                if simulated_s >= duration_s:
+                    reason = "duration"
+                    break
+                if interrupts.asked:
+                    reason = "interrupted"
+                    break
+                asked = time.perf_counter()
+                frame, truth = source.step(step.command)
     except SourceEnded:
         pass
     except SourceLost as error:
         reason, message = "source lost", str(error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        if not was_interrupted(error):
+            raise
         reason = "interrupted"
     return Ending(reason, message, frames, simulated_s, time.perf_counter() - began)

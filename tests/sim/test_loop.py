@@ -1,5 +1,6 @@
 """The loop ends cleanly however the source ends, and faults break frames as asked."""
 
+import signal
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -76,6 +77,37 @@ def test_every_ending_keeps_what_was_recorded(then: BaseException, reason: str, 
     ending = drive(Scripted(5, then), pipeline(), [sink], 60.0)  # type: ignore[arg-type]
     assert (ending.reason, ending.message, ending.frames) == (reason, message, 5)
     assert [t.frame.index for t in sink.ticks] == [0, 1, 2, 3, 4]
+
+
+def interrupting(times: int) -> Callable[..., Step]:
+    """A pipeline that is interrupted so often in the middle of its fourth step."""
+    plain = pipeline().step  # type: ignore[attr-defined]
+
+    def step(frame: Frame) -> Step:
+        for _ in range(times if frame.index == 3 else 0):
+            signal.raise_signal(signal.SIGINT)
+        return plain(frame)
+
+    return SimpleNamespace(step=step)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(("times", "frames"), [(1, 4), (2, 3)])
+def test_an_interrupt_waits_for_the_end_of_the_step_and_a_second_one_does_not(times: int, frames: int) -> None:
+    sink = Recording()
+    before = signal.getsignal(signal.SIGINT)
+    ending = drive(Scripted(99, SourceEnded()), interrupting(times), [sink], 60.0)  # type: ignore[arg-type]
+    assert (ending.reason, ending.frames, len(sink.ticks)) == ("interrupted", frames, frames)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interrupt_within_compiled_code_is_one_and_another_error_is_not() -> None:
+    """Numba makes a SystemError of an interrupt that comes while its dispatcher runs."""
+    hidden = SystemError("returned a result with an exception set")
+    hidden.__cause__ = SystemError("returned a result with an exception set")
+    hidden.__cause__.__cause__ = KeyboardInterrupt()
+    assert drive(Scripted(2, hidden), pipeline(), [], 60.0).reason == "interrupted"  # type: ignore[arg-type]
+    with pytest.raises(SystemError, match="another"):
+        drive(Scripted(2, SystemError("another")), pipeline(), [], 60.0)  # type: ignore[arg-type]
 
 
 def test_the_drive_ends_at_the_goal_and_at_the_duration() -> None:
