@@ -5,17 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from sim.server.scene.models import ModelLibrary
+from sim.server.sensors.bodies import HIGH_BEAM
 from sim.server.sensors.columns import (
+    BEAM,
     LAMP_COLUMNS,
     LAMP_COS_OUTER,
     LAMP_DIR,
     LAMP_FADE,
+    LAMP_KIND,
+    LAMP_MAIN,
     LAMP_PER_RIM,
     LAMP_POS,
     LAMP_POWER,
     LAMP_RANGE,
     LAMP_RGB,
     LAMP_SOFT,
+    LAMP_UP,
     LIT_BRAKE,
     LIT_HEAD,
     LIT_TAIL,
@@ -27,12 +32,13 @@ from sim.server.world.pose import rotation_matrices
 REACH_M = 150.0  # lamps further away do not light anything that is seen
 HEAD, TAIL = 1, 2  # kinds in ModelLibrary.lamps_m
 PAIR_APART_M = 30.0  # head lamps of a vehicle further away are one lamp of double power
-# power, range m, softening m2, RGB, cosine outer, cosine inner
+UNLIT = 0.1  # LIT_HEAD of lamps that are off is below: they look like glass, they light nothing
+# power, range m, softening m2, RGB, cosine outer, cosine inner. Power 1 is about 35 lx at a metre's distance squared:
+# a street lamp of 8 m lights the ground below it with 20 lx
 STREET = (36.0, 18.0, 1.0, (1.0, 0.78, 0.50), 0.20, 0.75)
-HEADLAMP = (44.0, 40.0, 40.0, (1.0, 0.95, 0.86), 0.88, 0.985)
+HEADLAMP = (230.0, 70.0, 4.0, (1.0, 0.95, 0.86), 0.7072, 0.985)  # 8 kcd where it is brightest; 45 degrees wide
 TAILLAMP = (0.5, 6.0, 1.0, (1.0, 0.05, 0.03), 0.0, 0.6)
 BRAKE_GAIN = 1.2
-HEADLAMP_DIP = 0.07  # dipped beam: slope below the vehicle's forward axis
 
 
 def lamp_table(
@@ -80,18 +86,20 @@ def _vehicle_lamps(eye_m: F64, bodies: Instances, attributes: F32, library: Mode
         return []
     rotation = rotation_matrices(bodies.rotation_rad[rows])
     heads: list[tuple[F64, F64, float]] = []
+    beams: list[tuple[F64, float]] = []
     tails: list[tuple[F64, F64, float]] = []
     for k, row in enumerate(rows):
         lamps = library.lamps_m[bodies.model[row]]
         forward = rotation[k, :, 0]
         head = lamps[lamps[:, 3] == HEAD, :3] * bodies.scale[row]
-        if attributes[row, LIT_HEAD] > 0 and len(head):
+        if attributes[row, LIT_HEAD] > UNLIT and len(head):
             apart = np.linalg.norm(bodies.position_m[row] - eye_m) < PAIR_APART_M
             shown = head if apart else head.mean(axis=0, keepdims=True)
-            aim = forward + np.array([0.0, 0.0, -HEADLAMP_DIP])
+            main = float((int(bodies.light_state[row]) & HIGH_BEAM) != 0)
             for p in shown:
                 at = rotation[k] @ (p + np.array([0.06, 0.0, 0.0])) + bodies.position_m[row]
-                heads.append((at, aim, float(attributes[row, LIT_HEAD]) * len(head) / len(shown)))
+                heads.append((at, forward, len(head) / len(shown)))
+                beams.append((rotation[k, :, 2], main))
         tail = lamps[lamps[:, 3] == TAIL, :3] * bodies.scale[row]
         strength = float(attributes[row, LIT_TAIL] + BRAKE_GAIN * attributes[row, LIT_BRAKE])
         if strength > 0 and len(tail):
@@ -102,4 +110,8 @@ def _vehicle_lamps(eye_m: F64, bodies: Instances, attributes: F32, library: Mode
         if lit:
             gain = np.array([x[2] for x in lit])
             out.append(_lamps(np.array([x[0] for x in lit]), np.array([x[1] for x in lit]), kind, gain))
+    if heads:
+        out[0][:, LAMP_KIND] = BEAM
+        out[0][:, LAMP_UP : LAMP_UP + 3] = [up for up, _ in beams]
+        out[0][:, LAMP_MAIN] = [main for _, main in beams]
     return out

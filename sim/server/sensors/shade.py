@@ -25,7 +25,7 @@ from sim.server.sensors.columns import (
     TILE_WIDTH,
 )
 from sim.server.sensors.kernel import F32, F64, I32, I64, U8, Tables, claim, kernel
-from sim.server.sensors.lamplight import LAMPS, lamplight
+from sim.server.sensors.lamplight import BOX, GROUP, LAMPS, lamplight
 from sim.server.sensors.lighting import (
     add_to_picture,
     contact_shade,
@@ -89,7 +89,7 @@ def scratch_tables(workers: int) -> Tables:
         np.zeros((workers, CLASSES + 1), np.int64),
         (np.zeros((workers, PLANNED, 3 * PLANES)), np.zeros((workers, PLANNED), np.int32)),
         np.zeros((workers, 2, LAMPS), np.int32),
-        np.zeros((workers, 4), np.float32),
+        np.zeros((workers, BOX + GROUP), np.float32),
     )
 
 
