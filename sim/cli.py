@@ -234,7 +234,10 @@ def realism(
     frames: Annotated[int, typer.Option(min=1, help="pictures in all")] = 324,
     seed: Annotated[int, typer.Option(help="seed of the streets")] = 0,
     maps: Annotated[str, typer.Option(help="maps, by commas")] = "Roadlab01,Roadlab02,Town02",
-    parts: Annotated[str, typer.Option(help="what to run, by commas")] = "judge,recorded,features,sweeps,page",
+    parts: Annotated[str, typer.Option(help="what to run, by commas")] = "judge,driven,recorded,features,sweeps,page",
+    dataset: Annotated[
+        Path | None, typer.Option(help="a rendered data set: only say what the detector finds in its pictures")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="YOLO11n with COCO classes; default: $ROADLAB_DATA")] = None,
     out: Annotated[Path, typer.Option(help="folder of the run")] = Path("runs/realism"),
     docs: Annotated[Path, typer.Option(help="folder that receives realism.md and its pictures")] = Path("docs"),
@@ -243,6 +246,14 @@ def realism(
     from sim.realism.judge import JudgePlan
     from sim.realism.measure import measure
 
+    if dataset is not None:
+        from sim.realism.detector import Judge
+        from sim.realism.from_dataset import dataset_pictures
+        from sim.realism.report import judge_to_folder
+
+        text = judge_to_folder(dataset_pictures(dataset), Judge(weights), out)
+        Console().print(text, highlight=False, soft_wrap=True, markup=False)
+        return
     plan = JudgePlan(frames=frames, seed=seed, maps=tuple(name.strip() for name in maps.split(",")))
     command = f"roadlab realism --frames {frames} --seed {seed} --maps {maps}"
     console = Console()

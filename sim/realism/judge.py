@@ -118,7 +118,7 @@ def compare(picture: Picture, said: Detections) -> Finding:
         Asked(
             picture.name, picture.map, picture.weather, real.kind[k], real.name[k], _box(real.box[k]),
             float(real.height_px[k]), float(real.share_visible[k]), float(real.distance_m[k]), bool(verdict.found[k]),
-            bool(verdict.named[k]), float(verdict.best_iou[k]),
+            bool(verdict.named[k]), bool(verdict.noticed[k]), float(verdict.best_iou[k]),
         )
         for k in np.flatnonzero(verdict.asked)
     )  # fmt: skip

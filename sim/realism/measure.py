@@ -7,19 +7,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rich.console import Console
+
+from sim.dataset.build import build
+from sim.dataset.config import load_dataset_config
 from sim.folder import commit
 from sim.realism.detector import Judge, data_folder
 from sim.realism.feature_sets import compare_features
+from sim.realism.from_dataset import dataset_pictures
 from sim.realism.judge import JudgePlan, Progress, rendered
-from sim.realism.page import SMALL_FOLDER, Run, side_by_side, write_page
+from sim.realism.page import DRIVEN_FOLDER, SMALL_FOLDER, Run, side_by_side, write_page
 from sim.realism.report import judge_recorded, judge_to_folder, pictures_by_weather
 from sim.realism.sweep_tables import all_figures
 
-PARTS = ("judge", "recorded", "features", "sweeps", "page")
+PARTS = ("judge", "driven", "recorded", "features", "sweeps", "page")
 SWEEP_STREETS = 8
 SMALL = (640, 384)
 """Width and height of the second run: about those of the recorded frames of CARLA, and not scaled for the judge."""
 COMMIT_FILE = "commit.txt"
+DRIVEN_CONFIG, DRIVEN_WORKERS = "driven", 2
 
 
 def measure(
@@ -39,6 +45,8 @@ def measure(
         judge_to_folder(rendered(plan, progress), Judge(weights), out, keep=True)
         progress(f"the same streets at {SMALL[0]} x {SMALL[1]}")
         judge_to_folder(rendered(replace(plan, size=SMALL), progress), Judge(weights), out / SMALL_FOLDER)
+    if "driven" in parts:
+        judge_driven(plan, weights, out, progress)
     if "recorded" in parts:
         progress("judging pictures of CARLA and KITTI")
         judge_recorded(data, weights, out / "recorded")
@@ -56,3 +64,15 @@ def measure(
     run = Run(out, command, judged.read_text(encoding="utf-8") if judged.is_file() else "unknown")
     side_by_side(run, data)
     return write_page(run, docs)
+
+
+def judge_driven(plan: JudgePlan, weights: Path | None, out: Path, progress: Progress) -> str:
+    """Render ``configs/datasets/driven.yaml`` on the plan's maps and judge it; the tables as text.
+
+    Raises what ``sim.dataset.build.build`` raises.
+    """
+    chosen = [f"count={plan.frames}", f"seed={plan.seed}", f"maps=[{','.join(plan.maps)}]"]
+    config = load_dataset_config(DRIVEN_CONFIG, chosen)
+    progress(f"driving on {', '.join(plan.maps)}: {config.count} pictures")
+    rendered_set = build(config, out / DRIVEN_FOLDER / "dataset", DRIVEN_WORKERS, None, Console(stderr=True))
+    return judge_to_folder(dataset_pictures(rendered_set.folder), Judge(weights), out / DRIVEN_FOLDER)

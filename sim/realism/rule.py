@@ -118,11 +118,13 @@ class Detections:
 @dataclass(frozen=True)
 class Verdict:
     """asked, found (n,) of the objects; named (n,) found and called by its own class (a van may be car or truck);
-    best_iou (n,) with a detection of the group; right (m,) of the detections."""
+    noticed (n,) found, or a two-wheeler whose box, with its rider or without, is found as a person's; best_iou (n,)
+    with a detection of the group; right (m,) of the detections."""
 
     asked: Bools
     found: Bools
     named: Bools
+    noticed: Bools
     best_iou: Floats
     right: Bools
 
@@ -156,7 +158,9 @@ def judge_frame(real: Objects, said: Detections, parked: F32, unlabelled: F32) -
         there = np.concatenate([real.box[rows], real.whole_box[rows], others])
         right[columns] = (iou(there, said.box[columns]) >= REAL_IOU).any(axis=0)
         right[columns] |= (inside(said.box[columns], there) >= MOSTLY).any(axis=1)
-    return Verdict(real.must_be_found(), found, named, best, right)
+    machines, people = real.group_is(Group.TWO_WHEELER), said.box[said.group_is(Group.PERSON)]
+    as_person = np.maximum(iou(real.box, people), iou(real.whole_box, people)).max(axis=1, initial=0.0) >= HIT_IOU
+    return Verdict(real.must_be_found(), found, named, found | (machines & as_person), best, right)
 
 
 def no_boxes() -> F32:

@@ -13,7 +13,7 @@ import pytest
 from sim.realism.detector import Judge
 from sim.realism.judge import JudgePlan, Picture, compare, judge
 from sim.realism.measure import measure
-from sim.realism.page import SMALL_FOLDER, Run, jpeg_below, write_page
+from sim.realism.page import DRIVEN_FOLDER, SMALL_FOLDER, Run, jpeg_below, write_page
 from sim.realism.report import join_runs, judge_to_folder, pictures_by_weather
 from sim.realism.rule import Detections, objects
 
@@ -79,6 +79,14 @@ def test_the_page_puts_the_small_pictures_beside_the_large_ones(run: Run, tmp_pa
     worst = next(line for line in page.splitlines() if line.startswith("| vehicles found in the worst weather"))
     assert worst.count("(noon)") == 2
     assert page.index("## In pictures of 640 × 384") < page.index("## Pictures")
+
+
+def test_the_page_tells_of_traffic_that_drives(run: Run, tmp_path: Path):
+    judge_to_folder(iter([picture("00000_Town_noon_000003_front", "noon")]), Fixed(), run.folder / DRIVEN_FOLDER)
+    page = write_page(run, tmp_path / "docs").read_text(encoding="utf-8")
+    driven = page.split("## In traffic that drives")[1]
+    assert "1 pictures of 800 × 600" in driven
+    assert "| vehicles | 0.93, each weather 0.88 | .333 (.061–.792) 1/3 |" in driven
 
 
 def test_a_page_without_a_judged_run_says_what_to_do(tmp_path: Path):

@@ -93,6 +93,18 @@ def test_a_two_wheeler_is_found_by_the_machine_or_with_its_rider():
     assert verdict(things, said((MOTORCYCLE, (0, 0, 40, 40)))).found.tolist() == [False]
 
 
+def test_a_two_wheeler_called_a_person_is_noticed_though_not_found():
+    machine, whole = (0.0, 60.0, 40.0, 100.0), (0.0, 0.0, 40.0, 100.0)
+    things = objects([
+        ("bicycle", "x", machine, whole, 100.0, 1.0, 10.0, True), ("car", "y", whole, whole, 100.0, 1.0, 10.0, True),
+    ])  # fmt: skip
+    out = verdict(things, said((PERSON, (0, 0, 40, 70))))
+    assert out.found.tolist() == [False, False]
+    assert out.noticed.tolist() == [True, False]
+    assert verdict(things, said((PERSON, (0, 0, 40, 40)))).noticed.tolist() == [False, False]
+    assert verdict(things, said((BICYCLE, machine))).noticed.tolist() == [True, False]
+
+
 def test_parked_cars_are_real_for_vehicles_only_and_unlabelled_regions_for_all():
     nothing, there = real(), np.array([[0, 0, 100, 100]], np.float32)
     both = said((CAR, (10, 10, 90, 90)), (PERSON, (10, 10, 90, 90)))

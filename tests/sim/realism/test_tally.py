@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sim.realism.rule import Group
@@ -12,7 +14,9 @@ from sim.realism.tally import Asked, Said, rate, summary
 def asked(
     kind: str, weather: str, found: bool, height: float = 50.0, distance: float = 15.0, seen: float = 1.0
 ) -> Asked:
-    return Asked("p", "m", weather, kind, f"vehicle.{kind}", (0, 0, 1, 1), height, seen, distance, found, found, 0.6)
+    return Asked(
+        "p", "m", weather, kind, f"vehicle.{kind}", (0, 0, 1, 1), height, seen, distance, found, found, found, 0.6
+    )
 
 
 def said(group: Group, right: bool) -> Said:
@@ -56,3 +60,9 @@ def test_tables_tell_share_interval_and_counts():
     text = judge_text(summary([asked("car", "noon", True)] * 9 + [asked("car", "noon", False)], []))
     assert "| cars |  | .900 (.596–.982) 9/10 | .900 (10) | .900 (10) |" in text
     assert cell({"total": 2, "hits": 2, "share": 1.0, "low": 0.34, "high": 1.0}) == "1.000 (.340–1.000) 2/2"
+
+
+def test_noticed_counts_for_two_wheelers_in_a_row_of_its_own() -> None:
+    rows = [replace(asked("bicycle", "noon", False), noticed=True), asked("motorcycle", "noon", True)]
+    counts = summary(rows, [])
+    assert [counts[name]["all"]["hits"] for name in ("two_wheelers", "two_wheelers_or_riders", "bicycles")] == [1, 2, 0]
