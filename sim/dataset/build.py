@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sim.config import ConfigError
 from sim.dataset.config import DatasetConfig, dump_dataset_config, load_dataset_config
 from sim.dataset.export import exporters
+from sim.dataset.lock import FolderLock, alone_in
 from sim.dataset.plan import SPLITS, Scene, scenes_of
 from sim.dataset.sheet import write_sheet
 from sim.dataset.store import (
@@ -53,33 +54,41 @@ class Result:
 def build(config: DatasetConfig, folder: Path, workers: int, carla: str | None, console: Console) -> Result:
     """Make the data set in ``folder``, going on from what is there.
 
-    Raises DataSetError where the folder holds another data set, ConfigError for a map that there is not, RenderError
-    where a server or the disk gives up.
+    Raises DataSetError where the folder holds another data set or another command is in it, ConfigError for a map that
+    there is not, RenderError where a server or the disk gives up.
     """
     if carla is None:
         check_maps(config)
     else:
         address_of(carla)
     make_folder(folder)
-    claim(folder, config)
-    sweep_up(folder)
+    with alone_in(folder, console.print) as lock:
+        claim(folder, config)
+        sweep_up(folder)
+        _render_what_is_missing(config, folder, workers, carla, console, lock)
+        return finish(config, folder, console)
+
+
+def _render_what_is_missing(
+    config: DatasetConfig, folder: Path, workers: int, carla: str | None, console: Console, lock: FolderLock
+) -> None:
     scenes = scenes_of(config)
     left = [scene for scene in scenes if not (folder / SCENES / scene.name / "scene.json").is_file()]
-    if left:
-        with _progress(console) as bar:
-            total = sum(scene.frames for scene in scenes)
-            task = bar.add_task("rendering", total=total, completed=total - sum(scene.frames for scene in left))
+    if not left:
+        return
+    with _progress(console) as bar:
+        total = sum(scene.frames for scene in scenes)
+        task = bar.add_task("rendering", total=total, completed=total - sum(scene.frames for scene in left))
 
-            def report(said: Said) -> None:
-                if said.kind == "frame":
-                    bar.advance(task)
-                elif said.kind == "say":
-                    bar.update(task, description=said.text[:60])
-                elif said.kind == "done":
-                    bar.update(task, description="rendering")
+        def report(said: Said) -> None:
+            if said.kind == "frame":
+                bar.advance(task)
+            elif said.kind == "say":
+                bar.update(task, description=said.text[:60])
+            elif said.kind == "done":
+                bar.update(task, description="rendering")
 
-            render_scenes(config, folder, left, 1 if carla else workers, carla, report)
-    return finish(config, folder, console)
+        render_scenes(config, folder, left, 1 if carla else workers, carla, report, lock)
 
 
 def finish(config: DatasetConfig, folder: Path, console: Console) -> Result:
@@ -149,15 +158,19 @@ def render_scenes(
     workers: int,
     carla: str | None,
     report: Callable[[Said], None],
+    lock: FolderLock,
 ) -> None:
-    """Render scenes with that many processes. Raises RenderError when one of them cannot go on."""
+    """Render scenes with that many processes, which hold the folder's lock, too.
+
+    Raises RenderError when one of them cannot go on.
+    """
     left = list(scenes)
     context = multiprocessing.get_context("spawn")
     crew: dict[Connection, tuple[SpawnProcess, str]] = {}
     try:
         for number in range(min(workers, len(left))):
             ours, theirs = context.Pipe()
-            process = context.Process(target=work, args=(theirs, config, folder, number, carla), daemon=True)
+            process = context.Process(target=work, args=(theirs, config, folder, number, carla, lock), daemon=True)
             process.start()
             theirs.close()
             crew[ours] = process, _hand_out(ours, left, "")

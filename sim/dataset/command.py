@@ -11,6 +11,7 @@ from sim.config import ConfigError
 from sim.dataset.build import Result, build, claim, finish
 from sim.dataset.config import load_dataset_config
 from sim.dataset.from_log import import_log
+from sim.dataset.lock import alone_in
 from sim.dataset.store import make_folder, sweep_up
 from sim.log.reader import LogReader, find_log
 
@@ -43,7 +44,8 @@ def _of_log(name: str | None, overrides: Sequence[str], folder: Path, log: Path,
     chosen = [f"name={reader.metadata.get('scenario', 'run')}", "mode=sequences", "exports=[coco,yolo,kitti,nuscenes]"]
     config = load_dataset_config(None, [*chosen, "images.quality=98", *overrides])
     make_folder(folder)
-    claim(folder, config)
-    sweep_up(folder)
-    import_log(reader, folder, config)
-    return finish(config, folder, console)
+    with alone_in(folder, console.print):
+        claim(folder, config)
+        sweep_up(folder)
+        import_log(reader, folder, config)
+        return finish(config, folder, console)

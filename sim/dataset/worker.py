@@ -13,12 +13,14 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from sim.config import ConfigError
 from sim.dataset.config import DatasetConfig
 from sim.dataset.drivable import write_mask
+from sim.dataset.lock import FolderLock
 from sim.dataset.plan import Scene
 from sim.dataset.records import to_json
 from sim.dataset.store import SCENES, DiskFull, begin_folder, finish_folder, write_bytes, write_frame
@@ -48,9 +50,15 @@ def address_of(carla: str) -> tuple[str, int]:
     return host or "127.0.0.1", int(port)
 
 
-def work(pipe: Connection, config: DatasetConfig, folder: Path, number: int, carla: str | None) -> None:
-    """Render the scenes that come through the pipe until None comes; says how it goes."""
+def work(
+    pipe: Connection, config: DatasetConfig, folder: Path, number: int, carla: str | None, lock: FolderLock
+) -> None:
+    """Render the scenes that come through the pipe until None comes; says how it goes.
+
+    The folder's lock is held until the process ends.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and that ends us
+    _end_with_parent()
     try:
         first: Scene | None = pipe.recv()
         if first is not None:
@@ -133,6 +141,19 @@ def gather_maps(config: DatasetConfig, folder: Path) -> None:
     files |= {Path(name).name: Path(name) for name in config.maps if name.endswith(".xodr")}
     for name, file in files.items():
         (folder / name).symlink_to(file.resolve())
+
+
+def _end_with_parent() -> None:
+    """End the process as soon as its parent is gone, though that was killed: what it leaves is swept up."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def look() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=look, name="parent-watch", daemon=True).start()
 
 
 def _watch(host: str, port: int, pipe: Connection) -> threading.Event:

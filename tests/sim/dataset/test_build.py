@@ -22,6 +22,7 @@ from sim.config import ConfigError
 from sim.dataset import worker
 from sim.dataset.build import _hear, build, claim
 from sim.dataset.config import load_dataset_config
+from sim.dataset.lock import FolderLock
 from sim.dataset.plan import scenes_of
 from sim.dataset.store import DataSetError, DiskFull, checksums, verify
 from sim.dataset.worker import gather_maps
@@ -209,7 +210,7 @@ def test_a_full_disk_is_not_taken_for_a_lost_server(tmp_path: Path, monkeypatch:
     config = load_dataset_config("small", WORDS)
     ours, theirs = Pipe()
     ours.send(scenes_of(config)[0])
-    worker.work(theirs, config, tmp_path, 0, None)
+    worker.work(theirs, config, tmp_path, 0, None, FolderLock(-1))
     said = [ours.recv()]
     while ours.poll(0.1):
         try:
