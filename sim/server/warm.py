@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -26,6 +27,11 @@ from sim.orphan import when_stdin_ends
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
+TOWN = "Roadlab01"
+HIGH_M = 50.0
+"""Where nothing stands in the way of a vehicle."""
+ANY_LABEL = 255
+"""What asks for things of all kinds."""
 
 
 def compile_kernels(progress: Progress) -> None:
@@ -56,6 +62,8 @@ def compile_here(progress: Progress) -> None:
     progress("LiDAR compiled")
     load_library()  # else whoever comes first shares the processor with it for ten seconds
     progress("models built")
+    _calls()
+    progress("calls compiled")
     warm_up(progress)
 
 
@@ -129,6 +137,48 @@ def _rays() -> None:
     for kind in ("ray_cast", "ray_cast_semantic"):
         sensor = create_sensor(f"sensor.lidar.{kind}", {}, shared)
         sensor.measure(np.array((0.0, 0.0, 1.5)), np.zeros(3), view, 0, 0.05)
+
+
+def _calls() -> None:
+    """What a traffic manager and walkers' navigation send to a town, a tick of it, and its snapshot.
+
+    A manager that waits while its server compiles would be taken for asleep.
+    """
+    import msgpack
+
+    from sim.server.calls import dispatch
+    from sim.server.maps import MapCatalogue
+    from sim.server.protocol.command_batch import CONTROL, TRANSFORM, WALKER_STATE
+    from sim.server.protocol.wire import Request, RpcReader
+    from sim.server.session import Session
+    from sim.server.world.parts import PARTS
+
+    maps = MapCatalogue(PARTS.build_scene, 0)
+    session = Session(PARTS, maps, 0, maps.scene(TOWN), _nothing, _nothing, (), _nothing, 0)
+    pack = msgpack.Packer(use_single_float=True).pack  # as the client packs
+
+    def call(name: str, *arguments: Any) -> Any:
+        (request,) = RpcReader().feed(pack([0, 0, name, [[False], *arguments]]))
+        assert isinstance(request, Request)
+        return msgpack.unpackb(dispatch.answer(session, request))[3][0][-1]
+
+    def spawn(type_id: str, x: float) -> int:
+        return int(call("spawn_actor", [0, type_id, []], [[x, 0.0, HIGH_M], [0.0, 0.0, 0.0]])[0])
+
+    pose = [[0.0, 0.0, HIGH_M], [0.0, 0.0, 0.0]]
+    car, walker = spawn("vehicle.audi.a2", 0.0), spawn("walker.pedestrian.0001", 9.0)
+    control = [0.5, 0.0, 0.0, False, False, False, 1]
+    for command in [CONTROL, [car, control]], [TRANSFORM, [car, pose]], [WALKER_STATE, [walker, pose, 1.0]]:
+        call("apply_batch", [[command]], False)
+    call("tick_cue")
+    call("get_environment_objects", ANY_LABEL)
+    session.snapshot()
+    session.close()
+    session.world.bench.close()
+
+
+def _nothing(*_: object) -> None:
+    """Frames go to nobody."""
 
 
 if __name__ == "__main__":

@@ -58,3 +58,21 @@ def test_a_changed_kernel_is_a_new_version(monkeypatch, tmp_path):
     first = warm._key()
     source.write_text("from sim.server.sensors.kernel import kernel\nX = 1\n")
     assert len({before, first, warm._key()}) == 3
+
+
+CALLS = """
+from sim.server import warm
+from sim.server.protocol import command_batch
+from sim.server.scene import objects
+from sim.server.world import commands_kernel, record_kernel
+warm._calls()
+for kernel in (command_batch._scan, commands_kernel.apply_commands, objects._measure, record_kernel.fill_lights,
+               record_kernel.fill_moving, record_kernel.fill_vehicles):
+    print(kernel.__name__, len(kernel.signatures))
+"""
+
+
+def test_what_a_traffic_manager_asks_for_is_compiled_before_it_waits_for_it():
+    ran = subprocess.run([sys.executable, "-c", CALLS], capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert [line.split()[1] for line in ran.stdout.splitlines()] == ["1"] * 6, ran.stdout
