@@ -116,7 +116,7 @@ def evaluate(
 def serve(
     map_name: Annotated[str, typer.Option("--map", help="a map's name, or an OpenDRIVE file")] = "Roadlab01",
     host: Annotated[str, typer.Option(help="address to listen on; loopback unless told otherwise")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65534, help="RPC port; streaming is on the next one")] = 2000,
+    port: Annotated[int, typer.Option(min=0, max=65534, help="RPC port, streaming on the next; 0: any two")] = 2000,
     seed: Annotated[int, typer.Option(help="seed of the world")] = 0,
     maps: Annotated[Path | None, typer.Option(help="folder with further OpenDRIVE maps")] = None,
     recordings: Annotated[Path | None, typer.Option(help="folder of recorder logs; default: the user's data")] = None,

@@ -5,49 +5,48 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 START_TIMEOUT_S = 900.0
 """A first start on a slow machine compiles kernels and builds the models, and says so; later ones take seconds."""
 
 STOP_TIMEOUT_S = 5.0
+READY = re.compile(r"ready: .* on \S+:(\d+), streams on \d+")
+"""What ``sim.server.serve.run_server`` prints once it listens, with the port."""
 
 
 class ServerStartError(RuntimeError):
     """The embedded server did not come up; the message ends with the last line it printed."""
 
 
-def free_port_pair(host: str = "127.0.0.1") -> int:
-    """A port P such that P and P+1 (streaming) are free at this moment. Raises ServerStartError."""
-    for _ in range(50):
-        with socket.socket() as first, socket.socket() as second:
-            first.bind((host, 0))
-            port = int(first.getsockname()[1])
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind((host, port + 1))
-                return port
-    raise ServerStartError(f"no two neighbouring free ports on {host}; close some programs and try again")
+@dataclass(frozen=True)
+class EmbeddedServer:
+    """A server that listens: its RPC port and the id of its process."""
+
+    port: int
+    pid: int
 
 
 @contextlib.contextmanager
 def embedded_server(
     map_name: str, seed: int, log_file: Path, host: str = "127.0.0.1", say: Callable[[str], None] | None = None
-) -> Iterator[int]:
-    """A server with a map loaded, listening when the block begins; yields its port.
+) -> Iterator[EmbeddedServer]:
+    """A server with a map loaded, listening when the block begins.
 
-    Its output goes to ``log_file``, and ``say`` is told what it prints until it is ready. Raises ServerStartError with
-    its last line where it does not come up.
+    It takes free ports by itself: one that somebody else looks for it may be taken again before it has started. Its
+    output goes to ``log_file``, and ``say`` is told what it prints until it is ready. Raises ServerStartError with its
+    last line where it does not come up.
     """
-    port = free_port_pair(host)
     command = [sys.executable, "-m", "sim.cli", "serve", "--map", map_name, "--host", host]
-    command += ["--port", str(port), "--seed", str(seed), "--until-stdin-ends"]
+    command += ["--port", "0", "--seed", str(seed), "--until-stdin-ends"]
     with log_file.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             command,
@@ -62,8 +61,7 @@ def embedded_server(
         reader = threading.Thread(target=_copy, args=(process, output, lines), name="server-output", daemon=True)
         reader.start()
         try:
-            _wait_until_ready(lines, host, port, say or (lambda line: None))
-            yield port
+            yield EmbeddedServer(_wait_until_ready(lines, say or (lambda line: None)), process.pid)
         finally:
             _stop(process)
             reader.join(STOP_TIMEOUT_S)
@@ -79,22 +77,19 @@ def _copy(process: subprocess.Popen[str], output: object, lines: queue.Queue[str
     lines.put(None)
 
 
-def _wait_until_ready(lines: queue.Queue[str | None], host: str, port: int, say: Callable[[str], None]) -> None:
+def _wait_until_ready(lines: queue.Queue[str | None], say: Callable[[str], None]) -> int:
+    """The port on which it says that it listens."""
     last = "it said nothing"
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        line: str | None = ""
-        with contextlib.suppress(queue.Empty):
-            line = lines.get(timeout=0.05)
-        if line is None:  # it closed its output: it is over
-            raise ServerStartError(f"the embedded server did not start: {last}")
-        if line.strip():
-            last = line.strip()
-            say(last)
-            continue
-        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=0.2):
-            return
-    raise ServerStartError(f"the embedded server did not answer within {START_TIMEOUT_S:g} s; its last words: {last}")
+    with contextlib.suppress(queue.Empty):
+        while (line := lines.get(timeout=max(0.0, deadline - time.monotonic()))) is not None:
+            if ready := READY.match(line):
+                return int(ready[1])
+            if line.strip():
+                last = line.strip()
+                say(last)
+        raise ServerStartError(f"the embedded server did not start: {last}")  # it closed its output: it is over
+    raise ServerStartError(f"the embedded server was not ready within {START_TIMEOUT_S:g} s; its last words: {last}")
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

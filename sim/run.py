@@ -52,8 +52,8 @@ def _server(config: RunConfig, carla: str | None, folder: Path, console: Console
     def say(line: str) -> None:
         console.print(line, soft_wrap=True, highlight=False)
 
-    with embedded_server(config.map, config.seed, folder / "server.log", say=say) as port:
-        yield "127.0.0.1", port
+    with embedded_server(config.map, config.seed, folder / "server.log", say=say) as server:
+        yield "127.0.0.1", server.port
 
 
 def run(config: RunConfig, root: Path, carla: str | None, console: Console) -> RunResult:

@@ -93,8 +93,8 @@ def photograph_data_set(plan: DetectorPlan, console: Console) -> None:
                 continue
             with _progress(console) as bar:
                 task = bar.add_task(f"photographing {stem} ({split})", total=count)
-                with embedded_server(name, seed, plan.data / f"server_{stem}.log") as port:
-                    photograph("127.0.0.1", port, plan.data / split, shots, partial(bar.advance, task))
+                with embedded_server(name, seed, plan.data / f"server_{stem}.log") as server:
+                    photograph("127.0.0.1", server.port, plan.data / split, shots, partial(bar.advance, task))
 
 
 def score_table(scores: list[ClassScore]) -> Table:

@@ -90,11 +90,10 @@ def config_of(options: BenchOptions, duration_s: float) -> RunConfig:
 def _scene(config: RunConfig, folder: Path) -> Iterator[tuple[CarlaSource, Pipeline, psutil.Process]]:
     """A source on an embedded server, a stack that knows its route, and the server's process."""
     detector = YoloDetector(config.perception.detector, config.device)  # first: without weights nothing is started
-    with embedded_server(config.map, config.seed, folder / "server.log") as port:
-        server = next(c for c in psutil.Process().children() if str(port) in c.cmdline())
-        source = CarlaSource("127.0.0.1", port, config)
+    with embedded_server(config.map, config.seed, folder / "server.log") as server:
+        source = CarlaSource("127.0.0.1", server.port, config)
         try:
-            yield source, stack_for(source, config, detector), server
+            yield source, stack_for(source, config, detector), psutil.Process(server.pid)
         finally:
             source.close()
 

@@ -65,10 +65,10 @@ def _started(options: BenchOptions, quantities: list[Quantity]) -> Iterator[tupl
     """A server with the map that has answered once, as its port and process; the time to that answer is noted."""
     with tempfile.TemporaryDirectory(prefix="roadlab-bench-") as folder:
         began = time.perf_counter()
-        with embedded_server(options.map, options.seed, Path(folder) / "server.log") as port:
-            BareClient("127.0.0.1", port).ask()
+        with embedded_server(options.map, options.seed, Path(folder) / "server.log") as server:
+            BareClient("127.0.0.1", server.port).ask()
             quantities.append(Quantity("start to first answer", time.perf_counter() - began, "s"))
-            yield port, next(c for c in psutil.Process().children() if str(port) in c.cmdline())
+            yield server.port, psutil.Process(server.pid)
 
 
 def _loading(client: BareClient, options: BenchOptions) -> list[Quantity]:

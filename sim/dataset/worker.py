@@ -127,7 +127,7 @@ def _server(
         gather_maps(config, Path(maps))
         os.environ[MAPS_VARIABLE] = maps
         with embedded_server(map_name, config.seed, log_file, say=lambda line: pipe.send(Said("say", line))) as own:
-            yield "127.0.0.1", own
+            yield "127.0.0.1", own.port
     log_file.unlink(missing_ok=True)  # kept where it ended badly
 
 

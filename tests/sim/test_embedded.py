@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sim.embedded import ServerStartError, embedded_server, free_port_pair
+from sim.embedded import READY, ServerStartError, embedded_server
 from sim.log.reader import LogReader
 from sim.log.writer import CHUNK_BYTES
 from tests.sim.conftest import ROOT, TinyRun, command, roadlab
@@ -43,6 +43,14 @@ def until(true: Callable[[], bool], what: str) -> None:
     while not true():
         assert time.monotonic() < deadline, f"{what}: did not happen"
         time.sleep(0.05)
+
+
+def is_over(process: psutil.Process) -> bool:
+    """Whether it runs no more; without its parent nobody may have asked how it ended."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # between the two questions
+        return True
 
 
 @contextlib.contextmanager
@@ -130,7 +138,7 @@ def test_an_interrupted_run_keeps_its_record_and_ends_its_server(
 def test_a_killed_run_leaves_no_server_and_a_readable_log(tiny_run: TinyRun, tmp_path: Path) -> None:
     with going(tiny_run, tmp_path) as run:
         run.process.kill()
-        until(lambda: not run.server.is_running() or run.server.status() == psutil.STATUS_ZOMBIE, "end of the server")
+        until(lambda: is_over(run.server), "end of the server")
     log = LogReader(run.folder / "log.mcap")
     times = [tick.t_us for tick in log.ticks()]
     assert log.truncated
@@ -148,5 +156,7 @@ def test_a_server_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None
     assert "Roadlap01" in (tmp_path / "server.log").read_text()
 
 
-def test_ports_come_in_free_pairs() -> None:
-    assert len({free_port_pair() for _ in range(20)}) > 1
+def test_what_the_server_says_when_it_listens_is_understood(tiny_run: TinyRun) -> None:
+    lines = (tiny_run.folder / "server.log").read_text().splitlines()
+    (said,) = [ready for ready in map(READY.match, lines) if ready]
+    assert 1024 <= int(said[1]) < 65536

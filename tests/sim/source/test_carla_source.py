@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from control.command import Command
+from sim.embedded import READY
 from sim.scenario import LidarSpec, RouteSpec, Scenario, SensorsSpec, SimSpec, TrafficSpec
 from sim.source.base import SourceLost
 from sim.source.carla import CarlaSource
@@ -31,13 +33,10 @@ SCENARIO = Scenario(
 
 @contextlib.contextmanager
 def server():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "sim.cli", "serve", "--map", SCENARIO.map, "--port", str(port)]
+    command = [sys.executable, "-m", "sim.cli", "serve", "--map", SCENARIO.map, "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
-        assert any(line.startswith("ready") for line in process.stdout)
+        (port,) = itertools.islice((int(ready[1]) for ready in map(READY.match, process.stdout) if ready), 1)
         yield port, process
     finally:
         process.kill()
@@ -71,6 +70,7 @@ def digest(port, steps=6):
 
 def test_a_drive_gives_complete_frames_and_leaves_no_trace(port):
     client = carla.Client("127.0.0.1", port)
+    client.set_timeout(60.0)  # its first question may have the navigation mesh built
     before = client.get_world().get_settings()
     with CarlaSource("127.0.0.1", port, SCENARIO) as source:
         frame, truth = source.reset()
