@@ -100,7 +100,7 @@ class Vehicles:
 
     def _start_manager(self) -> int:
         """A traffic manager in step with the world; its port."""
-        port = _free_port()
+        port = free_port()
         self._manager = self._client.get_trafficmanager(port)
         self._manager.set_synchronous_mode(True)
         self._watch = TickWatch(self._world, port)
@@ -300,8 +300,8 @@ def _ends(corners: FloatArray) -> tuple[FloatArray, FloatArray]:
     return a - out, b + out
 
 
-def _free_port() -> int:
-    """A port for the traffic manager, free at this moment."""
+def free_port() -> int:
+    """A port for a traffic manager, free at this moment on every address: that is where managers listen."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("", 0))
         return int(probe.getsockname()[1])

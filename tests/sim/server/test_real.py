@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from sim.server.serve import Server, ServerError
+from sim.source.traffic import free_port
 from tests.sim.server.fakes import FAKE_PARTS
 from tests.sim.server.serving import ROOT, Running, running_server
 
@@ -22,7 +23,7 @@ TRAFFIC = """
 import random, sys, carla
 client = carla.Client("127.0.0.1", int(sys.argv[1])); client.set_timeout(20.0)
 world = client.reload_world()
-manager = client.get_trafficmanager(int(sys.argv[1]) + 500)
+manager = client.get_trafficmanager(int(sys.argv[2]))
 manager.set_synchronous_mode(True); manager.set_random_device_seed(1)
 settings = world.get_settings()
 settings.synchronous_mode, settings.fixed_delta_seconds = True, 0.05
@@ -97,8 +98,9 @@ def test_an_episode_repeats_to_the_byte(client: carla.Client) -> None:
 
 def test_traffic_of_the_clients_manager_drives(server: Running) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", TRAFFIC, str(server.port)], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
+        [sys.executable, "-c", TRAFFIC, str(server.port), str(free_port())],
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
     assert done.stdout, done.stderr
     spawned, moving, roll = done.stdout.split()[-3:]
     assert int(spawned) == 20

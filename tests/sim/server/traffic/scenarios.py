@@ -17,11 +17,10 @@ from typing import Any
 
 import carla
 
+from sim.source.traffic import free_port
 from tests.sim.server.traffic.soak import STEP_S, synchronous
 
 ROLE = "autopilot"
-MANAGER = 50
-"""Ports from the server's to the manager's."""
 CAR = "vehicle.audi.a2"
 Facts = dict[str, Any]
 
@@ -32,7 +31,7 @@ class Stage:
     def __init__(self, client: carla.Client, server_port: int) -> None:
         self.client, self.world, self.server_port = client, client.get_world(), server_port
         self.road_map = self.world.get_map()
-        self.manager = client.get_trafficmanager(server_port + MANAGER)
+        self.manager = client.get_trafficmanager(free_port())
         self.manager.set_synchronous_mode(True)
         self.manager.set_random_device_seed(5)
         self.actors: list[carla.Actor] = []
@@ -340,7 +339,7 @@ def walker(stage: Stage) -> Facts:
 def managers(stage: Stage) -> Facts:
     """Cars of two managers of this process and of a second process that uses the first manager by its port."""
     port = stage.manager.get_port()
-    second = stage.client.get_trafficmanager(port + 1)
+    second = stage.client.get_trafficmanager(free_port())
     second.set_synchronous_mode(True)
     own = stage.car(stage.straight(100.0))
     other = stage.car(stage.straight(100.0, skip=12), pilot=False)
