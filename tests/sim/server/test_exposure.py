@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -157,16 +158,22 @@ def test_messages_come_one_by_one_and_a_sensor_at_fault_ends_the_frame() -> None
 
 
 def test_closing_does_not_wait_for_the_sensors_that_have_not_begun() -> None:
-    exposure, begun = Exposure(lambda: None), []
+    exposure, begun, closes = Exposure(lambda: None), [], threading.Event()
 
     def measured() -> Iterator[Message]:
         for number in range(1000):
             begun.append(number)
-            exposure_closing.wait(10.0)
+            assert closes.wait(10.0)
             yield message(number)
 
-    exposure_closing = threading.Event()
+    put = exposure._frames.put
+
+    def put_and_measure_on(frame: Iterator[Message] | None) -> None:
+        put(frame)
+        if frame is None:  # it is closing: from now on the sensor may finish
+            closes.set()
+
+    exposure._frames = SimpleNamespace(put=put_and_measure_on, get=exposure._frames.get)  # type: ignore[assignment]
     exposure.begin(measured())
-    threading.Timer(0.05, exposure_closing.set).start()
     exposure.close()
     assert len(begun) <= 1

@@ -7,13 +7,16 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import carla
 import msgpack
 import pytest
 
-from tests.sim.server.serving import Running, running_server
+from sim.server import serve
+from tests.sim.server.fakes import FAKE_PARTS
+from tests.sim.server.serving import OPENDRIVE, Running, running_server
 
 SYNC = [True, False, [True, 0.05], True, 0.01, 10, 0.0, True, 3000.0, 2000.0, True]
 ASYNC = [False, False, [False], True, 0.01, 10, 0.0, True, 3000.0, 2000.0, True]
@@ -300,16 +303,21 @@ def test_the_official_client_still_connects(server: Running) -> None:
     assert client.get_world().get_map().name == "Carla/Maps/straight"
 
 
-def test_a_tick_waits_for_the_settings_that_a_traffic_manager_asks_for_after_its_commands(server: Running) -> None:
+@pytest.mark.parametrize(("wait_s", "order"), [(60.0, [0, 1, 3, 2]), (0.0, [0, 1, 2, 3])])
+def test_a_tick_waits_for_the_settings_that_a_traffic_manager_asks_for_after_its_commands(
+    wait_s: float, order: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Answered before the tick, they keep the manager's wake-up apart from the snapshot's."""
-    peer = Peer(server.port)
-    peer.value("add_traffic_manager_running", ["127.0.0.1", 8123])
-    peer.value("set_episode_settings", SYNC)
-    for name, arguments in (("get_vehicle_light_states", ()), ("apply_batch", ([], False)), ("tick_cue", ())):
-        peer.send(name, *arguments)
-    time.sleep(0.005)  # well within the time that the tick waits
-    peer.send("get_episode_settings")
-    first = peer._id - 3
-    assert [peer.receive()[1] - first for _ in range(4)] == [0, 1, 3, 2]
-    peer.value("set_episode_settings", ASYNC)
-    peer.call("destroy_traffic_manager", 8123)
+    monkeypatch.setattr(serve, "SETTINGS_WAIT_S", wait_s)  # 20 ms of a busy machine's time tell nothing
+    (tmp_path / "straight.xodr").write_text(OPENDRIVE)
+    with serve.Server("straight", port=0, maps=str(tmp_path), parts=FAKE_PARTS).start() as server:
+        peer, other = Peer(server.port), Peer(server.port)
+        peer.value("add_traffic_manager_running", ["127.0.0.1", 8123])
+        peer.value("set_episode_settings", SYNC)
+        for name, arguments in (("get_vehicle_light_states", ()), ("apply_batch", ([], False)), ("tick_cue", ())):
+            peer.send(name, *arguments)
+        for _ in range(2):  # a turn of the server reads everything that has come
+            assert other.value("version") == "0.9.16"
+        peer.send("get_episode_settings")
+        first = peer._id - 3
+        assert [peer.receive()[1] - first for _ in range(4)] == order
