@@ -14,11 +14,13 @@ from tests.sim.server.serving import running_server
 def test_it_ticks_the_world_that_it_was_given_and_lets_it_go():
     with running_server() as server:
         apart = ApartClient("127.0.0.1", server.port)
-        world = carla.Client("127.0.0.1", server.port).get_world()
+        client = carla.Client("127.0.0.1", server.port)
+        client.set_timeout(60.0)
+        world = client.get_world()
         assert world.get_settings().synchronous_mode
         first = world.get_snapshot().frame
         apart.tick(5)
-        deadline = time.monotonic() + 10.0  # the snapshot comes on its own stream
+        deadline = time.monotonic() + 60.0  # the snapshot comes on its own stream
         while world.get_snapshot().frame < first + 5 and time.monotonic() < deadline:
             time.sleep(0.01)
         assert world.get_snapshot().frame == first + 5

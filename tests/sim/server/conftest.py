@@ -37,7 +37,7 @@ def synchronous(client: carla.Client, step_s: float) -> carla.World:
 
 def await_actor(world: carla.World, actor_id: int) -> None:
     """Until a snapshot with the actor has come: in a synchronous world nobody waits for the first."""
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + CLIENT_TIMEOUT_S
     while actor_id not in [actor.id for actor in world.get_snapshot()] and time.monotonic() < deadline:
         time.sleep(0.01)
 
