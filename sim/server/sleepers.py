@@ -55,6 +55,7 @@ class StepWatch:
         self._clock, self._wake = clock, wake
         self._expected = self._made = self._managers = 0
         self._since_s = 0.0
+        self._overdue = False  # at the last look
 
     @property
     def begun(self) -> bool:
@@ -69,19 +70,26 @@ class StepWatch:
         """A new frame is out, and so many managers are there."""
         come = max(0, managers - self._managers)
         self._expected = max(self._made, min(managers, self._made + come))  # one may have made a step as it came
-        self._made, self._managers, self._since_s = 0, managers, self._clock()
+        self._made, self._managers, self._since_s, self._overdue = 0, managers, self._clock(), False
 
     def stepped(self) -> None:
         """A manager has begun its step."""
         self._made += 1
-        self._since_s = self._clock()
+        self._since_s, self._overdue = self._clock(), False
 
     def look(self, ports: Iterable[int]) -> None:
-        """Wake the manager whose step is overdue, if any; ports of all managers."""
+        """Wake the manager whose step is overdue at the second look, if any; ports of all managers.
+
+        Between two looks everything is read that has come: where the server itself had to wait, for a core or another
+        thread, the call may have been there all the time. A manager that is awake and woken makes a step too many.
+        """
         if self._made >= self._expected or self._clock() - self._since_s < PATIENCE_S:
+            return
+        if not self._overdue:
+            self._overdue = True
             return
         inorder = sorted(ports)
         if self._made < len(inorder):
             log.warning("the traffic manager on port %d has slept through a frame; waking it", inorder[self._made])
             self._wake(inorder[self._made])
-        self._since_s = self._clock()
+        self._since_s, self._overdue = self._clock(), False

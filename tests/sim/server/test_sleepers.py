@@ -18,9 +18,10 @@ class Bench:
         for _ in range(steps):
             self.watch.stepped()
 
-    def look_after(self, seconds: float) -> list[int]:
+    def look_after(self, seconds: float, looks: int = 2) -> list[int]:
         self.now_s += seconds
-        self.watch.look([8001, 8000])
+        for _ in range(looks):
+            self.watch.look([8001, 8000])
         return self.woken
 
 
@@ -41,6 +42,16 @@ def test_the_sleeper_is_the_next_in_order_of_ports() -> None:
     bench.watch.stepped()
     bench.frame(0)
     assert bench.look_after(PATIENCE_S + 0.1) == [8001, 8000]
+
+
+def test_a_call_that_came_while_the_server_had_to_wait_is_read_first() -> None:
+    bench = Bench()
+    bench.frame(2)
+    bench.frame(0)
+    assert bench.look_after(PATIENCE_S + 0.1, looks=1) == []
+    bench.watch.stepped()
+    assert bench.look_after(PATIENCE_S + 0.1, looks=1) == []
+    assert bench.look_after(0.1, looks=1) == [8001]
 
 
 def test_where_no_manager_stepped_before_none_is_missed() -> None:
