@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 from sim.server.scene.ground import ROAD, SIDEWALK, Ground
 from sim.server.scene.junctions import add_fillings
@@ -43,6 +44,10 @@ SIDEWALK_PIECE_M = 1.0
 TRIM_PARTS = 12
 """A sidewalk is tested in this many parts across."""
 NARROWEST_SIDEWALK_M = 0.8
+SAME_END_M = 0.75
+"""Ends of lanes' middles nearer to each other are one place: less than half a lane."""
+NO_ENDS = 0.0, 0.0, 0
+"""Of a strip that does not run into a junction, as ``STRIP_DTYPE`` has it."""
 THIN_M = 0.01
 """A sample this close to the line between its neighbours is left out."""
 SAME_LEVEL_M = 2.0
@@ -76,7 +81,7 @@ def build_roads(lanes: Sequence[Lane], book: ObjectBook) -> Carriageway:
     raised = [lane for lane in lanes if lane.kind in RAISED_KINDS]
     owner_of_road = _open_objects(book, paved, "Road_Road", Tag.ROADS)
     strips = _add_lanes(triangles, paved, owner_of_road)
-    strips.append((*NO_MARK, *NO_MARK, True, True))
+    strips.append((*NO_MARK, *NO_MARK, True, True, *NO_ENDS))
     add_fillings(triangles, lanes, len(strips) - 1, owner_of_road)
     road_faces = len(triangles.mesh().faces)
     driving = driving_surface(lanes)
@@ -139,6 +144,7 @@ def _add_lanes(triangles: Triangles, lanes: Sequence[Lane], owner_of_road: dict[
     """All carriageways as one batch of ribbons; returns the rows of the strip table, one per ribbon."""
     strips: list[tuple[Any, ...]] = []
     left, right, uvw, ribbon, owners = [], [], [], [], []
+    roads: list[int] = []
     by_place = {(lane.road, lane.section, lane.lane): lane for lane in lanes}
     for lane in lanes:
         beside = [by_place.get((lane.road, lane.section, lane.lane + step)) for step in (-1, 1)]
@@ -156,6 +162,8 @@ def _add_lanes(triangles: Triangles, lanes: Sequence[Lane], owner_of_road: dict[
             ribbon.append(np.full(len(a), len(strips)))
             owners.append(owner_of_road[lane.road])
             strips.append((*left_mark, *right_mark, lane.is_driving, lane.junction >= 0))
+            roads.append(lane.road)
+    strips = [(*strip, *place) for strip, place in zip(strips, _road_ends(lanes, roads), strict=True)]
     if strips:
         number, rows = np.concatenate(ribbon), np.arange(len(strips))
         edges = np.concatenate(left), np.concatenate(right)
@@ -174,7 +182,27 @@ def _add_strokes(
     left, right, uvw = (np.concatenate([getattr(s, name) for s in strokes]) for name in ("left_m", "right_m", "uvw"))
     owners = [owner_of_road[stroke.road] for stroke in strokes]
     triangles.add_ribbons(left, right, uvw, ribbon, Material.ROAD, rows, owners)
-    strips.extend((*stroke.left, *stroke.right, stroke.driving, True) for stroke in strokes)
+    strips.extend((*stroke.left, *stroke.right, stroke.driving, True, *NO_ENDS) for stroke in strokes)
+
+
+def _road_ends(lanes: Sequence[Lane], roads: Sequence[int]) -> list[tuple[float, float, int]]:
+    """Begin and end (m) of each of these roads and which of them join a junction, as ``STRIP_DTYPE`` has them."""
+    inside = [lane for lane in lanes if lane.junction >= 0 and lane.is_driving]
+    if not inside:
+        return [NO_ENDS] * len(roads)
+    mouths = cKDTree(np.concatenate([lane.centre_m[[0, -1]] for lane in inside]))
+    ends: dict[int, tuple[float, float]] = {}
+    for lane in lanes:
+        begin, end = ends.get(lane.road, (math.inf, -math.inf))
+        ends[lane.road] = min(begin, float(lane.s_m[0])), max(end, float(lane.s_m[-1]))
+    joins = dict.fromkeys(ends, 0)
+    for lane in lanes:
+        if lane.is_driving and lane.junction < 0:
+            for bit, at in ((1, 0), (2, -1)):
+                off = abs(float(lane.s_m[at]) - ends[lane.road][-at])
+                if off < SAME_END_M and mouths.query(lane.centre_m[at])[0] < SAME_END_M:
+                    joins[lane.road] |= bit
+    return [(*ends[road], joins[road]) for road in roads]
 
 
 def _lift(lane: Lane, left_mark: Mark, right_mark: Mark) -> float:

@@ -30,6 +30,9 @@ STRIP_DTYPE = np.dtype(
         ("right_width_m", np.float32),
         ("driving", np.bool_),  # wheel tracks are drawn on driving lanes only
         ("junction", np.bool_),
+        ("begin_m", np.float32),  # of the road, along its reference line
+        ("end_m", np.float32),
+        ("joins", np.uint8),  # 1: a junction lies before its begin, 2: behind its end, 3: both
     ]
 )
 """One row per lane strip; ``param`` of a ROAD face indexes it. Marking types: 0 none, 1 broken, 2 solid,

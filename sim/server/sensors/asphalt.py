@@ -13,6 +13,7 @@ from sim.server.sensors.resolve import FACE
 STONES_PER_M = 105.0  # texels: stones of a centimetre
 STONES_FADE_M = 0.022  # pixels wider than this see no stones
 HALF_TRACK_M = 0.78  # from the middle of the lane to the middle of each wheel's track
+WORN_EVENLY = 0.076  # mean over a lane of what wheels take in their tracks and oil between them
 COARSE = LIGHT  # a column that is free until there is light: the rough pattern, which wears markings too
 
 
@@ -34,7 +35,8 @@ def sample(table: F32, side: int, x: Any, y: Any) -> Any:
 def lay_asphalt(q: F32, count: int, name: I32, param: I32, tracks: F32, grain: F32, stones: F32) -> None:
     """ALBEDO and GROUND of ``count`` fragments of road, and COARSE; all arrays flat.
 
-    tracks (strips,): 1 where wheels keep to their tracks; grain (256 * 256,) and stones (512 * 512,) periodic.
+    tracks (strips,): 1 where wheels keep to their tracks, -1 where they go any way, 0 where none go; grain (256 * 256,)
+    and stones (512 * 512,) periodic.
     """
     for i in range(count):
         x, y = q[POS * STRIDE + i], q[(POS + 1) * STRIDE + i]
@@ -53,7 +55,8 @@ def lay_asphalt(q: F32, count: int, name: I32, param: I32, tracks: F32, grain: F
         worn = 0.13 * max(0.0, 1.0 - track * track) + 0.10 * max(0.0, 1.0 - off * off * 2.5)
         face = np.uint32(name[FACE * STRIDE + i])
         base = q[ALBEDO * STRIDE + i] + 0.075 * fine * min(1.0, max(STONES_FADE_M / foot - 1.0, 0.0))
-        base *= (1.0 - worn * tracks[np.uint32(param[face])]) * q[GROUND * STRIDE + i]
+        kept = tracks[np.uint32(param[face])]
+        base *= (1.0 - max(worn * kept, -WORN_EVENLY * kept)) * q[GROUND * STRIDE + i]
         q[ALBEDO * STRIDE + i] = base
         q[(ALBEDO + 1) * STRIDE + i] = base * 0.99
         q[(ALBEDO + 2) * STRIDE + i] = base * 0.965

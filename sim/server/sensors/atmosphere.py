@@ -53,7 +53,10 @@ MOON_LOWEST_RAD, MOON_HIGHEST_RAD = math.radians(12.0), math.radians(60.0)
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 GROUND_ALBEDO = np.array([0.11, 0.108, 0.10])
 SNOW_ALBEDO = 0.8
-SKY_NIGHT = np.array([[0.0075, 0.0095, 0.0155], [0.043, 0.041, 0.042]])  # a town's: zenith, horizon
+SKY_NIGHT = np.array([[0.0075, 0.0095, 0.0155], [0.043, 0.041, 0.042]])  # what lights a town: zenith, horizon
+SKY_NIGHT_SEEN = 0.3
+"""Share of that light that comes from the sky and its fog: the most comes from windows and lamps, so that the sky is
+darker than the street under it. Exposed for their street lamps, photographs show it between black and dark grey."""
 SKY_TWILIGHT = np.array([0.034, 0.056, 0.108])  # light scattered many times, when the sun is just below the horizon
 DUST_RGB = np.array([1.0, 0.76, 0.48])  # of light that a dust storm scatters, over grey
 OVERCAST_SHARE = 0.42  # of the clear day's light that falls through a closed cloud
@@ -113,8 +116,9 @@ class Atmosphere:
     luminance: float  # expected mean luminance of a street scene
 
 
-def _sky(weather: Weather) -> tuple[F64, F64, F64]:
-    """Clear sky by direction (ELEVATIONS, AZIMUTHS, 3), its mean at the horizon and over a level sheet (3,)."""
+def _sky(weather: Weather) -> tuple[F64, F64, F64, float]:
+    """Clear sky by direction (ELEVATIONS, AZIMUTHS, 3), its mean at the horizon and over a level sheet (3,), and the
+    share 0..1 of the light on that sheet that is a town's by night."""
     height = weather.sun_altitude_angle
     air = weather.rayleigh_scattering_scale or AIR_SCALE
     table = clear_sky(math.radians(height), air, weather.mie_scattering_scale) * SUN_ABOVE_AIR
@@ -130,10 +134,12 @@ def _sky(weather: Weather) -> tuple[F64, F64, F64]:
     day = 1.0 - _smooth(-1.0, -9.0 - 1e-6, height) if height > DARK_SOLAR_DEG else 0.0
     town = SKY_NIGHT[1] + (SKY_NIGHT[0] - SKY_NIGHT[1]) * (1.0 - np.exp(-4.2 * rise))[:, None]
     town = town * (1.0 - 0.75 * max(day, 0.0)) if height < 4.0 else 0.0 * town
+    of_town = float(LUMA @ (town * share[:, None]).sum(axis=0)) / float(share.sum())
     table = table + town[:, None] + SKY_TWILIGHT * _smooth(-11.0, -3.0, height) * (1.0 - _smooth(-1.0, 7.0, height))
     sheet = (table.mean(axis=1) * share[:, None]).sum(axis=0) / share.sum()
     near = table[1:8].mean(axis=0)  # 0.1 to 5 % of rise
-    return table, np.asarray(0.5 * near.mean(axis=0) + 0.5 * np.median(near, axis=0)), np.asarray(sheet)
+    horizon = 0.5 * near.mean(axis=0) + 0.5 * np.median(near, axis=0)
+    return table, np.asarray(horizon), np.asarray(sheet), of_town / max(float(LUMA @ sheet), 1e-9)
 
 
 def airlight(weather: Weather, conditions: Conditions = ORDINARY) -> Atmosphere:
@@ -146,7 +152,8 @@ def airlight(weather: Weather, conditions: Conditions = ORDINARY) -> Atmosphere:
     extinction = extinction_per_m(weather, conditions.snowfall_mmph)
     haze = _smooth(0.003, 0.016, extinction)
     night = 1.0 - _smooth(-4.0, 3.0, height)
-    table, horizon, sheet = _sky(weather)
+    table, horizon, sheet, of_town = _sky(weather)
+    seen = 1.0 - (1.0 - SKY_NIGHT_SEEN) * of_town
     air = weather.rayleigh_scattering_scale or AIR_SCALE
     rise = np.array(math.sin(math.radians(height)))
     direct = sunlight_left(np.array(0.02), rise, air, HAZE_ALWAYS_PER_KM + max(weather.mie_scattering_scale, 0.0))
@@ -178,7 +185,7 @@ def airlight(weather: Weather, conditions: Conditions = ORDINARY) -> Atmosphere:
     c[SUN_DIR : SUN_DIR + 3], c[SUN_RGB : SUN_RGB + 3] = light_dir, light
     c[AMBIENT_UP : AMBIENT_UP + 3] = ambient
     c[AMBIENT_DOWN : AMBIENT_DOWN + 3] = ground * 1.1 * (light * max(light_dir[2], 0.0) + ambient) + horizon * 0.12
-    c[FOG_RGB : FOG_RGB + 3] = (horizon * 0.92 + ambient * 0.08) * in_fog
+    c[FOG_RGB : FOG_RGB + 3] = (horizon * 0.92 + ambient * 0.08) * in_fog * seen
     c[FOG_BETA], c[FOG_START] = extinction, max(weather.fog_distance, 0.0)
     c[FOG_FALLOFF] = 0.1 * math.log(2.0) * max(weather.fog_falloff, 0.0)
     wet = max(weather.wetness, 0.8 * weather.precipitation_deposits, 0.6 * weather.precipitation) / 100.0
@@ -186,6 +193,7 @@ def airlight(weather: Weather, conditions: Conditions = ORDINARY) -> Atmosphere:
     c[NIGHT], c[CLOUD], c[SNOW] = night, cloud, snow
     albedo = 0.13 + 0.14 * snow
     luminance = float(LUMA @ (albedo * (light * max(light_dir[2], 0.2) + ambient)))
+    table, horizon, zenith, closed = (part * seen for part in (table, horizon, zenith, closed))
     luminance = max(luminance, FOG_SHARE_SEEN * haze * float(LUMA @ c[FOG_RGB : FOG_RGB + 3]))
     return Atmosphere(
         c, light_dir, light, direct * gains, table * gains, sun_dir, zenith, horizon, cloud, closed, overcast, haze,

@@ -60,6 +60,7 @@ class CameraSensor:
         self._lens = Lens.of(f"sensor.camera.{kind}", attributes)
         self._photo = Photo.of(f"sensor.camera.{kind}", attributes) if kind == "rgb" else None
         self._conditions = Conditions.of(f"sensor.camera.{kind}", attributes) if kind == "rgb" else ORDINARY
+        self._new = kind == "rgb"
         self._memory = LastView()
 
     def measure(
@@ -71,6 +72,8 @@ class CameraSensor:
         dt_s: float,
     ) -> bytes:
         """Image body: width, height, field of view, BGRA pixels. The vehicle that carries the camera is seen too."""
+        if self._new:
+            self._new, self._conditions = False, self._conditions.of_a_lens(position_m)
         if self._photo is None:
             buffers = self._renderer.render(
                 position_m, rotation_rad, self.intrinsics, view, WANT[self.kind], seed=self._seed,

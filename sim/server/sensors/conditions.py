@@ -12,23 +12,29 @@ as attributes of the camera. Their defaults leave CARLA's look.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
 
 from sim.server.sensors.attributes import Attributes
 
 MAX_SNOWFALL_MMPH = 20.0
 """More has hardly been observed; visibility is then 40 m."""
 AS_IT_RAINS = -1.0
+LENS_CELLS_PER_M = 100.0
+"""Places nearer to each other than a centimetre may be one."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """The four attributes."""
+    """The four attributes, and which of all lenses it is."""
 
     snowfall_mmph: float = 0.0
     snow_cover: float = 0.0  # percent
     lens_dirt: float = 0.0  # percent
     lens_drops: float = AS_IT_RAINS  # percent
+    lens: int = 0  # picks where drops and dirt sit
 
     @staticmethod
     def of(type_id: str, attributes: Mapping[str, str]) -> Conditions:
@@ -44,6 +50,12 @@ class Conditions:
     def of_the_air(self) -> Conditions:
         """Without what sits on the lens: cameras that differ in that alone share one sky."""
         return Conditions(self.snowfall_mmph, self.snow_cover)
+
+    def of_a_lens(self, position_m: npt.NDArray[np.float64]) -> Conditions:
+        """For the camera that takes its first picture there: no two places in a world have the same drops and dirt, and
+        cameras at the same place have."""
+        x, y, z = (round(float(part) * LENS_CELLS_PER_M) for part in position_m)
+        return replace(self, lens=(x * 73856093 ^ y * 19349663 ^ z * 83492791) & 0xFFFFFF)
 
     def drops_on_lens(self, precipitation: float) -> float:
         """Share 0..1 of the drops that a lens can carry, under rain of so many percent."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from sim.server.sensors.atmosphere import Atmosphere
 from sim.server.sensors.conditions import Conditions
-from sim.server.sensors.film import dirt_map, drops_of, small_copy, soil, wet_lens
+from sim.server.sensors.film import DIRT_SIZE, dirt_map, drops_of, small_copy, soil, wet_lens
 from sim.server.sensors.instances import View
 from sim.server.sensors.kernel import F32, F64
 from sim.server.sensors.pool import WorkerPool
@@ -29,6 +29,7 @@ from sim.server.sensors.precipitation import (
     light_on_drops,
     place_falling,
 )
+from sim.server.sensors.textures import hash01
 
 FLUTTER_M = 0.06  # flakes sway so far to each side as they fall
 STILL = np.zeros(3)
@@ -79,11 +80,12 @@ class FallingWeather:
         self._pool.run(draw_falling, drops, light, surface, radiance)
 
     def _on_the_lens(self, conditions: Conditions, rain: float, view: View, radiance: F32, seed: int) -> None:
-        drops = drops_of(conditions.drops_on_lens(100.0 * rain), view.elapsed_s, seed)
+        drops = drops_of(conditions.drops_on_lens(100.0 * rain), view.elapsed_s, seed + conditions.lens)
         if conditions.lens_dirt > 0.0:
             if self._dirt is None:
                 self._dirt = dirt_map()
             scattered = radiance[::8, ::8].mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
-            self._pool.run(soil, self._dirt, conditions.lens_dirt / 100.0, scattered, radiance)
+            shift = DIRT_SIZE * hash01(conditions.lens), DIRT_SIZE * hash01(conditions.lens + 1)
+            self._pool.run(soil, self._dirt, *shift, conditions.lens_dirt / 100.0, scattered, radiance)
         if len(drops):
             self._pool.run(wet_lens, drops, small_copy(radiance), radiance)

@@ -28,7 +28,7 @@ VEIL_AT_FULL = 0.34  # of the picture's mean light that dirt scatters into the l
 
 
 def dirt_map() -> F32:
-    """Thickness 0..1 (256, 256) of dirt on a lens: a film of dust, and splashes of mud."""
+    """Thickness 0..1 (256, 256), periodic, of dirt on a lens: a film of dust, and splashes of mud."""
     rng = np.random.default_rng(DIRT_SEED)
     film = value_noise(DIRT_SIZE, (3, 7, 19, 61), 0.6, rng)
     mud = np.zeros((DIRT_SIZE, DIRT_SIZE), np.float32)
@@ -36,9 +36,11 @@ def dirt_map() -> F32:
     for _ in range(SPLASHES):
         u, v = rng.uniform(0, DIRT_SIZE, 2)
         radius = float(rng.uniform(1.5, 9.0)) * float(rng.uniform(0.5, 1.4))
-        away = np.hypot(x - u, (y - v) / float(rng.uniform(0.8, 1.6)))
+        across, down = ((part + DIRT_SIZE / 2) % DIRT_SIZE - DIRT_SIZE / 2 for part in (x - u, y - v))
+        away = np.hypot(across, down / float(rng.uniform(0.8, 1.6)))
         mud = np.maximum(mud, np.clip(1.25 - away / radius, 0.0, 1.0) * float(rng.uniform(0.5, 1.0)))
-    soft = cv2.GaussianBlur(mud, (0, 0), 1.1)
+    pad = 8
+    soft = cv2.GaussianBlur(np.pad(mud, pad, mode="wrap"), (0, 0), 1.1)[pad:-pad, pad:-pad]
     return np.clip(0.75 * np.clip(film - 0.32, 0.0, 1.0) + soft, 0.0, 1.0).astype(np.float32)
 
 
@@ -60,17 +62,20 @@ def drops_of(share: float, elapsed_s: float, seed: int) -> F64:
 
 
 @kernel
-def soil(worker: int, workers: int, dirt: F32, amount: float, scattered: F32, radiance: F32) -> None:
-    """Dim ``radiance (h, w, 3)`` by dirt and add the light (3,) that it scatters."""
+def soil(
+    worker: int, workers: int, dirt: F32, left: float, top: float, amount: float, scattered: F32, radiance: F32
+) -> None:
+    """Dim ``radiance (h, w, 3)`` by dirt and add the light (3,) that it scatters. left, top: cells of the dirt's map,
+    which is periodic, at the picture's corner."""
     height, width = radiance.shape[0], radiance.shape[1]
     per = DIRT_SIZE / max(width, height)
     for y in range(worker, height, workers):
         for x in range(width):
-            thick = noise(dirt, x * per, y * per)
+            thick = noise(dirt, left + x * per, top + y * per)
             thick = min(1.0, thick * (0.8 + 1.1 * amount)) * min(1.0, 1.4 * amount)
-            left, veil = 1.0 - HIDES_AT_FULL * thick, VEIL_AT_FULL * thick
+            kept, veil = 1.0 - HIDES_AT_FULL * thick, VEIL_AT_FULL * thick
             for c in range(3):
-                radiance[y, x, c] = radiance[y, x, c] * left + scattered[c] * veil
+                radiance[y, x, c] = radiance[y, x, c] * kept + scattered[c] * veil
 
 
 @kernel

@@ -12,6 +12,8 @@ from sim.server.sensors.kernel import F32, U8, kernel, lanes
 
 KEY_DAY, KEY_NIGHT = 0.235, 0.165  # mean luminance that exposure aims at, before the tone curve
 MAX_EXPOSURE_DAY, MAX_EXPOSURE_NIGHT = 3.0, 5.4  # a night that is exposed longer burns out its lamps
+LIT_PERCENTILE, LIT_NIGHT = 75.0, 0.33
+"""Of luminance, and what exposure leaves of it by night: under a black sky lamps would burn out a street in snow."""
 BRIGHTER, DARKER = 2.6, 1.7  # the scene may move exposure this far from what the weather suggests
 METER_STEP = 8  # rows and columns from one metered pixel to the next
 CURVE_SIZE = 4096
@@ -52,7 +54,12 @@ def exposure_of(radiance: F32, air: Atmosphere) -> float:
     mean = min(max(seen, air.luminance / DARKER), air.luminance * BRIGHTER)
     key = KEY_DAY + (KEY_NIGHT - KEY_DAY) * air.night
     limit = MAX_EXPOSURE_DAY + (MAX_EXPOSURE_NIGHT - MAX_EXPOSURE_DAY) * air.night
-    return min(key / mean, limit)
+    exposure = min(key / mean, limit)
+    if air.night <= 0.0:
+        return exposure
+    lit = float(np.percentile(radiance[::METER_STEP, ::METER_STEP] @ LUMA.astype(np.float32), LIT_PERCENTILE))
+    guarded = min(exposure, LIT_NIGHT / max(lit, 1e-4))
+    return exposure + (guarded - exposure) * air.night
 
 
 def veil_of(radiance: F32, air: Atmosphere) -> float:

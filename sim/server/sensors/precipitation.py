@@ -50,7 +50,7 @@ def fall_of_snow(wind: float) -> F64:
 def light_on_drops(air: Atmosphere) -> F32:
     """Radiance (3,) of a drop: mostly the sky behind and above it; by night what street lamps give."""
     ambient = air.constants[AMBIENT_UP : AMBIENT_UP + 3]
-    town = np.array([0.10, 0.085, 0.065], np.float32) * np.float32(air.constants[NIGHT])
+    town = np.array([0.035, 0.03, 0.023], np.float32) * np.float32(air.constants[NIGHT])
     return np.asarray(ambient * 0.9 + 0.05 * air.light_rgb.astype(np.float32) + town, np.float32)
 
 

@@ -45,7 +45,7 @@ from sim.server.sensors.post import (
 from sim.server.sensors.raster import camera_block
 from sim.server.sensors.reflections import mirror_ground
 from sim.server.sensors.shade import class_of_material, scratch_tables, shade_frame
-from sim.server.sensors.shade_ground import STRIP_COLUMNS, STRIP_DRIVING, STRIP_JUNCTION
+from sim.server.sensors.shade_ground import STRIP_BEGIN, STRIP_COLUMNS, STRIP_DRIVING, STRIP_END, STRIP_JUNCTION
 from sim.server.sensors.shadows import SunShadows, splat_contact
 from sim.server.sensors.silhouettes import Silhouettes, trace
 from sim.server.sensors.sky import SkyPainter
@@ -59,6 +59,7 @@ __all__ = ["Buffers", "Intrinsics", "SceneRenderer", "warm_up"]
 SAMPLES = 2  # along each axis of a pixel, for pictures
 WET_FROM = 0.15  # drier ground mirrors too little to march rays for
 PATTERN_SEED = 3
+NO_JUNCTION_M = 1e6  # longer than any road
 LAMPS_SHARED_M = 8.0  # cameras within such a cube see the same lamps
 NO_LAMPS = (np.zeros((0, LAMP_COLUMNS), np.float32), np.zeros(0, np.int32))
 
@@ -99,8 +100,9 @@ class SceneRenderer:
         self._strips = strip_table(scene)
         rng = np.random.default_rng(PATTERN_SEED)
         grain, stones = value_noise(256, (4, 8, 16, 32, 64, 128), 0.55, rng), asphalt_tile(rng)
-        driven = (self._strips[:, STRIP_DRIVING] > 0.0) & (self._strips[:, STRIP_JUNCTION] == 0.0)
-        self._patterns = (grain, stones, driven.astype(np.float32), grain.reshape(-1), stones.reshape(-1))
+        driven, crossed = self._strips[:, STRIP_DRIVING] > 0.0, self._strips[:, STRIP_JUNCTION] > 0.0
+        tracks = np.where(crossed, -1.0, 1.0) * driven
+        self._patterns = (grain, stones, tracks.astype(np.float32), grain.reshape(-1), stones.reshape(-1))
         self._charts = moving.chart_tables(library)
         self._clothes = moving.Clothes()
         self._curve = tone_curve()
@@ -379,6 +381,10 @@ def strip_table(scene: StaticScene) -> F32:
     ):
         if len(scene.strips):
             table[:, column] = scene.strips[field]
+    if len(scene.strips):
+        joins = scene.strips["joins"]
+        table[:, STRIP_BEGIN] = np.where(joins & 1, scene.strips["begin_m"], -NO_JUNCTION_M)
+        table[:, STRIP_END] = np.where(joins & 2, scene.strips["end_m"], NO_JUNCTION_M)
     return table
 
 

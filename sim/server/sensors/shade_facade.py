@@ -40,6 +40,8 @@ BOARD_LOW_M, BOARD_HIGH_M = 2.55, 3.1  # edges of the boards over shops
 SHUTTERED = 0.2  # share of houses that have shutters beside their upper windows
 SHUTTER_M = 0.5  # width of the widest of them
 LIT_WINDOWS = 0.30  # share of windows that are lit at night
+ROOM_LIGHT, ROOM_DIMMEST = 0.21, 0.16  # radiance of a bright room's window, and the share of it that the dimmest has
+SHOP_LIGHT = 0.16  # radiance of what a lit shop shows
 SHOP_BIT, SEED_MASK = 1 << 20, (1 << 20) - 1  # of a FACADE face's param
 USUAL_CELL_M = 2.8  # between the axes of windows where the wall does not say
 RELIEF_FROM_M = 0.05  # metres a pixel from which reveals are too fine to be seen
@@ -357,14 +359,33 @@ def _fill(q: F32, seed: int, open_: float, grain_noise: F32, air: F32, objects: 
     q[F0] = 0.06 * glass
     q[MIRROR] = 0.9 * glass
     if air[NIGHT] > 0.0 and h < LIT_WINDOWS:
-        _glow(q, glass * air[NIGHT] * (0.09 + 0.12 * hash01(seed + int(h * 9999.0))), h, objects[0], objects[1], face)
+        room = hash01(seed + int(h * 9999.0))
+        glow = (
+            glass * air[NIGHT] * _room(grain_noise, uu, (vv - low) / (high - low), kind, room, rgb[0] / max(inner, 0.1))
+        )
+        _glow(q, glow, h, objects[0], objects[1], face)
+
+
+@kernel
+def _room(grain_noise: F32, u: float, t: float, kind: int, room: float, seen: float) -> Any:
+    """Light 0..1 of a lit room at (u, t) of its window, t 0..1 from sill to head: most rooms are dim, few are bright.
+
+    The lamp hangs high and furniture stands low. room: its hash; seen: how much what is behind the glass reflects.
+    """
+    bright = ROOM_DIMMEST + (1.0 - ROOM_DIMMEST) * room * room
+    if kind == SHOP:
+        return min(1.0, SHOP_LIGHT * (0.12 + 5.0 * seen))
+    blobs = noise(grain_noise, u * 5.0 + 40.0 * room, t * 3.0 + 9.0) - 0.5
+    high = smooth(-0.1, 0.8, t + 0.5 * blobs)
+    return ROOM_LIGHT * bright * (0.45 + 0.55 * high) * (0.85 + 0.5 * min(seen, 0.3))
 
 
 @kernel
 def _glow(q: F32, glow: float, h: float, owner: I32, looks: F32, face: int) -> None:
-    """Light of a room behind the glass, as warm as its hash ``h`` says."""
-    warm = hash01(int(h * 7777.0))
+    """Light of a room behind the glass: from a warm lamp's to that of a cool tube, as its hash ``h`` says."""
+    cool = hash01(int(h * 7777.0))
+    cool *= cool
     light = looks[owner[face] + 1 if face < len(owner) else 0]
     q[EMISSION] = glow * light[LOOK_GLOW]
-    q[EMISSION + 1] = glow * (0.72 + 0.2 * warm) * light[LOOK_GLOW + 1]
-    q[EMISSION + 2] = glow * (0.38 + 0.5 * warm) * light[LOOK_GLOW + 2]
+    q[EMISSION + 1] = glow * (0.58 + 0.36 * cool) * light[LOOK_GLOW + 1]
+    q[EMISSION + 2] = glow * (0.22 + 0.66 * cool) * light[LOOK_GLOW + 2]

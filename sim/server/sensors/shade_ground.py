@@ -24,10 +24,11 @@ from sim.server.sensors.textures import band, clamp01, mix, noise, pulse, smooth
 
 SIDEWALK, KERB, GRASS = int(Material.SIDEWALK), int(Material.KERB), int(Material.GRASS)
 CROSSWALK, DIRT = int(Material.CROSSWALK), int(Material.DIRT)
-# Columns of the strip table, (n, 8) float32.
+# Columns of the strip table, (n, 10) float32.
 STRIP_TYPE, STRIP_YELLOW, STRIP_WIDTH = 0, 1, 2  # of the left edge; the right edge follows three columns on
 STRIP_DRIVING, STRIP_JUNCTION = 6, 7
-STRIP_COLUMNS = 8
+STRIP_BEGIN, STRIP_END = 8, 9  # where the road runs into junctions, m along it; far away where it does not
+STRIP_COLUMNS = 10
 DASH_PERIOD_M, DASH_ON_M = 9.0, 3.0  # broken lines: 3 m of paint, 6 m of gap
 DOUBLE_GAP_M = 0.10  # clear distance from the lane edge to each line of a double marking
 MARKING_REACH_M = 0.6  # no marking reaches further into its lane

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -17,6 +19,10 @@ CLOUD_SIZE = 512
 CLOUD_SEED, SKYLINE_SEED = 11, 5  # the sky is the same in every world: nothing is random at run time
 SKYLINE_BLOCKS = 40
 FOG_LAYER_M, FOG_FLATNESS = 900.0, 40.0
+CLOUD_REACH = 110.0  # texels of the field of clouds as far away as they are high: heaps of some 20 degrees overhead
+HEAP_EDGE = 0.04  # the field rises by this from a heap's rim to where it hides half of the sky
+CLOUDS_AT = (64.0, 64.0)  # texel overhead: neither a gap nor the middle of a heap
+GAP_DEG = 16.0  # round the sun, where heaps thin out: streets have its shadows unless the cloud is closed
 
 
 def octahedral_directions(size: int) -> F64:
@@ -48,6 +54,8 @@ class SkyPainter:
         self._mirror = octahedral_directions(MIRROR_SIZE)
         rng = np.random.default_rng(CLOUD_SEED)
         self._clouds = value_noise(CLOUD_SIZE, (4, 8, 16, 32, 64, 128), 0.55, rng)
+        self._cover = np.linspace(0.0, 1.0, 41)
+        self._rim = np.quantile(self._clouds, 1.0 - self._cover) - HEAP_EDGE * (1.0 - self._cover)
         self._veils: F32 = np.asarray(
             cv2.GaussianBlur(value_noise(CLOUD_SIZE, (2, 5, 11, 23), 0.5, rng), (0, 0), 2.0), np.float32
         )
@@ -107,11 +115,12 @@ class SkyPainter:
 
     def _heaps(self, direction: F64, up: F64, air: Atmosphere) -> tuple[F64, F64]:
         """Share of single clouds in each direction (n, n, 1), and how much of the sun its parts get, 0..1."""
-        # the field has mean 0.5 and deviation 0.16: cover 0 leaves none of it, cover 1 nearly all
-        rim = 0.96 - 0.80 * air.cloud_cover
+        gap = np.exp((direction @ air.light_dir - 1.0) / (1.0 - math.cos(math.radians(GAP_DEG))))
+        rim = float(np.interp(air.cloud_cover, self._cover, self._rim)) + 0.4 * (1.0 - air.overcast) * gap
         sunwards = -14.0 * air.light_dir[:2] / max(float(air.light_dir[2]), 0.35)
-        field = self._sample(self._clouds, direction, up, 40.0, (0.0, 0.0))
-        behind = self._sample(self._clouds, direction, up, 40.0, (-float(sunwards[0]), -float(sunwards[1])))
+        field = self._sample(self._clouds, direction, up, CLOUD_REACH, CLOUDS_AT)
+        shift = (CLOUDS_AT[0] - float(sunwards[0]), CLOUDS_AT[1] - float(sunwards[1]))
+        behind = self._sample(self._clouds, direction, up, CLOUD_REACH, shift)
         heaps = np.clip((field - rim) * 5.0, 0.0, 1.0) * np.clip(up * 9.0, 0.0, 1.0)
         shadow = np.clip(behind - rim + 0.12, 0.0, 0.6) + 0.6 * np.clip(field - rim, 0.0, 0.6)
         return (0.95 * heaps * (2.0 - heaps))[..., None], np.exp(-4.0 * shadow)[..., None]

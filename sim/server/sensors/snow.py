@@ -24,7 +24,7 @@ from sim.server.sensors.columns import (
 from sim.server.sensors.geometry import BODY_SHIFT
 from sim.server.sensors.kernel import F32, I32, Tables, kernel
 from sim.server.sensors.resolve import FACE
-from sim.server.sensors.shade_ground import STRIP_DRIVING, STRIP_JUNCTION
+from sim.server.sensors.shade_ground import STRIP_BEGIN, STRIP_DRIVING, STRIP_END, STRIP_JUNCTION
 from sim.server.sensors.textures import clamp01, mix, noise, smooth, tile
 
 ROAD, LEAF, CROSSWALK, STOP_LINE = (
@@ -35,6 +35,8 @@ ROAD, LEAF, CROSSWALK, STOP_LINE = (
 )
 SKIN, PERSON_LAST = int(Material.SKIN), int(Material.HAIR)
 HALF_TRACK_M = 0.78  # from the middle of the lane to the middle of each wheel's track
+TRACKS_PART_M = 14.0  # from a junction on
+TORN = 0.8  # of that distance, how raggedly
 BEATEN_EVENLY = 0.6  # of 1, in the middle of a track
 SNOW_RGB = (0.80, 0.81, 0.83)
 SLUSH_RGB = (0.26, 0.255, 0.25)
@@ -74,6 +76,10 @@ def lay_snow(
                         wander = 0.22 * (noise(grain_noise, x * 0.17 + 9.0, y * 0.17) - 0.5)
                         track = (off - HALF_TRACK_M + wander) * 1.7
                         beaten = max(0.0, 1.0 - track * track)
+                        off = min(q[UVW] - strip[STRIP_BEGIN], strip[STRIP_END] - q[UVW])
+                        if off < TRACKS_PART_M:  # before a junction they part
+                            off *= 1.0 + TORN * (noise(grain_noise, x * 0.7, y * 0.7 + 17.0) - 0.5)
+                            beaten = mix(BEATEN_EVENLY, beaten, smooth(0.0, TRACKS_PART_M, off))
                 if driven:
                     ragged = noise(grain_noise, x * 1.3, y * 1.3 + 31.0) + 0.6 * noise(
                         grain_noise, x * 4.7 + 3.0, y * 4.7

@@ -77,6 +77,27 @@ def test_wheels_keep_their_tracks_open(shoot):
     assert max(left, right) < 0.9 * middle
 
 
+def test_tracks_part_before_a_junction():
+    """They ended at its border, as if cut off."""
+    strips = np.zeros(2, STRIP_DTYPE)
+    strips["driving"] = 1
+    strips[1]["end_m"], strips[1]["joins"] = 30.0, 2
+    clear = np.zeros(2)
+    for k in range(2):
+        lane = replace(lane_ahead(), param=np.full(2, k, np.int32))
+        made = SceneRenderer(small_scene(lane, strips=strips), box_library(), threads=1)
+        view = View(1, 2.0, boxes([]), np.zeros(0, np.uint8), GREY)
+        eye, down = np.array([28.5, 0.0, 4.0]), np.array([-math.pi / 2, 0.0, 0.0])
+        seen = made.render(eye, down, CAMERA, view, ("rgb",), conditions=Conditions(snow_cover=70.0)).bgr
+        made.close()
+        light = seen.astype(float).mean(axis=(0, 2))
+        per_m = 160 / 4.0
+        middle, *tracks = (light[int(160 + per_m * y) - 6 : int(160 + per_m * y) + 7].mean() for y in (0, -0.78, 0.78))
+        clear[k] = middle / np.mean(tracks)
+    assert clear[0] > 1.2, "where the road goes on"
+    assert abs(clear[1] - 1.0) < 0.4 * (clear[0] - 1.0)
+
+
 def test_wheels_cross_crosswalks_as_they_cross_junctions():
     strips = np.zeros(1, STRIP_DTYPE)
     strips["driving"] = strips["junction"] = 1
@@ -134,6 +155,23 @@ def test_drops_come_with_rain_unless_the_camera_says_otherwise():
     assert len(drops_of(0.5, 3.0, 1)) == DROPS // 2
     assert (drops_of(0.5, 3.0, 1) == drops_of(0.5, 3.0, 1)).all()
     assert (drops_of(0.5, 3.0, 1) != drops_of(0.5, 3.0, 2)).any()
+
+
+def test_every_place_has_a_lens_of_its_own_that_cameras_keep(renderer):
+    """All cameras of a rig, and the first frames of all scenes of a data set, had the same drops and dirt."""
+    view = View(1, 2.0, boxes([]), np.zeros(0, np.uint8), GREY)
+
+    def seen(attribute: str, *places: tuple[float, float, float]) -> np.ndarray:
+        """The last picture of one camera that is carried to these places."""
+        size = {"image_size_x": "160", "image_size_y": "100"}
+        camera = CameraSensor("rgb", {**size, attribute: "100"}, renderer)
+        bodies = [camera.measure(np.array(place), np.zeros(3), view, 0, 0.05) for place in places]
+        return np.frombuffer(bodies[-1], np.uint8)[-160 * 100 * 4 :].reshape(100, 160, 4)[..., 1].astype(float)
+
+    here, there = (0.0, 0.0, 1.5), (0.0, 0.5, 1.5)
+    for attribute in ("lens_dirt", "lens_drops"):
+        assert (seen(attribute, here) == seen(attribute, here)).all()
+        assert np.abs(seen(attribute, there) - seen(attribute, here, there)).max() > 25.0
 
 
 def test_drops_turn_the_view_over(shoot):
