@@ -74,6 +74,7 @@ class Network:
         self.subscribers: dict[int, list[StreamConnection]] = {}
         self._expected: dict[int, tuple[float, int]] = {}  # until when how many subscribers should have come
         self._holding: list[StreamConnection] = []
+        self._quiet_s = 0.0  # when the last look at the sockets began that found no subscriber on its way
 
     def open(self) -> None:
         """Let clients in. A client that comes earlier is refused, rather than kept waiting for its first answer."""
@@ -99,13 +100,15 @@ class Network:
             self._expected[stream_id] = (time.monotonic() + EXPECT_S, 1)
 
     def settled(self) -> bool:
-        """Whether every announced subscriber has come (or is overdue) and none lags behind too far."""
+        """Whether every announced subscriber has come (or is overdue) and none lags behind too far.
+
+        Overdue is who has not knocked by then: the server itself may have had to wait and have many at the door.
+        """
         if self._expected:
-            now = time.monotonic()
             self._expected = {
                 stream_id: (until, count)
                 for stream_id, (until, count) in self._expected.items()
-                if until > now and len(self.subscribers.get(stream_id, ())) < count
+                if until > self._quiet_s and len(self.subscribers.get(stream_id, ())) < count
             }
         return not self._expected and not any(
             c.backlog_bytes > MAX_STREAM_BACKLOG_BYTES for c in self._streams.values()
@@ -138,9 +141,11 @@ class Network:
         waiting = [c for c in self._rpc.values() if c.requests]
         if waiting or self._held or self._holding:
             timeout_s = min(timeout_s, 0.001)  # something waits for a subscriber or for its time: look again soon
+        began_s, quiet = time.monotonic(), True
         for key, events in self._selector.select(max(0.0, timeout_s)):
             sock = key.fileobj
             assert isinstance(sock, socket.socket)
+            quiet = quiet and sock is not self._stream_listener and sock not in self._streams
             if sock is self._rpc_listener:
                 self._accept(sock, self._add_rpc)
             elif sock is self._stream_listener:
@@ -149,6 +154,8 @@ class Network:
                 sock.recv(4096)
             else:
                 self._serve(sock, events)
+        if quiet:
+            self._quiet_s = began_s
         for connection in waiting:
             if connection.sock in self._rpc:
                 self._run_requests(connection)

@@ -14,7 +14,7 @@ import carla
 import msgpack
 import pytest
 
-from sim.server import serve
+from sim.server import net, serve
 from tests.sim.server.fakes import FAKE_PARTS
 from tests.sim.server.serving import OPENDRIVE, Running, running_server
 
@@ -211,6 +211,29 @@ def test_a_tick_waits_for_the_subscriber_that_was_just_announced(peer: Peer) -> 
         current = frame_number(read_frame(stream))
         assert peer.receive()[3] == [[1, current + 1]]
         assert frame_number(read_frame(stream)) == current + 1
+
+
+def test_a_subscriber_at_the_door_is_not_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the server had to wait itself before it could open."""
+    monkeypatch.setattr(net, "EXPECT_S", 0.0)
+    network = net.Network(
+        "127.0.0.1", 0, lambda request: (b"", 0.0), lambda request: True, lambda one, other: False, lambda stream: None
+    )
+    network.open()
+    doors = [socket.create_connection(("127.0.0.1", network.streaming_port), timeout=10.0) for _ in range(3)]
+    for stream_id, door in enumerate(doors, 5):
+        network.expect(stream_id)
+        door.sendall(struct.pack("<I", stream_id))
+    while not network.settled():
+        network.poll(0.0)
+    assert sorted(network.subscribers) == [5, 6, 7]
+    network.expect(8)
+    assert not network.settled()
+    network.poll(0.0)
+    assert network.settled(), "nobody knocks"
+    for door in doors:
+        door.close()
+    network.close()
 
 
 def test_slow_reader_loses_nothing_in_a_synchronous_world(peer: Peer) -> None:
