@@ -64,11 +64,12 @@ class Server:
         parts: Parts = PARTS,
         progress: Callable[[str], None] = log.info,
         recordings: str | None = None,
+        before_world: Callable[[], None] = lambda: None,
     ) -> None:
         """Build the map and listen. map_name is a name or a path of an .xodr file; port 0 takes free ports.
 
-        recordings is the folder of recorder logs. progress is told what a first start has to compile. Raises
-        ServerError: port taken, map unknown or broken.
+        recordings is the folder of recorder logs. progress is told what a first start has to compile; before_world is
+        called when all is there but the world. Raises ServerError: port taken, map unknown or broken.
         """
         try:
             self._network = Network(host, port, self._answer, self._may_run, _overtakes, self._first_frame)
@@ -80,11 +81,13 @@ class Server:
                 compile_kernels(progress)
             catalogue = MapCatalogue(parts.build_scene, seed, maps)
             name = catalogue.add_file(Path(map_name)) if map_name.endswith(".xodr") else map_name
+            scene = catalogue.scene(name)
+            before_world()
             self.session = Session(
                 parts=parts,
                 maps=catalogue,
                 seed=seed,
-                scene=catalogue.scene(name),
+                scene=scene,
                 publish=self._network.publish,
                 announce=self._network.announce,
                 listened=self._network.subscribers,
@@ -256,6 +259,7 @@ def run_server(
             parts,
             lambda line: print(f"roadlab serve: {line}", flush=True),
             recordings,
+            gc.freeze,  # what is there by then stays: collections, as at the end of an episode, need not look at it
         )
     except ServerError as error:
         print(f"roadlab serve: {error}", file=sys.stderr)
@@ -268,7 +272,6 @@ def run_server(
         f"ready: {name} on {server.host}:{server.port}, streams on {server.streaming_port} ({seconds:.1f} s)",
         flush=True,
     )
-    gc.freeze()  # what is there now stays: collections, as at the end of an episode, need not look at it
     server.session.prepare()
     server.run()
     _leave(0)

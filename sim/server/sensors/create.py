@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from sim.server.heap import give_back
 from sim.server.protocol.payloads import ActorValue
 from sim.server.scene.models import ModelLibrary
 from sim.server.scene.static import StaticScene
@@ -132,11 +133,12 @@ class SensorWorld:
     def _prepare(self) -> None:
         if self._closed.wait(SETTLED_S):
             return
-        self._caster()
+        self._caster().chunks()
         if not self._closed.is_set():
             self._renderer()
         if self._closed.is_set():  # meanwhile
             self.close()
+        give_back()
 
     def close(self) -> None:
         """Let the renderer's threads end; at once, or when what is being built is done."""

@@ -181,12 +181,10 @@ class RayCaster:
     def fans(self, position_m: Array, world_from_sensor: Array, max_range_m: float, bodies: Bodies) -> FanCaster:
         """Casts the fans of a spinning sensor that stands there and is turned so."""
         turn = np.ascontiguousarray(world_from_sensor.T)
-        return FanCaster(
-            (position_m, turn), max_range_m, self._chunks_built(), self._shapes, bodies, self.pool, self._scratch
-        )
+        return FanCaster((position_m, turn), max_range_m, self.chunks(), self._shapes, bodies, self.pool, self._scratch)
 
-    def _chunks_built(self) -> Chunks:
-        """The static mesh as fans draw it, of what is there."""
+    def chunks(self) -> Chunks:
+        """The static mesh as fans draw it, of what is there; made when it is first asked for."""
         _, faces = self._built()
         with self._lock:
             if self._chunks is None or self._chunks[1] is not faces:

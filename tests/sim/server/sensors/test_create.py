@@ -69,3 +69,16 @@ def test_nothing_is_built_for_a_map_that_is_left_at_once(monkeypatch: pytest.Mon
     for thread in [t for t in threading.enumerate() if t.name == "sensors"]:
         thread.join(10.0)
     assert made == []
+
+
+def test_what_building_freed_is_given_back_when_all_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(create, "SETTLED_S", 0.0)
+    monkeypatch.setattr(create, "give_back", lambda: done.append("given back"))
+    shared = SensorWorld(SimpleNamespace(), lambda: SimpleNamespace())  # type: ignore[arg-type]
+    monkeypatch.setattr(shared, "_caster", lambda: SimpleNamespace(chunks=lambda: done.append("fans")))
+    monkeypatch.setattr(shared, "_renderer", lambda: done.append("pictures"))
+    shared.prepare()
+    for thread in [t for t in threading.enumerate() if t.name == "sensors"]:
+        thread.join(10.0)
+    assert done == ["fans", "pictures", "given back"]
