@@ -50,7 +50,7 @@ BRIGHTEST, BRIGHT_PER_WIDTH = 0.0157, 1.0 / 0.03  # slope of the brightest line,
 SIDE_PER_WIDTH = 1.0 / 0.16  # half as bright 9 degrees to the side
 STRAY, STRAY_PER_WIDTH = 0.02, 1.0 / 0.12  # share that leaves elsewhere, above the edge too
 MAIN, MAIN_PER_WIDTH = 2.5, 1.0 / 0.045  # the main beam's brightest, of the dipped beam's; its width
-ROUGH_GROUND = 0.10  # stones stand up to flat beams: without it head lamps would hardly light a road
+ROUGH_GROUND = 0.20  # stones stand up to flat beams: without it head lamps would hardly light a road
 
 
 @lanes

@@ -148,9 +148,10 @@ def test_street_lamps_light_the_ground_at_night_only():
 
 def test_head_lamps_light_the_road_before_a_car():
     # a car right of the camera that looks the same way; its lamps come on by themselves at night
-    ahead = (slice(135, 160), slice(230, 290))
-    lit = picture(NIGHT, bodies=boxes([(-1.0, 2.5, 0.0)])).bgr[ahead].mean()
-    assert lit > 1.5 * picture(NIGHT).bgr[ahead].mean()
+    lit, dark = picture(NIGHT, bodies=boxes([(-1.0, 2.5, 0.0)])).bgr, picture(NIGHT).bgr
+    far, near = (slice(122, 130), slice(190, 220)), (slice(154, 162), slice(250, 280))  # about 15 m ahead, and 6
+    assert lit[far].mean() > 1.5 * dark[far].mean()
+    assert lit[near].mean() > 1.15 * dark[near].mean()
 
 
 def test_rain_and_wetness_change_the_picture():
