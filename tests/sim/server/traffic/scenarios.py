@@ -22,6 +22,8 @@ from tests.sim.server.traffic.soak import STEP_S, synchronous
 
 ROLE = "autopilot"
 CAR = "vehicle.audi.a2"
+HELPER_S = 120.0
+"""For a second process that imports the client and makes some calls: seconds on a free machine."""
 Facts = dict[str, Any]
 
 
@@ -341,23 +343,22 @@ def managers(stage: Stage) -> Facts:
     port = stage.manager.get_port()
     second = stage.client.get_trafficmanager(free_port())
     second.set_synchronous_mode(True)
-    own = stage.car(stage.straight(100.0))
-    other = stage.car(stage.straight(100.0, skip=12), pilot=False)
-    other.set_autopilot(True, second.get_port())
     remote = stage.car(stage.straight(100.0, skip=24), pilot=False)
     command = [sys.executable, "-m", "tests.sim.server.traffic.scenarios"]
     helper = subprocess.Popen(
         [*command, str(stage.server_port), "remote", str(port), str(remote.id)], stdout=subprocess.PIPE
     )
-    stage.until(lambda: helper.poll() is not None, 30.0)
+    told, _ = helper.communicate(timeout=HELPER_S)  # without ticks: it begins by the clock of the wall
+    own = stage.car(stage.straight(100.0))
+    other = stage.car(stage.straight(100.0, skip=12), pilot=False)
+    other.set_autopilot(True, second.get_port())
     starts = [car.get_location() for car in (own, other, remote)]
     stage.ticks(5.0)
     moved = [car.get_location().distance(at) for car, at in zip((own, other, remote), starts, strict=True)]
-    assert helper.stdout is not None
-    said = json.loads(helper.stdout.read() or "{}")
     second.shut_down()
     stage.ticks(0.5)
-    return {"moved_m": moved, "helper": helper.poll(), "remote_port": said.get("port"), "port": port}
+    said = json.loads(told or "{}")
+    return {"moved_m": moved, "helper": helper.returncode, "remote_port": said.get("port"), "port": port}
 
 
 def determinism(stage: Stage) -> Facts:
