@@ -27,6 +27,7 @@ class Body:
     box_center_m: FloatArray  # (3,) in the actor's frame
     size_m: FloatArray  # (3,) length, width, height
     velocity_mps: FloatArray  # (3,) world
+    in_wheelchair: bool = False
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,7 @@ def _object(body: Body, number: int, hits: int) -> ObjectLabel:
         roll_rad=roll,
         velocity_world_mps=vec(body.velocity_mps),
         lidar_points=hits,
+        in_wheelchair=body.in_wheelchair,
     )
 
 

@@ -31,7 +31,8 @@ class ObjectLabel:
     """One road user in one frame.
 
     id: within its scene, the same in all frames. center_world_m, size_m (length, width, height) and the rotation
-    (yaw, pitch, roll) of its box. lidar_points: hits on it over all LiDARs (-1 without one).
+    (yaw, pitch, roll) of its box. lidar_points: hits on it over all LiDARs (-1 without one). in_wheelchair: a person
+    that sits in one, which is part of the object.
     """
 
     id: int
@@ -44,6 +45,7 @@ class ObjectLabel:
     roll_rad: float
     velocity_world_mps: Vec
     lidar_points: int
+    in_wheelchair: bool = False
 
 
 @dataclass(frozen=True)

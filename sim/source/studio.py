@@ -105,7 +105,7 @@ class Studio:
         self._sensors: list[Any] = []
         self._inbox = Synchronizer([])
         self.mounts: tuple[Mount, ...] = ()
-        self._fixed: dict[int, tuple[str, str, FloatArray, FloatArray]] = {}
+        self._fixed: dict[int, Body] = {}
         self._lamps: dict[str, Any] = {}
 
     def begin(self, scene: Scene) -> None:
@@ -281,10 +281,11 @@ class Studio:
             size = 2.0 * np.array([box.extent.x, box.extent.y, box.extent.z], np.float64)
             if actor.type_id.startswith("walker."):
                 size[:2] = np.maximum(size[:2], REACH_OF_HEIGHT * size[2])
-            self._fixed[number] = (category_of(actor), str(actor.type_id), conversion.vector(box.location), size)
-        category, type_id, center, size = self._fixed[number]
-        pose = conversion.matrix(found.get_transform())
-        return Body(number, category, type_id, pose, center, size, conversion.vector(found.get_velocity()))
+            sits = actor.attributes.get("use_wheelchair", "") == "true"
+            kind, center, nowhere = category_of(actor), conversion.vector(box.location), np.eye(4)
+            self._fixed[number] = Body(number, kind, str(actor.type_id), nowhere, center, size, np.zeros(3), sits)
+        pose, velocity = conversion.matrix(found.get_transform()), conversion.vector(found.get_velocity())
+        return replace(self._fixed[number], world_from_actor=pose, velocity_mps=velocity)
 
     def _parked_near(self, centre_m: FloatArray, shown: Iterable[npt.NDArray[Any]]) -> list[Body]:
         """Those within reach, and those farther away whose number (its lower 16 bits) a sensor has ``shown``: no pixel

@@ -39,6 +39,7 @@ CATEGORIES = {
     "adult": "human.pedestrian.adult",
     "child": "human.pedestrian.child",
 }
+WHEELCHAIR = "human.pedestrian.wheelchair"
 EMERGENCY = {"police": "vehicle.emergency.police", "ambulance": "vehicle.emergency.ambulance"}
 """By what the blueprint's id contains. A fire engine is a truck there as here: nuScenes has no class for it."""
 ATTRIBUTES = (
@@ -120,6 +121,8 @@ def lidar_channel(lidar: str) -> str:
 
 def category_of(label: ObjectLabel) -> str:
     """nuScenes' category of an object."""
+    if label.in_wheelchair:
+        return WHEELCHAIR
     return next((name for part, name in EMERGENCY.items() if part in label.type_id), CATEGORIES[label.category])
 
 
@@ -132,12 +135,13 @@ def attribute_of(label: ObjectLabel) -> str:
     if label.category in ("motorcycle", "bicycle"):
         return "cycle.with_rider"
     if label.category in ("adult", "child"):
-        return "pedestrian.moving" if moving else "pedestrian.standing"
+        still = "pedestrian.sitting_lying_down" if label.in_wheelchair else "pedestrian.standing"
+        return "pedestrian.moving" if moving else still
     return "vehicle.moving" if moving else "vehicle.stopped"
 
 
 def _constants(tables: _Tables) -> None:
-    for name in sorted({*CATEGORIES.values(), *EMERGENCY.values()}):
+    for name in sorted({*CATEGORIES.values(), WHEELCHAIR, *EMERGENCY.values()}):
         tables.add("category", token("category", name), name=name, description="")
     for name in ATTRIBUTES:
         tables.add("attribute", token("attribute", name), name=name, description="")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import carla
 import cv2
 import numpy as np
 import pytest
@@ -13,9 +16,12 @@ import yaml
 
 from sim.dataset.drivable import mask_of
 from sim.dataset.export import coco, kitti, masks, nuscenes, yolo
+from sim.dataset.label import Surroundings, label
 from sim.dataset.store import DataSet
+from sim.source.studio import Studio
+from sim.source.truth_boxes import Lights
 from tests.builders import make_world
-from tests.sim.dataset.handmade import config, data_set
+from tests.sim.dataset.handmade import EGO, capture, config, data_set
 from tests.sim.dataset.kitti_readers import read_by_open3d, read_by_torchvision, within
 
 
@@ -174,6 +180,7 @@ def test_nuscenes_tables_refer_to_each_other(tmp_path: Path, mode: str) -> None:
     kinds = {row["token"]: row["name"] for row in tables["category"]}
     named = {kinds[row["category_token"]] for row in tables["instance"]}
     assert named == {"vehicle.car", "vehicle.bicycle"}
+    assert "human.pedestrian.wheelchair" in kinds.values()
     car = next(row for row in tables["sample_annotation"] if row["size"] == [2.0, 4.0, 1.5])  # w l h
     assert car["translation"] == pytest.approx([60.0, 60.0, 0.75])  # moved so that the map begins at 0, 0
     assert car["num_lidar_pts"] == 2
@@ -194,6 +201,36 @@ def test_nuscenes_scenes_follow_each_other_in_time_however_long_they_are(tmp_pat
     assert len(stamps) == 4
     assert stamps == sorted(stamps)
     assert stamps[2] - stamps[1] == nuscenes.GAP_US
+
+
+def test_who_sits_in_a_wheelchair_is_so_from_the_actor_to_the_nuscenes_table() -> None:
+    def actor(number: int, **attributes: str) -> SimpleNamespace:
+        box = SimpleNamespace(
+            location=SimpleNamespace(x=0.0, y=0.0, z=0.0), extent=SimpleNamespace(x=0.3, y=0.3, z=0.7)
+        )
+        return SimpleNamespace(
+            id=number, type_id="walker.pedestrian.0001", attributes=attributes, bounding_box=box, semantic_tags=[12],
+            get_transform=lambda: carla.Transform(), get_velocity=lambda: carla.Vector3D(x=1.0 if number == 3 else 0.0),
+        )  # fmt: skip
+
+    actors = {
+        1: actor(1, age="adult", use_wheelchair="false"),
+        2: actor(2, age="child", use_wheelchair="true"),
+        3: actor(3, age="adult", use_wheelchair="true"),
+    }
+    studio = object.__new__(Studio)
+    studio._fixed, studio.world = {}, SimpleNamespace(get_actor=actors.__getitem__)
+    bodies = [studio._body(one) for one in actors.values()]
+    assert [studio._body(one).in_wheelchair for one in actors.values()] == [False, True, True], "asked a second time"
+    around = Surroundings({1: 1, 2: 2, 3: 3}, EGO, (), Lights((), {}, {}))
+    made = label(replace(capture(), bodies=tuple(bodies)), around, True).labels.objects
+    assert [nuscenes.category_of(one) for one in made] == [
+        "human.pedestrian.adult", "human.pedestrian.wheelchair", "human.pedestrian.wheelchair",
+    ]  # fmt: skip
+    assert [nuscenes.attribute_of(one) for one in made] == [
+        "pedestrian.standing", "pedestrian.sitting_lying_down", "pedestrian.moving",
+    ]  # fmt: skip
+    assert [one.category for one in made] == ["adult", "child", "adult"], "to all other exports they are people"
 
 
 def test_nuscenes_points_lie_right_forward_up_with_their_ring(data: DataSet) -> None:
