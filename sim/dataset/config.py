@@ -211,7 +211,7 @@ _NUMBERS: tuple[tuple[str, float, float], ...] = (
 _PLACE = tuple((key, -50.0, 50.0) for key in ("x_m", "y_m", "z_m"))  # a mast on a lorry is 10 m away
 _CAMERA: tuple[tuple[str, float, float], ...] = (
     *_PLACE, ("yaw_deg", -360.0, 360.0), ("pitch_deg", -90.0, 90.0), ("width", 16, 8192), ("height", 16, 8192),
-    ("fov_deg", 1.0, 170.0),
+    ("fov_deg", 1.0, 179.0),  # as the server's cameras; below 1 boxes would be larger than labels reach
 )  # fmt: skip
 _LIDAR: tuple[tuple[str, float, float], ...] = (
     *_PLACE, ("channels", 1, 512), ("range_m", 1.0, 1000.0), ("points_per_second", 1, 20_000_000),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sim.config import ConfigError
 from sim.dataset.config import DatasetConfig, dump_dataset_config, load_dataset_config
 from sim.dataset.plan import scenes_of
+from sim.server.sensors.camera import MAX_FOV_DEG
 
 
 @given(
@@ -56,7 +57,7 @@ def test_every_weather_comes_on_every_map() -> None:
         ("count", "KEY.PATH=VALUE"),
         ("seed=-1", r"seed: expected 0\.\."),
         ("sensors.cameras.front.width=0", "sensors.cameras.front.width: expected 16"),
-        ("sensors.cameras.front.fov_deg=200", "expected 1..170, got 200"),
+        ("sensors.cameras.front.fov_deg=200", "expected 1..179, got 200"),
         ("sensors.cameras.front.x_m=.nan", "sensors.cameras.front.x_m: expected"),
         ("sensors.lidars.top.points_per_second=-1", "points_per_second: expected"),
         ("sensors.lidars.top.upper_fov_deg=-40", "lower_fov_deg: expected at most -40"),
@@ -95,6 +96,14 @@ def load_dataset_config_text(text: str) -> DatasetConfig:
     from sim.dataset.config import build_dataset_config
 
     return build_dataset_config(yaml.safe_load(text))
+
+
+def test_every_field_of_view_that_a_camera_of_the_server_has_can_be_in_a_data_set() -> None:
+    for fov_deg in (1.0, MAX_FOV_DEG):
+        config = load_dataset_config(None, [f"sensors.cameras.front.fov_deg={fov_deg}"])
+        assert config.sensors.cameras["front"].fov_deg == fov_deg
+    with pytest.raises(ConfigError, match=f"front.fov_deg: expected 1..{MAX_FOV_DEG:g}, got 179.5"):
+        load_dataset_config(None, ["sensors.cameras.front.fov_deg=179.5"])
 
 
 def test_own_weathers_start_from_a_preset() -> None:
