@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
+READY = re.compile(r"ready: .* on 127\.0\.0\.1:(\d+), streams on (\d+) ")
 
 LANE = '<lane id="{id}" type="driving" level="false"><width sOffset="0" a="3.5" b="0" c="0" d="0"/></lane>'
 OPENDRIVE = f"""<?xml version="1.0" standalone="yes"?>
@@ -41,9 +43,10 @@ STOP_S = 60.0
 
 @dataclass
 class Running:
-    """A server process: its RPC port, and what it logged so far."""
+    """A server process: its ports, and what it logged so far."""
 
     port: int
+    streaming_port: int
     process: subprocess.Popen[str]
     log_file: Path
 
@@ -73,8 +76,9 @@ def running_server(
             line = process.stdout.readline()
             while line.startswith("roadlab serve: "):  # a first start tells what it compiles
                 line = process.stdout.readline()
-            assert line.startswith("ready: "), log_file.read_text()
-            yield Running(int(line.split(" on 127.0.0.1:")[1].split(",")[0]), process, log_file)
+            ready = READY.match(line)
+            assert ready is not None, log_file.read_text()
+            yield Running(int(ready[1]), int(ready[2]), process, log_file)
         finally:
             process.send_signal(signal.SIGTERM)
             try:

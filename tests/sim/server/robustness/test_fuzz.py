@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import psutil
 import pytest
 
 from sim.server.calls import dispatch
@@ -25,7 +24,7 @@ def test_every_call_has_an_example() -> None:
 
 
 def test_a_server_survives_broken_messages(server: Running) -> None:
-    tally = fuzz(server.port, psutil.Process(server.process.pid), 6_000, seed=1)
+    tally = fuzz(server, 6_000, seed=1)
     assert tally.messages >= 6_000
     assert 1_000 < tally.errors < tally.replies  # many are refused, and said so; some are good by chance
     assert "Traceback" not in server.log(), server.log()[-4000:]
