@@ -160,7 +160,7 @@ def faces_the_sun(q: F32, count: int, air: F32) -> Any:
 def shadows_of_the_world(q: F32, count: int, air: F32, place: F32, static_map: F32, blocks: I32) -> Any:
     """LIT by the static world; whether any fragment lies where a moving body may cast."""
     per, side = place[SHADOW_PER_TEXEL], MAP_SIZE >> SHADOW_BLOCK_SHIFT
-    per_block, top = 1.0 / np.float32(1 << SHADOW_BLOCK_SHIFT), np.float32(side) - 0.5
+    per_block, last = 1.0 / np.float32(1 << SHADOW_BLOCK_SHIFT), np.int32(side - 1)
     for i in range(count):
         nx, ny, nz = q[NORMAL * STRIDE + i], q[(NORMAL + 1) * STRIDE + i], q[(NORMAL + 2) * STRIDE + i]
         ground = q[GROUND * STRIDE + i] * nz > LEVEL_FROM
@@ -183,8 +183,8 @@ def shadows_of_the_world(q: F32, count: int, air: F32, place: F32, static_map: F
         q[MAP_H * STRIDE + i] = h if ground else hp
     marked = np.int32(0)
     for i in range(count):
-        column = np.int32(min(max(q[MAP_U * STRIDE + i] * per_block, 0.0), top))
-        row = np.int32(min(max(q[MAP_V * STRIDE + i] * per_block, 0.0), top))
+        column = min(max(np.int32(q[MAP_U * STRIDE + i] * per_block), np.int32(0)), last)  # no place is a place, too
+        row = min(max(np.int32(q[MAP_V * STRIDE + i] * per_block), np.int32(0)), last)
         marked |= blocks[np.uint32(row) * np.uint32(side) + np.uint32(column)]
     return marked
 

@@ -26,6 +26,7 @@ NARROW = 16  # samples of a row that are looked at at once: a vector
 NEARLY = 1.0001  # inverse depths of samples may exceed those of the corners by rounding
 BIN_SHIFT = 5  # rows of a bin: 32, enough bins for two threads, few enough that triangles lie in one or two
 NEAR_M = 0.08  # nothing nearer is drawn: a camera's own housing
+THIN = 1e-13  # of a triangle's corners' distances: what spans less space with the eye is a line, all else is rounding
 BESIDE_M = 0.5  # what reaches nearer to the camera's plane than this is never taken for hidden
 EMPTY = -1  # slot of a sample that sees the sky
 
@@ -112,6 +113,9 @@ def setup_triangles(
             x0, y0 = max(x0, np.int64(0)), max(y0, np.int64(0))
             x1, y1 = min(x1, np.int64(width - 1)), min(y1, np.int64(height - 1))
             if x1 < x0 or y1 < y0:
+                continue
+            reach = (ax * ax + ay * ay + az * az) * (bx * bx + by * by + bz * bz) * (ex * ex + ey * ey + ez * ez)
+            if det * det < THIN * THIN * reach:
                 continue
             slot = first_slot + made
             box[slot, 0], box[slot, 1], box[slot, 2], box[slot, 3] = x0, x1, y0, y1

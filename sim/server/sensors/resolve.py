@@ -6,6 +6,7 @@ Attributes come from the slot's edge functions, exact in perspective.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,7 @@ from sim.server.sensors.runs import ACROSS, COUNT, DOWN, LENGTH, RUN_FACE, RUN_P
 # Columns of a fragment's names, (NAME_COLUMNS, STRIDE) int32; pixel is its number within the image.
 SLOT, PIXEL, FACE = 0, 1, 2
 NAME_COLUMNS = 3
+LEAST_W: Any = 1e-6  # 1/m: a fragment beside its samples may lie behind its plane's horizon, where there is no depth
 LANES = 16  # runs are filled by so many fragments at a time: what is too much, the next run writes over
 # Of a slot's plane functions, each a value at the corner of the picture and a step per sample to the right and down.
 PLANE_W, PLANE_NORMAL, PLANE_UVW, PLANE_EXTRA, PLANES = 0, 1, 4, 7, 10
@@ -65,7 +67,7 @@ def _fill_run(q: F32, count: int, plane: F64, across: float, down: float, weight
     )
     for i in range(count // LANES * LANES):
         x = np.float32(np.int32(i))
-        z = 1.0 / (w + w_step * x)
+        z = 1.0 / max(w + w_step * x, LEAST_W)
         q[PX * STRIDE + i] = begin + 2.0 * x
         q[PY * STRIDE + i] = py
         q[WEIGHT * STRIDE + i] = share

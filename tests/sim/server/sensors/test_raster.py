@@ -10,11 +10,24 @@ import pytest
 
 from sim.server.scene.mesh import Material, Mesh
 from sim.server.sensors import visible
+from sim.server.sensors.columns import (
+    ATMOSPHERE_COLUMNS,
+    DEPTH,
+    FRAGMENT_COLUMNS,
+    POS,
+    SHADOW_COLUMNS,
+    SHADOW_PER_TEXEL,
+    SHADOW_U,
+    SHADOW_V,
+    STRIDE,
+)
 from sim.server.sensors.geometry import Geometry
 from sim.server.sensors.instances import View, Weather
+from sim.server.sensors.lighting import MAP_SIZE, SHADOW_BLOCK_SHIFT, shadows_of_the_world
 from sim.server.sensors.pool import WorkerPool
 from sim.server.sensors.raster import NARROW, camera_block, cells_of, unhidden
 from sim.server.sensors.renderer import Intrinsics, SceneRenderer
+from sim.server.sensors.resolve import LANES, PLANES, _fill_run
 from sim.server.sensors.visible import VisibleSurfaces
 from sim.server.sensors.warm import box_library, box_mesh, boxes, small_scene
 
@@ -68,6 +81,56 @@ def test_every_sample_shows_the_nearest_triangle(width, height, size_m):
     shown = np.where(drawn.slot >= 0, drawn.face_of_slot[drawn.slot], -1)
     assert np.array_equal(shown[clear], face[clear])
     pool.close()
+
+
+def test_a_triangle_that_is_a_line_is_not_drawn() -> None:
+    """Corners in a row span nothing with the eye but rounding, which showed on a sample once in five thousand pictures:
+    at no depth, so that light was looked up nowhere."""
+    corners = np.array([[-72.5, 173.755, -0.03], [-62.5, 173.755, -0.03], [-57.5, 173.755, -0.03]], np.float32)
+    mesh = Mesh(
+        corners, np.tile(np.float32([0, 0, 1]), (3, 1)), np.zeros_like(corners), np.array([[0, 1, 2]], np.uint32),
+        np.zeros(1, np.uint8), np.zeros(1, np.int32),
+    )  # fmt: skip
+    cam = np.array([
+        -76.83476759226077, 171.63220969324652, 2.5228102562801933, 0.019891687772489872, 0.999802132969708,
+        -0.0001251670252470815, -0.006047176051197708, -4.877163763822247e-06, -0.9999817156518509, 0.9997838528498886,
+        -0.01989208097298284, -0.0060458824994119986,
+    ])  # fmt: skip
+    pool = WorkerPool(1)
+    geometry = Geometry(small_scene(mesh), box_library(), pool)
+    geometry.begin(boxes([]))
+    surfaces = VisibleSurfaces(geometry, pool)
+    nobody = (np.zeros((0, 3)), np.zeros(0), np.zeros(0))
+    seen = Intrinsics(800, 600, math.pi / 2)
+    drawn = surfaces.draw(cam, seen, surfaces.blocks(cam, seen, 0.0, nobody, np.zeros(0, np.int64)), 2)
+    assert (drawn.slot < 0).all()
+    pool.close()
+
+
+def test_a_fragment_behind_the_horizon_of_its_plane_is_far_away() -> None:
+    q = np.zeros(FRAGMENT_COLUMNS * STRIDE, np.float32)
+    plane = np.zeros(3 * PLANES)  # of no depth
+    _fill_run(q, LANES, plane, 5.0, 5.0, 1.0)
+    np.testing.assert_allclose(q[DEPTH * STRIDE : DEPTH * STRIDE + LANES], 1e6, rtol=1e-6)
+    plane[0], plane[PLANES] = 0.02, -0.0025  # one over depth: 50 m away at the first fragment, then behind the camera
+    _fill_run(q, LANES, plane, 0.0, 0.0, 1.0)
+    depth = q[DEPTH * STRIDE : DEPTH * STRIDE + LANES]
+    np.testing.assert_allclose(depth[:3], 1.0 / (0.02 - 0.005 * np.arange(3)), rtol=1e-4)
+    assert (depth[5:] > 9e5).all()
+
+
+def test_light_of_a_fragment_that_is_nowhere_is_looked_up_somewhere() -> None:
+    q = np.zeros(FRAGMENT_COLUMNS * STRIDE, np.float32)
+    count = 40  # vectors and what is left over
+    q[POS * STRIDE : POS * STRIDE + count] = np.nan
+    place = np.zeros(SHADOW_COLUMNS, np.float32)
+    place[[SHADOW_U, SHADOW_V + 1, SHADOW_PER_TEXEL]] = 1.0
+    air = np.zeros(ATMOSPHERE_COLUMNS, np.float32)
+    blocks = np.zeros((MAP_SIZE >> SHADOW_BLOCK_SHIFT) ** 2, np.int32)
+    heights = np.zeros(MAP_SIZE * MAP_SIZE, np.float32)
+    assert shadows_of_the_world(q, count, air, place, heights, blocks) == 0
+    blocks[-1], q[POS * STRIDE], q[(POS + 1) * STRIDE] = 1, MAP_SIZE + 300.0, MAP_SIZE + 300.0
+    assert shadows_of_the_world(q, count, air, place, heights, blocks) == 1, "beside the map its last block counts"
 
 
 def screened_street(rng: np.random.Generator) -> tuple[Mesh, np.ndarray, np.ndarray]:
