@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import time
 from typing import Any
 
 import carla
@@ -43,8 +42,7 @@ def test_the_table_agrees_with_the_instance_picture() -> None:
             cameras.append(world.spawn_actor(blueprint, eye))
             cameras[-1].listen(inbox.put)
             inboxes.append(inbox)
-        time.sleep(1.0)  # until the server knows that both are listened to
-        frame = world.tick()
+        frame = world.tick()  # waits until both are listened to
         pair = [_of_frame(inbox, frame) for inbox in inboxes]
         for camera in cameras:
             camera.stop()
