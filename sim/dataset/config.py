@@ -209,9 +209,13 @@ _NUMBERS: tuple[tuple[str, float, float], ...] = (
     ("images.quality", 1, 100),
 )
 _PLACE = tuple((key, -50.0, 50.0) for key in ("x_m", "y_m", "z_m"))  # a mast on a lorry is 10 m away
+MOST_FOV_DEG = 170.0
+"""Renderers draw nothing nearer to a camera's plane than some 8 cm. At 170 degrees that hides what is within 0.9 m
+beside the camera, at 175 within 1.8 m, at 179 within 9 m: sky would be seen, and labelled, in the place of road and
+cars."""
 _CAMERA: tuple[tuple[str, float, float], ...] = (
     *_PLACE, ("yaw_deg", -360.0, 360.0), ("pitch_deg", -90.0, 90.0), ("width", 16, 8192), ("height", 16, 8192),
-    ("fov_deg", 1.0, 179.0),  # as the server's cameras; below 1 boxes would be larger than labels reach
+    ("fov_deg", 1.0, MOST_FOV_DEG),  # below 1 boxes would be larger than labels reach
 )  # fmt: skip
 _LIDAR: tuple[tuple[str, float, float], ...] = (
     *_PLACE, ("channels", 1, 512), ("range_m", 1.0, 1000.0), ("points_per_second", 1, 20_000_000),
@@ -275,6 +279,11 @@ def _check_sensors(sensors: SensorsConfig) -> None:
             where = f"sensors.{kind}.{name}"
             if not _names_files(name):
                 raise ConfigError(f"{where}: a name of letters, digits and _ is needed: it names files")
+            if isinstance(spec, CameraSpec) and MOST_FOV_DEG < spec.fov_deg < 180.0:
+                raise ConfigError(
+                    f"{where}.fov_deg: expected 1..{MOST_FOV_DEG:g}, got {spec.fov_deg:g}: a wider picture lacks what "
+                    "is beside the camera; use two cameras"
+                )
             _in_bounds(f"{where}.", spec, bounds)
             for ending in files:
                 other = taken.setdefault(name.lower().removeprefix("cam_").removeprefix("lidar_") + ending, where)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.config import ConfigError
-from sim.dataset.config import DatasetConfig, dump_dataset_config, load_dataset_config
+from sim.dataset.config import MOST_FOV_DEG, DatasetConfig, dump_dataset_config, load_dataset_config
 from sim.dataset.plan import scenes_of
 from sim.server.sensors.camera import MAX_FOV_DEG
+from sim.server.sensors.raster import NEAR_M
 
 
 @given(
@@ -57,7 +60,7 @@ def test_every_weather_comes_on_every_map() -> None:
         ("count", "KEY.PATH=VALUE"),
         ("seed=-1", r"seed: expected 0\.\."),
         ("sensors.cameras.front.width=0", "sensors.cameras.front.width: expected 16"),
-        ("sensors.cameras.front.fov_deg=200", "expected 1..179, got 200"),
+        ("sensors.cameras.front.fov_deg=200", "expected 1..170, got 200"),
         ("sensors.cameras.front.x_m=.nan", "sensors.cameras.front.x_m: expected"),
         ("sensors.lidars.top.points_per_second=-1", "points_per_second: expected"),
         ("sensors.lidars.top.upper_fov_deg=-40", "lower_fov_deg: expected at most -40"),
@@ -98,12 +101,15 @@ def load_dataset_config_text(text: str) -> DatasetConfig:
     return build_dataset_config(yaml.safe_load(text))
 
 
-def test_every_field_of_view_that_a_camera_of_the_server_has_can_be_in_a_data_set() -> None:
-    for fov_deg in (1.0, MAX_FOV_DEG):
+def test_a_picture_so_wide_that_the_sky_shows_beside_the_camera_is_refused_with_what_to_do() -> None:
+    assert MOST_FOV_DEG < MAX_FOV_DEG, "clients may have such pictures, a data set's labels would be wrong in them"
+    beside_m = NEAR_M * math.tan(math.radians(MOST_FOV_DEG) / 2.0)  # nearer things at the picture's edge are not drawn
+    assert beside_m < 1.0, "a vehicle in the next lane is further away"
+    for fov_deg in (1.0, MOST_FOV_DEG):
         config = load_dataset_config(None, [f"sensors.cameras.front.fov_deg={fov_deg}"])
         assert config.sensors.cameras["front"].fov_deg == fov_deg
-    with pytest.raises(ConfigError, match=f"front.fov_deg: expected 1..{MAX_FOV_DEG:g}, got 179.5"):
-        load_dataset_config(None, ["sensors.cameras.front.fov_deg=179.5"])
+    with pytest.raises(ConfigError, match=r"front.fov_deg: expected 1..170, got 175: .* use two cameras"):
+        load_dataset_config(None, ["sensors.cameras.front.fov_deg=175"])
 
 
 def test_own_weathers_start_from_a_preset() -> None:
