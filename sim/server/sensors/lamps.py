@@ -36,7 +36,7 @@ UNLIT = 0.1  # LIT_HEAD of lamps that are off is below: they look like glass, th
 # power, range m, softening m2, RGB, cosine outer, cosine inner. Power 1 is about 35 lx at a metre's distance squared:
 # a street lamp of 8 m lights the ground below it with 20 lx
 STREET = (36.0, 18.0, 1.0, (1.0, 0.78, 0.50), 0.20, 0.75)
-# 4 kcd where it is brightest, half of what R112 asks for, and soft near by: with all of it the car ahead is a white blot
+# 4 kcd where it is brightest, half of what R112 asks for, and soft near by: else the car ahead is white all over
 # at the exposure of a lit street, for which an eye or a camera of more stops would adapt
 HEADLAMP = (120.0, 70.0, 40.0, (1.0, 0.95, 0.86), 0.7072, 0.985)
 TAILLAMP = (0.5, 6.0, 1.0, (1.0, 0.05, 0.03), 0.0, 0.6)

@@ -11,6 +11,7 @@ from sim.server.scene.bodies.parts import FRONT, REAR, SIDE, TOP, Floats
 from sim.server.scene.bodies.shell import Shape, arch_radius, cabin_ends, cabin_half_width, curve, deck_height
 
 Span = tuple[float, float]
+RECESS = (0.55, 0.0, 0.0, 0.45)  # paint that little light reaches
 
 
 @dataclass(frozen=True)
@@ -166,22 +167,47 @@ def paint_front(front: Painter, shape: Shape, livery: Livery) -> None:
 
 
 def paint_rear(rear: Painter, shape: Shape, livery: Livery) -> None:
-    """Rear window, lamps, plate recess, bumper."""
+    """Rear window, tailgate, lamps, plate in its recess, badge, bumper with valance, reflectors and exhaust pipes."""
+    half = shape.width_m / 2
     if livery.rear_window:
         _paint_screen(rear, shape, front_end=False)
-    half = shape.width_m / 2
-    rear.box(-half, half, 0.0, shape.sill_m + livery.trim_m + 0.06, DARK, mirror=False)
+        rear.disc(0.36, shape.belt_m + 0.14, 0.11, DARK, 1.15)  # headrests
     y0, y1, low, high = livery.tail
+    floor = shape.sill_m + livery.trim_m + 0.06
     bumper = shape.sill_m + (low - shape.sill_m) * 0.55
-    rear.line([(-half * 0.92, bumper), (half * 0.92, bumper)], 0.016, GAP)
+    rear.box(-half, half, 0.0, floor, DARK, mirror=False)
+    rear.polygon([(-half * 0.62, floor), (half * 0.62, floor), (half * 0.52, floor + 0.07), (-half * 0.52, floor + 0.07)],
+                 DARK, mirror=False)  # fmt: skip
+    if livery.grille[0] > 0.0:  # no electric car
+        rear.disc(half * 0.58, floor - 0.015, 0.03, BRIGHT, 1.6)
+    rear.line([(-half * 0.95, bumper), (half * 0.95, bumper)], 0.022, GAP)
+    gate = min(y0, half * 0.7)
+    rear.line([(gate, bumper), (gate, low)], 0.014, GAP)
     if livery.tail_bar:
         rear.box(-y1, y1, high - 0.05, high, LAMP, mirror=False)
+    _paint_tail_lamps(rear, y0, y1, low, high)
+    plate = livery.plate_z[1]
+    rear.polygon([(-0.36, plate - 0.10), (0.36, plate - 0.10), (0.33, plate + 0.11), (-0.33, plate + 0.11)], RECESS,
+                 mirror=False)  # fmt: skip
+    rear.box(-0.3, 0.3, plate + 0.085, plate + 0.105, BRIGHT, mirror=False)
+    rear.plate(plate)
+    badge = plate + 0.19
+    if badge < min(high, shape.belt_m) - 0.02:
+        rear.disc(0.0, badge, 0.042, DARK)
+        rear.disc(0.0, badge, 0.034, (0.0, 0.0, 0.0, 0.3))
+    rear.box(half * 0.6, half * 0.78, bumper - 0.14, bumper - 0.10, (0.0, 0.0, 0.8, 0.2))
+
+
+def _paint_tail_lamps(rear: Painter, y0: float, y1: float, low: float, high: float) -> None:
+    """Two chambers in a dark housing, the lower one darker, with the white reversing lamp at its inner end."""
     lamp = np.array([(y0, low + 0.02), (y1 + 0.1, low), (y1 + 0.1, high), (y0, high)])
     centre = lamp.mean(axis=0)
-    rear.polygon(centre + (lamp - centre) * 1.05, DARK)
+    rear.polygon(centre + (lamp - centre) * 1.08, DARK)
     rear.polygon(lamp, LAMP)
-    rear.plate(livery.plate_z[1])
-    rear.box(half * 0.6, half * 0.78, bumper - 0.14, bumper - 0.10, (0.0, 0.0, 0.7, 0.2))
+    middle = low + (high - low) * 0.45
+    rear.polygon([(y0, low + 0.02), (y1 + 0.1, low), (y1 + 0.1, middle), (y0, middle)], (0.0, 0.0, 0.7, 0.3))
+    rear.box(y0 + 0.02, y0 + 0.02 + (y1 - y0) * 0.35, low + 0.035, middle - 0.01, (0.0, 0.0, 0.0, 0.2))
+    rear.line([(y0, middle), (y1 + 0.1, middle)], 0.012, DARK)
 
 
 def paint_top(top: Painter, shape: Shape, livery: Livery) -> None:

@@ -47,3 +47,21 @@ def test_lamps_show_from_both_ends(name: str) -> None:
     charts = paint_car(*STYLES[name])
     for chart in (FRONT, REAR):
         assert np.mean(charts[chart].canvas[..., LAMP] > 0.5) > 0.002
+
+
+@pytest.mark.parametrize("name", sorted(STYLES))
+def test_tail_lamps_have_a_white_one_for_reversing_at_their_inner_end(name: str) -> None:
+    shape, livery = STYLES[name]
+    rear = paint_car(shape, livery)[REAR]
+    y0, y1, low, high = livery.tail
+    u0, u1, v0, v1 = rear.span
+
+    def weights(y: float, z: float) -> np.ndarray:
+        height, width = rear.canvas.shape[:2]
+        return rear.canvas[int((z - v0) / (v1 - v0) * height), int((y - u0) / (u1 - u0) * width)]
+
+    across, lower = y0 + 0.02 + 0.17 * (y1 - y0), low + 0.035 + 0.4 * (0.45 * (high - low) - 0.045)
+    for side in (-1.0, 1.0):
+        inner, outer = weights(side * across, lower), weights(side * (y0 + 0.8 * (y1 - y0)), high - 0.03)
+        assert inner.sum() < 0.5, "what is missing to one is bright trim"
+        assert outer[LAMP] > 0.9
