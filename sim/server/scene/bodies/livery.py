@@ -137,6 +137,8 @@ def paint_front(front: Painter, shape: Shape, livery: Livery) -> None:
     """Windscreen, lamps, grille, bumper intake, plate."""
     _paint_screen(front, shape, front_end=True)
     half = shape.width_m / 2
+    front.disc(0.36, shape.belt_m + 0.20, 0.11, DARK, 1.15)  # headrests
+    front.box(-0.12, 0.12, shape.height_m - 0.17, shape.height_m - 0.115, DARK, mirror=False)  # mirror
     front.box(-half, half, 0.0, shape.sill_m + livery.trim_m, DARK, mirror=False)
     g, z0, z1 = livery.grille
     if livery.intake is not None:
@@ -176,8 +178,9 @@ def paint_rear(rear: Painter, shape: Shape, livery: Livery) -> None:
     floor = shape.sill_m + livery.trim_m + 0.06
     bumper = shape.sill_m + (low - shape.sill_m) * 0.55
     rear.box(-half, half, 0.0, floor, DARK, mirror=False)
-    rear.polygon([(-half * 0.62, floor), (half * 0.62, floor), (half * 0.52, floor + 0.07), (-half * 0.52, floor + 0.07)],
-                 DARK, mirror=False)  # fmt: skip
+    valance = floor + 0.07
+    rear.polygon([(-half * 0.62, floor), (half * 0.62, floor), (half * 0.52, valance), (-half * 0.52, valance)], DARK,
+                 mirror=False)  # fmt: skip
     if livery.grille[0] > 0.0:  # no electric car
         rear.disc(half * 0.58, floor - 0.015, 0.03, BRIGHT, 1.6)
     rear.line([(-half * 0.95, bumper), (half * 0.95, bumper)], 0.022, GAP)
