@@ -11,6 +11,7 @@ from sim.server.scene.bodies.parts import FRONT, REAR, SIDE, TOP, Floats
 from sim.server.scene.bodies.shell import Shape, arch_radius, cabin_ends, cabin_half_width, curve, deck_height
 
 Span = tuple[float, float]
+CHAMBERED_M = (0.09, 0.16)  # height and width from which a tail lamp has chambers
 RECESS = (0.55, 0.0, 0.0, 0.45)  # paint that little light reaches
 
 
@@ -207,6 +208,8 @@ def _paint_tail_lamps(rear: Painter, y0: float, y1: float, low: float, high: flo
     centre = lamp.mean(axis=0)
     rear.polygon(centre + (lamp - centre) * 1.08, DARK)
     rear.polygon(lamp, LAMP)
+    if high - low < CHAMBERED_M[0] or y1 - y0 < CHAMBERED_M[1]:
+        return
     middle = low + (high - low) * 0.45
     rear.polygon([(y0, low + 0.02), (y1 + 0.1, low), (y1 + 0.1, middle), (y0, middle)], (0.0, 0.0, 0.7, 0.3))
     rear.box(y0 + 0.02, y0 + 0.02 + (y1 - y0) * 0.35, low + 0.035, middle - 0.01, (0.0, 0.0, 0.0, 0.2))
