@@ -12,6 +12,7 @@ from sim.server.scene.bodies.shell import Shape, arch_radius, cabin_ends, cabin_
 
 Span = tuple[float, float]
 CHAMBERED_M = (0.09, 0.16)  # height and width from which a tail lamp has chambers
+BEHIND_GLASS = (0.0, 0.6, 0.0, 0.4)
 RECESS = (0.55, 0.0, 0.0, 0.45)  # paint that little light reaches
 
 
@@ -138,7 +139,7 @@ def paint_front(front: Painter, shape: Shape, livery: Livery) -> None:
     """Windscreen, lamps, grille, bumper intake, plate."""
     _paint_screen(front, shape, front_end=True)
     half = shape.width_m / 2
-    front.disc(0.36, shape.belt_m + 0.20, 0.11, DARK, 1.15)  # headrests
+    front.disc(0.36, shape.belt_m + 0.20, 0.085, BEHIND_GLASS, 1.25)  # headrests
     front.box(-0.12, 0.12, shape.height_m - 0.17, shape.height_m - 0.115, DARK, mirror=False)  # mirror
     front.box(-half, half, 0.0, shape.sill_m + livery.trim_m, DARK, mirror=False)
     g, z0, z1 = livery.grille
@@ -174,7 +175,7 @@ def paint_rear(rear: Painter, shape: Shape, livery: Livery) -> None:
     half = shape.width_m / 2
     if livery.rear_window:
         _paint_screen(rear, shape, front_end=False)
-        rear.disc(0.36, shape.belt_m + 0.14, 0.11, DARK, 1.15)  # headrests
+        rear.disc(0.36, shape.belt_m + 0.14, 0.085, BEHIND_GLASS, 1.25)  # headrests
     y0, y1, low, high = livery.tail
     floor = shape.sill_m + livery.trim_m + 0.06
     bumper = shape.sill_m + (low - shape.sill_m) * 0.55
