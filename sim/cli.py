@@ -251,8 +251,9 @@ def realism(
         from sim.realism.from_dataset import dataset_pictures
         from sim.realism.report import judge_to_folder
 
-        text = judge_to_folder(dataset_pictures(dataset), Judge(weights), out)
-        Console().print(text, highlight=False, soft_wrap=True, markup=False)
+        folder = out / f"of_{dataset.resolve().name}"  # beside a run's own counts
+        text = judge_to_folder(dataset_pictures(dataset), Judge(weights), folder)
+        Console().print(f"{text}\n{folder}", highlight=False, soft_wrap=True, markup=False)
         return
     plan = JudgePlan(frames=frames, seed=seed, maps=tuple(name.strip() for name in maps.split(",")))
     command = f"roadlab realism --frames {frames} --seed {seed} --maps {maps}"

@@ -115,7 +115,7 @@ DRIVEN = """## In traffic that drives
 
 The streets above are set up by hand and crowded, so that there is enough to count. Here CARLA's own traffic manager
 drives 30 vehicles within 150 m, 20 people walk, and a car among them looks ahead (`configs/datasets/driven.yaml`,
-{pictures} pictures of 800 × 600, five seconds apart, nine of a drive; rendered through the official client). The rule
+pictures of 800 × 600: {pictures}; five seconds apart, nine of a drive; rendered through the official client). The rule
 is the same. Who stands before a red light is counted again in every picture, so the intervals are too narrow; what is
 seen of the camera's own car counts neither way.
 """

@@ -85,7 +85,7 @@ def test_the_page_tells_of_traffic_that_drives(run: Run, tmp_path: Path):
     judge_to_folder(iter([picture("00000_Town_noon_000003_front", "noon")]), Fixed(), run.folder / DRIVEN_FOLDER)
     page = write_page(run, tmp_path / "docs").read_text(encoding="utf-8")
     driven = page.split("## In traffic that drives")[1]
-    assert "1 pictures of 800 × 600" in driven
+    assert "pictures of 800 × 600: 1" in driven
     assert "| vehicles | 0.93, each weather 0.88 | .333 (.061–.792) 1/3 |" in driven
 
 

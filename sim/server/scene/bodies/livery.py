@@ -183,7 +183,7 @@ def paint_rear(rear: Painter, shape: Shape, livery: Livery) -> None:
     valance = floor + 0.07
     rear.polygon([(-half * 0.62, floor), (half * 0.62, floor), (half * 0.52, valance), (-half * 0.52, valance)], DARK,
                  mirror=False)  # fmt: skip
-    if livery.grille[0] > 0.0:  # no electric car
+    if livery.grille[0] > 0.0:  # electric cars have neither a grille nor pipes
         rear.disc(half * 0.58, floor - 0.015, 0.03, BRIGHT, 1.6)
     rear.line([(-half * 0.95, bumper), (half * 0.95, bumper)], 0.022, GAP)
     gate = min(y0, half * 0.7)
