@@ -12,7 +12,8 @@ import numpy as np
 
 from sim.server.scene.bodies.body import Body
 from sim.server.scene.bodies.charts import ChartFrame
-from sim.server.scene.bodies.cycles import CYCLES, METAL, PLASTIC, TUBE, Cycle, paint_cycle, wheel_parts
+from sim.server.scene.bodies.cycle_parts import METAL, PLASTIC, TUBE, Cycle
+from sim.server.scene.bodies.cycles import CYCLES, paint_cycle, wheel_parts
 from sim.server.scene.bodies.parts import Part, box, tube
 
 SUFFIX = "_parked"

@@ -47,7 +47,7 @@ class Figure:
     hat: bool = False
     helmet: bool = False
     biker: bool = False  # full-face helmet
-    leather: bool = False  # a black suit with gloves
+    leather: str = ""  # "suit" or "jacket", black, with gloves; or none
 
 
 ADULT = Build()
@@ -101,12 +101,13 @@ def figure_parts(figure: Figure, j: Joints, detail: int) -> list[Part]:
         parts += _leg(figure, j, side, detail) + _arm(figure, j, side, detail)
     if figure.bag:
         parts.append(_bag(figure, j, detail))
-    return [_in_leather(part) for part in parts] if figure.leather else parts
+    return [_in_leather(part, figure.leather) for part in parts] if figure.leather else parts
 
 
-def _in_leather(part: Part) -> Part:
-    """The same part in black leather: jacket, trousers and gloves."""
-    worn = np.isin(part.material, (int(Material.TOP), int(Material.BOTTOM), int(Material.SKIN)))
+def _in_leather(part: Part, what: str) -> Part:
+    """The same part in black leather: jacket and gloves, of a suit the trousers too."""
+    leather = [int(Material.TOP), int(Material.SKIN)] + ([int(Material.BOTTOM)] if what == "suit" else [])
+    worn = np.isin(part.material, leather)
     return replace(part, material=np.where(worn, int(Material.PLASTIC), part.material).astype(np.uint8))
 
 
@@ -191,7 +192,7 @@ def _leg(figure: Figure, j: Joints, side: int, detail: int) -> list[Part]:
     b, n = figure.build, LIMB[detail]
     chain = (j.hip[side], j.knee[side], j.ankle[side])
     cloth = {"trousers": 2.06, "shorts": 0.85, "skirt": 0.3}[figure.legs]
-    cut = TROUSERS if figure.legs == "trousers" and not figure.leather else LEG
+    cut = TROUSERS if figure.legs == "trousers" and figure.leather != "suit" else LEG
     path, radii = _chain(chain, cut, detail, 0.0, cloth, b.girth)
     parts = [tube(path, radii, n, Material.BOTTOM)]
     if cloth < 1.9:
