@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sim.config import ConfigError
 from sim.dataset.config import DatasetConfig, dump_dataset_config, load_dataset_config
+from sim.dataset.crew import render_scenes
 from sim.dataset.export import exporters
 from sim.dataset.lock import FolderLock, alone_in
-from sim.dataset.plan import SPLITS, Scene, scenes_of
+from sim.dataset.plan import SPLITS, scenes_of
 from sim.dataset.sheet import write_sheet
 from sim.dataset.store import (
     CONFIG,
@@ -33,14 +30,7 @@ from sim.dataset.store import (
     write_bytes,
     write_manifest,
 )
-from sim.dataset.worker import KEPT, Said, address_of, work
-
-STOP_S = 10.0
-"""For a worker to end after it was told that nothing is left: it stops its server."""
-
-
-class RenderError(RuntimeError):
-    """Rendering cannot go on; what is whole is kept."""
+from sim.dataset.worker import Said, address_of
 
 
 @dataclass(frozen=True)
@@ -149,66 +139,6 @@ def claim(folder: Path, config: DatasetConfig) -> None:
                 "or delete that folder"
             )
     write_bytes(file, dump_dataset_config(config).encode())
-
-
-def render_scenes(
-    config: DatasetConfig,
-    folder: Path,
-    scenes: Sequence[Scene],
-    workers: int,
-    carla: str | None,
-    report: Callable[[Said], None],
-    lock: FolderLock,
-) -> None:
-    """Render scenes with that many processes, which hold the folder's lock, too.
-
-    Raises RenderError when one of them cannot go on.
-    """
-    left = list(scenes)
-    context = multiprocessing.get_context("spawn")
-    crew: dict[Connection, tuple[SpawnProcess, str]] = {}
-    try:
-        for number in range(min(workers, len(left))):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=work, args=(theirs, config, folder, number, carla, lock), daemon=True)
-            process.start()
-            theirs.close()
-            crew[ours] = process, _hand_out(ours, left, "")
-        while crew:
-            for pipe in cast(list[Connection], wait(list(crew))):
-                said = _hear(pipe, crew[pipe][0])
-                report(said)
-                if said.kind == "done":
-                    crew[pipe] = crew[pipe][0], _hand_out(pipe, left, crew[pipe][1])
-                elif said.kind == "over":
-                    crew.pop(pipe)[0].join(STOP_S)
-                elif said.kind in ("fault", "full"):
-                    raise RenderError(said.text)
-    finally:
-        for process, _ in crew.values():
-            process.terminate()
-        for process, _ in crew.values():
-            process.join(STOP_S)
-
-
-def _hand_out(pipe: Connection, left: list[Scene], map_name: str) -> str:
-    """Send the next scene, one on the map that the worker has if there is one; None when all are given. Its map."""
-    same = (k for k, scene in enumerate(left) if scene.map == map_name)
-    scene = left.pop(next(same, 0)) if left else None
-    pipe.send(scene)
-    return scene.map if scene is not None else ""
-
-
-def _hear(pipe: Connection, process: SpawnProcess) -> Said:
-    try:
-        said = pipe.recv()
-    except (EOFError, OSError):
-        process.join(STOP_S)
-        killed = process.exitcode == -signal.SIGKILL
-        why = "was killed, perhaps for want of memory (fewer --workers need less)" if killed else "ended"
-        return Said("fault", f"a rendering process {why} with exit code {process.exitcode}; {KEPT}")
-    assert isinstance(said, Said)
-    return said
 
 
 def _progress(console: Console) -> Progress:

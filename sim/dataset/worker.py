@@ -27,15 +27,16 @@ from sim.dataset.store import SCENES, DiskFull, begin_folder, finish_folder, wri
 
 MAPS_VARIABLE = "ROADLAB_MAPS"
 """Names a folder in which the embedded server finds maps (``sim.server.maps``)."""
-WATCH_S = 2.0
-"""How often it is seen whether the server still listens."""
 KEPT = "whole scenes are kept: run the same command again"
-LOST = f"the server is gone; {KEPT}"
 
 
 @dataclass(frozen=True)
 class Said:
-    """A message to the parent: ``kind`` is say, frame, done (with a scene), over (with all), full (disk), or fault."""
+    """A message to the parent.
+
+    ``kind`` is say, serves (its server is at ``text``, HOST:PORT), frame, done (with a scene), left (it is through with
+    its server, which may end now), over (with all), lost (its server), full (disk), or fault.
+    """
 
     kind: str
     text: str = ""
@@ -50,6 +51,11 @@ def address_of(carla: str) -> tuple[str, int]:
     return host or "127.0.0.1", int(port)
 
 
+def log_of(folder: Path, number: int) -> Path:
+    """Where the server of a process of its own says what goes on; kept where it ended badly."""
+    return folder / f"server_{number}.log"
+
+
 def work(
     pipe: Connection, config: DatasetConfig, folder: Path, number: int, carla: str | None, lock: FolderLock
 ) -> None:
@@ -62,12 +68,8 @@ def work(
     try:
         first: Scene | None = pipe.recv()
         if first is not None:
-            with _server(config, folder, number, carla, first.map, pipe) as (host, port):
-                done = _watch(host, port, pipe)
-                try:
-                    _render_all(pipe, config, folder, (host, port), first, carla is None)
-                finally:
-                    done.set()  # before the server is stopped, or the watch takes it for lost
+            with _server(config, folder, number, carla, first.map, pipe) as address:
+                _render_all(pipe, config, folder, address, first, carla is None)
         pipe.send(Said("over"))
     except DiskFull as error:
         pipe.send(Said("full", error.strerror or str(error)))
@@ -86,13 +88,31 @@ def _render_all(
 
     studio = Studio(*address, config, own)
     scene: Scene | None = first
-    try:
+    with _watched(address, pipe), contextlib.closing(studio):
         while scene is not None:
             render_scene(studio, config, folder, scene, pipe)
             pipe.send(Said("done", scene=scene.number))
             scene = pipe.recv()
+
+
+@contextlib.contextmanager
+def _watched(address: tuple[str, int], pipe: Connection) -> Iterator[None]:
+    """The parent watches the server while the block runs: a call to one that is gone lasts for minutes, and some let no
+    thread of ours run."""
+    from sim.source.studio import alive
+
+    pipe.send(Said("serves", f"{address[0]}:{address[1]}"))
+    try:
+        yield
+    except DiskFull:
+        raise
+    except (OSError, RuntimeError):
+        if not alive(*address):
+            pipe.send(Said("lost"))  # that is why, whatever the client made of it
+        raise
     finally:
-        studio.close()
+        with contextlib.suppress(OSError):  # the parent is gone
+            pipe.send(Said("left"))  # before the server is stopped, or the parent takes it for lost
 
 
 def render_scene(studio: object, config: DatasetConfig, folder: Path, scene: Scene, pipe: Connection) -> None:
@@ -122,13 +142,13 @@ def _server(
         return
     from sim.embedded import embedded_server
 
-    log_file = folder / f"server_{number}.log"
+    log_file = log_of(folder, number)
     with tempfile.TemporaryDirectory() as maps:
         gather_maps(config, Path(maps))
         os.environ[MAPS_VARIABLE] = maps
         with embedded_server(map_name, config.seed, log_file, say=lambda line: pipe.send(Said("say", line))) as own:
             yield "127.0.0.1", own.port
-    log_file.unlink(missing_ok=True)  # kept where it ended badly
+    log_file.unlink(missing_ok=True)
 
 
 def gather_maps(config: DatasetConfig, folder: Path) -> None:
@@ -154,23 +174,3 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=look, name="parent-watch", daemon=True).start()
-
-
-def _watch(host: str, port: int, pipe: Connection) -> threading.Event:
-    """End the process when the server is gone before the event is set: its calls would wait for minutes, and some for
-    ever."""
-    done = threading.Event()
-    from sim.source.studio import alive
-
-    def look() -> None:
-        while alive(host, port) or alive(host, port):
-            if done.wait(WATCH_S):
-                return
-        if done.is_set():
-            return
-        with contextlib.suppress(OSError):
-            pipe.send(Said("fault", f"{host}:{port}: {LOST}"))
-        os._exit(1)
-
-    threading.Thread(target=look, name="server-watch", daemon=True).start()
-    return done

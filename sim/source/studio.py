@@ -41,9 +41,8 @@ from sim.weather import WeatherSpec
 log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_S = 600.0
-"""A server's first picture may compile for minutes on a slow machine; that it is gone is noticed by ``alive``."""
-HELD_TIMEOUT_S = 20.0
-"""For calls during which the client lets no other thread of ours run, so that nobody would notice."""
+"""A server's first picture may compile for minutes on a slow machine; that it is gone is for another process to
+notice (``sim.dataset.lifeline``): in some calls the client lets no other thread of ours run."""
 KNOCK_S = 5.0
 SAME_RAY_RAD = 2e-4
 """Between the directions of a point and of the ray that the semantic LiDAR shot the same way: rounding of float32
@@ -123,7 +122,7 @@ class Studio:
         if scene.map not in self._facts:
             graph = lane_graph(self.world.get_map())[0]
             lines = lane_lines(self.world.get_map())
-            parked = self._parked_of_map()
+            parked = parked_vehicles(self.world)
             self._facts[scene.map] = MapFacts(Street.of(self.world), Blueprints.of(self.world), graph, lines, parked)
         self.facts = self._facts[scene.map]
         self._lamps = {str(a.get_opendrive_id()): a for a in self.world.get_actors().filter("traffic.traffic_light*")}
@@ -138,14 +137,6 @@ class Studio:
     def parked(self) -> Parked:
         """The vehicles that belong to the map."""
         return self.facts.parked
-
-    def _parked_of_map(self) -> Parked:
-        """Asked for with little patience: the client stops every thread of ours while it waits for this answer."""
-        self.client.set_timeout(HELD_TIMEOUT_S)
-        try:
-            return parked_vehicles(self.world)
-        finally:
-            self.client.set_timeout(CALL_TIMEOUT_S)
 
     @property
     def outlines(self) -> str:

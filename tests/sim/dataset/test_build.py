@@ -8,10 +8,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,12 +20,13 @@ from rich.console import Console
 
 from sim.config import ConfigError
 from sim.dataset import worker
-from sim.dataset.build import _hear, build, claim
+from sim.dataset.build import build, claim
 from sim.dataset.config import load_dataset_config
+from sim.dataset.crew import _Hand, _hand_out, _hear
 from sim.dataset.lock import FolderLock
 from sim.dataset.plan import scenes_of
 from sim.dataset.store import DataSetError, DiskFull, checksums, verify
-from sim.dataset.worker import gather_maps
+from sim.dataset.worker import Said, gather_maps
 from tests.sim.server.serving import ROOT, Running, running_server
 
 WORDS = [
@@ -89,9 +90,6 @@ def test_where_nothing_listens_it_says_how_to_start_something(tmp_path: Path) ->
 
 
 def test_scenes_of_the_map_that_a_worker_has_come_first() -> None:
-    from sim.dataset.build import _hand_out
-    from sim.dataset.plan import scenes_of
-
     class Pipe:
         def __init__(self) -> None:
             self.sent: list[object] = []
@@ -150,7 +148,7 @@ def test_a_killed_worker_is_told_from_a_lost_server() -> None:
 
     ours, theirs = Pipe()
     theirs.close()
-    said = _hear(ours, Process())  # type: ignore[arg-type]
+    said = _hear(ours, _Hand(Process(), "", None))  # type: ignore[arg-type]
     assert said.kind == "fault"
     assert "was killed, perhaps for want of memory" in said.text
     assert "server" not in said.text
@@ -187,34 +185,58 @@ def test_a_map_file_is_the_same_world_whether_the_server_began_with_it_or_not(
 def test_a_full_disk_is_not_taken_for_a_lost_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from sim.source import studio
 
-    listening = threading.Event()
-    listening.set()
+    config = load_dataset_config("small", WORDS)
+    ours, theirs = Pipe()
 
     @contextlib.contextmanager
     def server(*_: object) -> Iterator[tuple[str, int]]:
         try:
             yield "127.0.0.1", 1
         finally:
-            listening.clear()
-            time.sleep(0.3)  # many looks of the watch
+            theirs.send(Said("say", "stopped"))
 
     def full(*_: object) -> None:
         raise DiskFull(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(worker, "_server", server)
-    monkeypatch.setattr(worker, "_render_all", full)
-    monkeypatch.setattr(worker, "WATCH_S", 0.02)
-    monkeypatch.setattr(studio, "alive", lambda host, port: listening.is_set())
+    monkeypatch.setattr(worker, "render_scene", full)
+    monkeypatch.setattr(studio, "Studio", lambda *_: SimpleNamespace(close=lambda: None))
     monkeypatch.setattr(worker.os, "_exit", lambda code: None)
     monkeypatch.setattr(worker.signal, "signal", lambda number, what: None)
-    config = load_dataset_config("small", WORDS)
-    ours, theirs = Pipe()
     ours.send(scenes_of(config)[0])
     worker.work(theirs, config, tmp_path, 0, None, FolderLock(-1))
-    said = [ours.recv()]
-    while ours.poll(0.1):
-        try:
-            said.append(ours.recv())
-        except EOFError:
-            break
-    assert [(one.kind, one.text) for one in said] == [("full", "disk full")]
+    assert [(one.kind, one.text) for one in heard(ours)] == [
+        ("serves", "127.0.0.1:1"), ("left", ""), ("say", "stopped"), ("full", "disk full"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_the_client_makes_of_a_lost_server_is_told_from_its_other_complaints(
+    there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sim.source import studio
+
+    config = load_dataset_config("small", WORDS)
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("rpc::rpc_error during call")
+
+    monkeypatch.setattr(worker, "render_scene", fails)
+    monkeypatch.setattr(studio, "Studio", lambda *_: SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(studio, "alive", lambda host, port: there)
+    monkeypatch.setattr(worker.os, "_exit", lambda code: None)
+    monkeypatch.setattr(worker.signal, "signal", lambda number, what: None)
+    ours, theirs = Pipe()
+    ours.send(scenes_of(config)[0])
+    worker.work(theirs, config, tmp_path, 0, "127.0.0.1:1", FolderLock(-1))
+    said = [one.kind for one in heard(ours)]
+    assert said == ["serves", *([] if there else ["lost"]), "left", "fault"]
+
+
+def heard(pipe: Connection) -> list[Said]:
+    """All that was said before the other end was closed."""
+    said = []
+    with contextlib.suppress(EOFError):
+        while True:
+            said.append(pipe.recv())
+    return said
