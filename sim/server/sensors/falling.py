@@ -6,7 +6,7 @@ import numpy as np
 
 from sim.server.sensors.atmosphere import Atmosphere
 from sim.server.sensors.conditions import Conditions
-from sim.server.sensors.film import DIRT_SIZE, dirt_map, drops_of, small_copy, soil, wet_lens
+from sim.server.sensors.film import DIRT_SIZE, dirt_map, drops_of, lay_over, soil, veil_of_drops
 from sim.server.sensors.instances import View
 from sim.server.sensors.kernel import F32, F64
 from sim.server.sensors.pool import WorkerPool
@@ -64,7 +64,7 @@ class FallingWeather:
                 max(1, int(SNOW_COUNT * share**0.8)), self._snow_radii, SNOW_SHUTTER_S, FLUTTER_M, SNOW_OPACITY,
                 light_on_drops(air), surface, radiance,
             )  # fmt: skip
-        self._on_the_lens(conditions, air.rain, view, radiance, seed)
+        self._on_the_lens(conditions, air.rain, focal_px, view, radiance, seed)
 
     def _fall(
         self, cam: F64, focal_px: float, fall_mps: F64, camera_mps: F64, elapsed_s: float, count: int, radii_m: F64,
@@ -79,7 +79,9 @@ class FallingWeather:
         )  # fmt: skip
         self._pool.run(draw_falling, drops, light, surface, radiance)
 
-    def _on_the_lens(self, conditions: Conditions, rain: float, view: View, radiance: F32, seed: int) -> None:
+    def _on_the_lens(
+        self, conditions: Conditions, rain: float, focal_px: float, view: View, radiance: F32, seed: int
+    ) -> None:
         drops = drops_of(conditions.drops_on_lens(100.0 * rain), view.elapsed_s, seed + conditions.lens)
         if conditions.lens_dirt > 0.0:
             if self._dirt is None:
@@ -88,4 +90,4 @@ class FallingWeather:
             shift = DIRT_SIZE * hash01(conditions.lens), DIRT_SIZE * hash01(conditions.lens + 1)
             self._pool.run(soil, self._dirt, *shift, conditions.lens_dirt / 100.0, scattered, radiance)
         if len(drops):
-            self._pool.run(wet_lens, drops, small_copy(radiance), radiance)
+            self._pool.run(lay_over, veil_of_drops(drops, focal_px, radiance), radiance)

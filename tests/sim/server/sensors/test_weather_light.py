@@ -12,6 +12,7 @@ from sim.server.scene.mesh import Material, Mesh, Tag
 from sim.server.sensors.atmosphere import airlight, extinction_per_m, sun_direction
 from sim.server.sensors.instances import Instances, View, Weather
 from sim.server.sensors.lighting import fog_left
+from sim.server.sensors.photo import Photo
 from sim.server.sensors.post import veil_of
 from sim.server.sensors.renderer import Buffers, Intrinsics, SceneRenderer
 from sim.server.sensors.warm import box_library, box_mesh, boxes, small_scene
@@ -185,3 +186,21 @@ def test_signals_glow_in_the_colour_of_their_state():
         colours.append(renderer.render(EYE, np.zeros(3), CAMERA, view, ("rgb",)).bgr[100, 160].astype(int))
         renderer.close()
     assert colours[1][1] > colours[0][1] + 60
+
+
+def test_pictures_in_fog_keep_the_contrast_that_its_visibility_leaves():
+    """Before the tone curve: of a dark box against the fog behind it, at 10 and 30 m in a visibility of 100 m."""
+    foggy = replace(NOON, cloudiness=60.0, fog_density=100.0 * (3.0 / 100.0 / 0.05) ** (2.0 / 3.0), fog_falloff=0.0)
+    beta = extinction_per_m(foggy)
+    assert beta == pytest.approx(0.03, rel=1e-6)
+    photo = Photo.of("sensor.camera.rgb", {"enable_postprocess_effects": "false"})
+    left = []
+    for away in (10.0, 30.0):
+        box = box_mesh((away + 1.0, 0.0, 1.5), (1.0, away / 20.0, away / 20.0), Material.SIGNAL_HOUSING)
+        renderer = SceneRenderer(small_scene(box), box_library(), threads=1)
+        view = View(1, 0.0, boxes([]), np.zeros(0, np.uint8), foggy)
+        linear = renderer.render(EYE, np.zeros(3), CAMERA, view, ("rgb",), photo=photo).bgr.astype(float)
+        renderer.close()
+        fog = linear[90:110, 20:60].mean()
+        left.append(1.0 - linear[97:103, 157:163].mean() / fog)
+    assert left[1] / left[0] == pytest.approx(math.exp(-beta * 20.0), rel=0.06)
