@@ -46,6 +46,8 @@ class HeavyStyle:
     chevrons: bool = False  # slanting white marks on the rear
     white_body: bool = False  # only its stripes are painted
     panes: tuple[tuple[float, float, float, float], ...] = ()  # windows of the box: x span, z span
+    tall_mirrors: bool = False  # upright ones on two arms instead of a car's
+    visor: tuple[float, float] | None = None  # x and z (m) of the lower edge of one over the windscreen
     spare_m: float = 0.0  # radius of a round badge or spare wheel on the nose
 
 
@@ -126,13 +128,14 @@ BOX_TRUCK = HeavyStyle(
         sill_m=0.4, belt_m=1.34, wheel_width_m=0.26, arch_m=0.07,
     ),
     Livery(
-        pillars=(), doors=(2.7, 1.42), head=(0.62, 0.94, 0.66, 0.84), tail=(0.66, 1.02, 0.70, 0.90),
+        pillars=(), doors=(2.7, 1.42), head=(0.62, 0.94, 0.66, 0.84), tail=(0.64, 0.96, 0.74, 0.88),
         grille=(0.52, 0.92, 1.14), plate_z=(0.52, 0.60), wrap_m=(0.08, 0.0), rear_window=False, window_t=(0.06, 0.82),
         quarter_m=0.14, trim_m=0.06,
     ),
     Tag.TRUCK,
     loads=(Load((-2.97, 1.02), (0.98, 2.85), 2.25, cargo=True),),
-    mirror=(2.62, 1.62, 0.22),
+    mirror=(2.72, 1.72, 0.24),
+    tall_mirrors=True,
 )  # fmt: skip
 
 HGV = HeavyStyle(
@@ -148,13 +151,14 @@ HGV = HeavyStyle(
     ),
     Livery(
         pillars=(), panels=((1.7, 2.42),), doors=(3.5, 2.45), head=(0.72, 1.12, 0.62, 0.86),
-            tail=(0.72, 1.14, 0.74, 0.98),
+            tail=(0.74, 1.12, 0.78, 0.94),
         grille=(0.82, 1.02, 1.56), plate_z=(0.52, 0.70), intake=(0.8, 0.46, 0.62), wrap_m=(0.12, 0.0),
         rear_window=False, window_t=(0.05, 0.60), quarter_m=0.1, trim_m=0.08,
     ),
     Tag.TRUCK,
     loads=(Load((-3.97, 1.58), (1.08, 3.46), 2.5, cargo=True),),
-    mirror=(3.62, 2.1, 0.34),
+    mirror=(3.78, 2.2, 0.38),
+    tall_mirrors=True,
 )  # fmt: skip
 
 FIRE_TRUCK = HeavyStyle(

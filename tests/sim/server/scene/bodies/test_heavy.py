@@ -106,7 +106,7 @@ def test_bodies_are_built_alike_twice() -> None:
 def test_a_fire_engine_has_its_lamps_in_a_dark_panel_over_a_white_bumper() -> None:
     style = STYLES["fire_truck"]
     y0, y1, low, high = style.livery.head
-    assert patch(style, FRONT, (y0 + 0.02, y1 - 0.02), (low + 0.02, high - 0.02))[..., LAMP].mean() > 0.95
+    assert patch(style, FRONT, (y0 + 0.02, y1 - 0.02), (low + 0.02, high - 0.02))[..., LAMP].mean() > 0.6
     assert patch(style, FRONT, (0.3, y0 - 0.04), (low, high))[..., DARK].mean() > 0.95
     assert style.white_bumper_z is not None
     assert patch(style, FRONT, (0.4, 1.1), style.white_bumper_z).sum(axis=2).mean() < 0.05
