@@ -230,7 +230,7 @@ OFFROAD: Style = (
     Livery(
         pillars=(-0.42, -1.02), doors=(0.5, -0.42), head=(0.46, 0.68, 0.84, 1.06), tail=(0.68, 0.86, 0.80, 1.12),
         grille=(0.40, 0.80, 1.08), plate_z=(0.58, 0.84), round_head=True, wrap_m=(0.0, 0.06), trim_m=0.18,
-            quarter_m=0.06, dark_top=True,
+            quarter_m=0.06, dark_top=True, slots=7,
     ),
 )  # fmt: skip
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from sim.server.scene.bodies.body import Body, vehicle_lamps
 from sim.server.scene.bodies.car_styles import CAR_STYLES
 from sim.server.scene.bodies.charts import ChartFrame
 from sim.server.scene.bodies.livery import Livery, paint_car
-from sim.server.scene.bodies.parts import Part, box, ellipsoid, lathe
+from sim.server.scene.bodies.parts import FRONT, Part, box, ellipsoid
 from sim.server.scene.bodies.shell import Shape, body, cabin
-from sim.server.scene.bodies.wheels import SEGMENTS, car_wheel
+from sim.server.scene.bodies.wheels import car_wheel
 from sim.server.scene.mesh import Material, Tag
 
 STEEL_FROM_M = 5.9
@@ -46,7 +50,10 @@ def mirrors(shape: Shape, x: float, z: float, detail: int) -> list[Part]:
     if detail == 2:
         return []
     y = shape.width_m / 2 - 0.025
-    right = ellipsoid((x, y, z), (0.075, 0.10, 0.075), Material.PLASTIC, 10 if detail == 0 else 6)
+    right = ellipsoid((x, y, z), (0.075, 0.10, 0.075), Material.PAINT, 10 if detail == 0 else 6)
+    behind = right.points_m[right.faces].mean(axis=1)[:, 0] < x - 0.02  # glass in its dark frame
+    material = np.where(behind, int(Material.PLASTIC), right.material).astype(np.uint8)
+    right = replace(right, material=material, chart=np.full_like(right.chart, FRONT))
     return [right, right.mirrored()]
 
 
@@ -65,13 +72,9 @@ def extra_parts(shape: Shape, detail: int) -> list[Part]:
         z = shape.height_m - 0.02
         return [box((-0.42, -0.3, z), (-0.2, 0.3, z + 0.15), Material.CARGO, 0.03)]
     if shape.name in SPARE_WHEEL:
-        r = shape.wheel_radius_m * 0.92
-        x, z = shape.rear_end_m, shape.belt_m - 0.16
-        tyre = lathe([(r, x - 0.065), (r, x + 0.1)], SEGMENTS[detail], Material.TYRE, axis=0)
-        return [
-            p.moved((0.0, 0.05, z))
-            for p in (tyre, lathe([(r * 0.6, x - 0.07), (r * 0.6, x)], 10, Material.RIM, axis=0))
-        ]
+        wheel = car_wheel(shape.wheel_radius_m * 0.92, 0.2, max(detail, 1))
+        backward = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # the outer face, +y, to -x
+        return [wheel.rotated(backward).moved((shape.rear_end_m, 0.05, shape.belt_m - 0.16))]
     return []
 
 

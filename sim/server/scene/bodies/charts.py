@@ -96,13 +96,15 @@ class Painter:
         ring = np.stack([u + aspect * radius_m * np.cos(angle), v + radius_m * np.sin(angle)], 1)
         self.polygon(ring, weights)
 
-    def line(self, points_m: Sequence[tuple[float, float]], width_m: float, weights: Weights) -> None:
+    def line(
+        self, points_m: Sequence[tuple[float, float]], width_m: float, weights: Weights, mirror: bool = True
+    ) -> None:
         """Draw a polyline of some width."""
         for (u0, v0), (u1, v1) in pairwise(points_m):
             along = np.array([u1 - u0, v1 - v0])
             across = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-9) * (width_m / 2)
             a, b = np.array([u0, v0]), np.array([u1, v1])
-            self.polygon(np.stack([a - across, b - across, b + across, a + across]), weights)
+            self.polygon(np.stack([a - across, b - across, b + across, a + across]), weights, mirror)
 
     def plate(self, v: float, width_m: float = 0.52, height_m: float = 0.12) -> None:
         """Number plate in the middle at height ``v`` (its centre), with characters."""

@@ -13,6 +13,7 @@ from sim.server.scene.bodies.heavy_styles import HEAVY_STYLES, HeavyStyle
 from sim.server.scene.bodies.livery import Livery, paint_car
 from sim.server.scene.bodies.parts import Part, box, ellipsoid, lathe, loft, tube
 from sim.server.scene.bodies.shell import Shape, arch_radius, body, cabin
+from sim.server.scene.bodies.vans import finish_van
 from sim.server.scene.bodies.wheels import SEGMENTS
 from sim.server.scene.mesh import Material, Tag
 
@@ -62,6 +63,7 @@ def paint_heavy(style: HeavyStyle) -> tuple[Painter, Painter, Painter, Painter]:
     paint_box_doors(rear, style)
     if style.rear_leaves:
         paint_van_doors(rear, shape, style.livery)
+    finish_van((side, top, front, rear), style)
     return side, top, front, rear
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.server.scene.bodies import faces
 from sim.server.scene.bodies.charts import BRIGHT, DARK, GAP, GLAZED, LAMP, ChartFrame, Painter
 from sim.server.scene.bodies.parts import FRONT, REAR, SIDE, TOP, Floats
 from sim.server.scene.bodies.shell import Shape, arch_radius, cabin_ends, cabin_half_width, curve, deck_height
 
 Span = tuple[float, float]
 CHAMBERED_M = (0.09, 0.16)  # height and width from which a tail lamp has chambers
-BEHIND_GLASS = (0.0, 0.6, 0.0, 0.4)
 RECESS = (0.55, 0.0, 0.0, 0.45)  # paint that little light reaches
 
 
@@ -44,6 +44,7 @@ class Livery:
     intake: tuple[float, float, float] | None = None
     dark_top: bool = False  # a hard top in black
     two_tone: bool = False  # doors in bright trim, as police cars have them
+    slots: int = 0  # upright slots instead of a grille with bars
 
 
 def paint_car(shape: Shape, livery: Livery) -> tuple[Painter, Painter, Painter, Painter]:
@@ -99,10 +100,11 @@ def window_band(shape: Shape, livery: Livery, grow_m: float = 0.0) -> Floats:
 
 def paint_side(side: Painter, shape: Shape, livery: Livery) -> None:
     """Windows, pillars, door gaps, handles, sills, wheel arches and the lamps' sides."""
-    half = shape.length_m / 2
+    half, belt, roof = shape.length_m / 2, shape.belt_m, shape.height_m
+    low = shape.sill_m + livery.trim_m
+    faces.paint_panels(side, half, belt, low, shape.axles_m[-1] - 0.1)
     side.polygon(window_band(shape, livery, 0.028), DARK)
     side.polygon(window_band(shape, livery), GLAZED)
-    belt, roof = shape.belt_m, shape.height_m
     lean = 0.12
     for k, x in enumerate(livery.pillars):
         w = 0.045 if k == 0 else 0.03
@@ -110,7 +112,6 @@ def paint_side(side: Painter, shape: Shape, livery: Livery) -> None:
                       (x - w - lean * (roof - belt), roof)], DARK)  # fmt: skip
     for x0, x1 in livery.panels:
         side.box(x0, x1, belt - 0.06, roof, (1.0, 0.0, 0.0, 0.0))
-    low = shape.sill_m + livery.trim_m
     if livery.two_tone:
         side.box(livery.doors[-1] - 0.1, livery.doors[0] + 0.03, low, belt - 0.03, BRIGHT)
         side.box(livery.doors[-1] + 0.35, livery.doors[0] - 0.35, belt - 0.42, belt - 0.26, (0.0, 0.0, 0.0, 0.6))
@@ -119,7 +120,11 @@ def paint_side(side: Painter, shape: Shape, livery: Livery) -> None:
     if len(livery.doors) > 1:
         side.line([(livery.doors[0] + 0.03, low + 0.08), (livery.doors[-1] + 0.03, low + 0.08)], 0.014, GAP)
     for x in livery.doors[1:]:
-        side.box(x + 0.07, x + 0.25, belt - 0.115, belt - 0.085, (0.25, 0.0, 0.0, 0.35))
+        faces.paint_handle(side, x + 0.07, belt - 0.1)
+    ends = ((half, livery.head, shape.axles_m[0], 1.0), (-half, livery.tail, shape.axles_m[-1], -1.0))
+    for end, (_, _, z, _), axle, out in ends:  # where bumpers meet wings
+        edge = axle + out * (arch_radius(shape) + 0.02)
+        side.line([(edge, low + 0.16), (edge + (end - edge) * 0.45, z - 0.02)], 0.012, GAP)
     if livery.side_strip:
         side.box(-half, half, belt - 0.36, belt - 0.29, DARK)
     side.box(-half - 1, half + 1, 0.0, low, DARK)
@@ -128,7 +133,10 @@ def paint_side(side: Painter, shape: Shape, livery: Livery) -> None:
     _, _, z0, z1 = livery.head
     w = livery.wrap_m[0]
     if w > 0.0:
-        side.polygon([(half + 0.1, z0), (half - w * 0.7, z0 + 0.03), (half - w, z1 + 0.01), (half + 0.1, z1)], LAMP)
+        lamp = np.array([(half + 0.1, z0), (half - w * 0.7, z0 + 0.03), (half - w, z1 + 0.01), (half + 0.1, z1)])
+        side.polygon((lamp - lamp.mean(axis=0)) * [1.1, 1.25] + lamp.mean(axis=0), DARK)
+        side.polygon(lamp, faces.LENS)
+        side.disc(half - w * 0.35, (z0 + z1) / 2, (z1 - z0) * 0.3, LAMP, 1.5)
     _, _, z0, z1 = livery.tail
     w = livery.wrap_m[1]
     if w > 0.0:
@@ -136,38 +144,29 @@ def paint_side(side: Painter, shape: Shape, livery: Livery) -> None:
 
 
 def paint_front(front: Painter, shape: Shape, livery: Livery) -> None:
-    """Windscreen, lamps, grille, bumper intake, plate."""
-    _paint_screen(front, shape, front_end=True)
+    """Windscreen, lamps, grille, bumper intake, fog lamps, plate, seams of bonnet and bumper."""
+    faces.paint_cab(front, _paint_screen(front, shape, front_end=True))
     half = shape.width_m / 2
-    front.disc(0.36, shape.belt_m + 0.20, 0.085, BEHIND_GLASS, 1.25)  # headrests
-    front.box(-0.12, 0.12, shape.height_m - 0.17, shape.height_m - 0.115, DARK, mirror=False)  # mirror
-    front.box(-half, half, 0.0, shape.sill_m + livery.trim_m, DARK, mirror=False)
-    g, z0, z1 = livery.grille
+    floor = shape.sill_m + livery.trim_m
+    front.box(-half, half, 0.0, floor, DARK, mirror=False)
     if livery.intake is not None:
-        w, low, high = livery.intake
-        front.polygon([(-w, low), (w, low), (w * 0.9, high), (-w * 0.9, high)], DARK, mirror=False)
-    if g > 0.0:
-        front.polygon([(-g - 0.015, z1 + 0.012), (g + 0.015, z1 + 0.012), (g * 0.88, z0 - 0.012),
-                       (-g * 0.88, z0 - 0.012)], BRIGHT, mirror=False)  # fmt: skip
-        front.polygon([(-g, z1), (g, z1), (g * 0.86, z0), (-g * 0.86, z0)], DARK, mirror=False)
-        for z in np.arange(z0 + 0.035, z1 - 0.01, 0.045):
-            front.box(-g * 0.9, g * 0.9, z, z + 0.011, (0.0, 0.0, 0.0, 0.6), mirror=False)
-        front.disc(0.0, (z0 + z1) / 2, 0.048, (0.0, 0.0, 0.0, 0.15))
+        faces.paint_intake(front, *livery.intake)
     y0, y1, low, high = livery.head
+    fog = max(floor + 0.09, low - 0.22)
+    faces.paint_fog_lamps(front, half, fog)
+    front.line([(half * 0.93, low - 0.03), (half * 0.93, fog + 0.1)], 0.012, GAP)  # bumper and wing
+    if livery.slots > 0:
+        faces.paint_slots(front, *livery.grille, livery.slots)
+    elif livery.grille[0] > 0.0:
+        faces.paint_grille(front, *livery.grille)
     if livery.round_head:
-        r = (high - low) / 2
-        front.disc((y0 + y1) / 2, (low + high) / 2, r + 0.018, BRIGHT)
-        front.disc((y0 + y1) / 2, (low + high) / 2, r, LAMP)
+        faces.paint_round_lamps(front, (y0 + y1) / 2, (low + high) / 2, (high - low) / 2)
     else:
-        drop = (high - low) * 0.25
-        lamp = np.array([(y0, low + drop), (y1, low), (y1 + 0.1, low), (y1 + 0.1, high), (y1, high), (y0, high - drop)])
-        centre = lamp.mean(axis=0)
-        front.polygon(centre + (lamp - centre) * 1.06, DARK)
-        front.polygon(lamp, LAMP)
-    front.disc(half * 0.72, max(shape.sill_m + livery.trim_m + 0.09, low - 0.22), 0.045, (0.0, 0.0, 0.6, 0.3))
+        faces.paint_head_lamps(front, y0, y1, low, high)
     front.plate(livery.plate_z[0])
     edge = float(deck_height(shape, shape.length_m / 2))
-    front.box(-half * 0.8, half * 0.8, edge - 0.035, edge - 0.022, GAP, mirror=False)
+    if not low < edge - 0.03 < high:
+        front.box(-half * 0.8, half * 0.8, edge - 0.035, edge - 0.022, GAP, mirror=False)
 
 
 def paint_rear(rear: Painter, shape: Shape, livery: Livery) -> None:
@@ -175,7 +174,7 @@ def paint_rear(rear: Painter, shape: Shape, livery: Livery) -> None:
     half = shape.width_m / 2
     if livery.rear_window:
         _paint_screen(rear, shape, front_end=False)
-        rear.disc(0.36, shape.belt_m + 0.14, 0.085, BEHIND_GLASS, 1.25)  # headrests
+        rear.disc(0.36, shape.belt_m + 0.14, 0.085, faces.BEHIND_GLASS, 1.25)  # headrests
     y0, y1, low, high = livery.tail
     floor = shape.sill_m + livery.trim_m + 0.06
     bumper = shape.sill_m + (low - shape.sill_m) * 0.55
@@ -233,7 +232,8 @@ def paint_top(top: Painter, shape: Shape, livery: Livery) -> None:
         top.box(x0, x1, -w * 0.55, w * 0.55, GLAZED, mirror=False)
 
 
-def _paint_screen(painter: Painter, shape: Shape, front_end: bool) -> None:
+def _paint_screen(painter: Painter, shape: Shape, front_end: bool) -> Floats:
+    """A windscreen or rear window; returns the right edge (n, 2) of its glass, foot first."""
     c = shape.cabin
     assert c is not None
     t = np.linspace(0.06, 0.92, 9) if front_end else np.linspace(0.14, 0.86, 9)
@@ -243,3 +243,4 @@ def _paint_screen(painter: Painter, shape: Shape, front_end: bool) -> None:
     for share, weights in ((0.90, DARK), (0.86, GLAZED)):
         right = np.column_stack([y * share, z])
         painter.polygon(np.concatenate([right, (right * [-1.0, 1.0])[::-1]]), weights, mirror=False)
+    return right
