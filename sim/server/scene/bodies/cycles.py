@@ -27,9 +27,9 @@ BIKER = replace(Figure("biker", ADULT), biker=True, leather="suit")
 CRUISER = replace(BIKER, leather="jacket")
 CYCLIST = replace(Figure("cyclist", CLASPED), sleeves="short", legs="shorts", helmet=True)
 CYCLES = (
-    Cycle("bicycle", Tag.BICYCLE, (0.53, -0.53), 0.345, 0.030, (-0.25, 0.96), (0.26, 0.385, 1.02), (-0.09, 0.15, 0.30),
+    Cycle("bicycle", Tag.BICYCLE, (0.53, -0.53), 0.345, 0.030, (-0.25, 0.96), (0.26, 0.345, 1.02), (-0.09, 0.15, 0.30),
           0.62, replace(Figure("rider", CLASPED), helmet=True), bicycle, 0.17, spokes=9, stretch=(0.86, 1.0, 0.87),
-          rider=0.90, grip_m=-0.02),
+          rider=0.90, elbows_out=1.3, grip_m=-0.02),
     Cycle("racing_bicycle", Tag.BICYCLE, (0.50, -0.50), 0.34, 0.018, (-0.25, 1.0), (0.38, 0.235, 0.95),
           (-0.07, 0.12, 0.28), 0.92, CYCLIST, bicycle, 0.17, spokes=8, stretch=(0.985, 1.0, 0.95), rider=0.95,
           elbows_out=1.2, grip_m=0.06),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sim.server.scene.bodies.body import Body
 from sim.server.scene.bodies.cycle_parts import Cycle
 from sim.server.scene.bodies.cycles import CYCLES, build_cycle, rider_parts, seat_of, wheel_parts
 from sim.server.scene.bodies.finish import shade
+from sim.server.scene.bodies.parked_cycles import build_parked_cycles
 from sim.server.scene.bodies.parts import REAR
 from sim.server.scene.bodies.people import ADULT, ARM, WOMAN
 from sim.server.scene.bodies.skeleton import Build, resized, seated, upright
-from sim.server.scene.catalogue import VEHICLE_MODELS, model_for
+from sim.server.scene.catalogue import PARKED_CYCLES, VEHICLE_MODELS, model_for
 from sim.server.scene.mesh import Material, Tag
 
 TWO_WHEELERS = sorted(name for name, (_, tag) in VEHICLE_MODELS.items() if tag in (Tag.BICYCLE, Tag.MOTORCYCLE))
@@ -147,3 +149,9 @@ def test_far_two_wheelers_are_drawn_with_a_fraction_of_the_triangles(cycle: Cycl
     assert faces[0] < 7000
     assert faces[1] < 0.55 * faces[0]
     assert faces[2] < 0.40 * faces[0]
+
+
+@pytest.mark.parametrize("body", build_parked_cycles(), ids=lambda body: body.name)
+def test_the_catalogue_knows_the_sizes_of_two_wheelers_without_riders(body: Body) -> None:
+    frame = body.frame
+    assert (frame.length_m, frame.width_m, frame.height_m) == pytest.approx(PARKED_CYCLES[body.name], abs=0.01)
