@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.server.heap import give_back
 from sim.server.scene.models import LODS
 from sim.server.sensors.geometry import Geometry
 from sim.server.sensors.kernel import F32, F64, I32, I64, kernel
@@ -94,6 +95,7 @@ class VisibleSurfaces:
         self._box: I32 = np.zeros((0, 4), np.int32)
         self._nearest: F32 = np.zeros(0, np.float32)
         self._members: I32 = np.zeros(0, np.int32)
+        self._outgrown = False  # whether the picture before this one had to make room: up to then it held the old one
         self._corner = np.zeros((pool.threads, 32))  # a row a worker, lines of the cache apart
 
     def blocks(
@@ -137,7 +139,10 @@ class VisibleSurfaces:
         width, height = intrinsics.width * samples, intrinsics.height * samples
         faces = blocks.faces
         slots = int(faces[-1, 1] + faces[-1, 2]) if len(faces) else 0
-        if slots > len(self._edges):
+        if self._outgrown:
+            give_back()
+        self._outgrown = slots > len(self._edges)
+        if self._outgrown:
             room = slots + slots // 4
             self._edges = np.zeros((room, 9), np.float32)
             self._face_of_slot = np.zeros(room, np.int32)

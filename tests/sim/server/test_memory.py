@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import weakref
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
 from sim.server import serve
 from sim.server.heap import give_back
 from sim.server.maps import KEPT_SCENES
+from sim.server.scene.mesh import Material
+from sim.server.sensors import visible
+from sim.server.sensors.geometry import Geometry
+from sim.server.sensors.pool import WorkerPool
+from sim.server.sensors.raster import camera_block
+from sim.server.sensors.warm import box_library, box_mesh, boxes, small_scene
 from tests.sim.server.fakes import FAKE_PARTS
 from tests.sim.server.serving import OPENDRIVE
 
@@ -58,3 +66,24 @@ def test_freed_pieces_between_others_go_back_to_the_system() -> None:
     assert held > full - 20e6, "the C library is expected to keep them"
     assert left < full - 60e6
     assert len(kept) == PIECES // 50
+
+
+def test_the_room_that_a_fuller_place_outgrows_goes_back_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tens of megabytes: a drive that came to places with ever more to see kept all that had become too small."""
+    pool, seen = WorkerPool(1), visible.Intrinsics(160, 120, math.pi / 2)
+    geometry = Geometry(small_scene(box_mesh((9.0, 0.0, 0.0), (1.0, 1.0, 1.0), Material.WALL)), box_library(), pool)
+    geometry.begin(boxes([]))
+    surfaces = visible.VisibleSurfaces(geometry, pool)
+    camera, nobody = camera_block(np.zeros(3), np.eye(3)), (np.zeros((0, 3)), np.zeros(0), np.zeros(0))
+    blocks = surfaces.blocks(camera, seen, 0.0, nobody, np.zeros(0, np.int64))
+    fuller = visible.Blocks(np.concatenate([blocks.faces] * 9), np.concatenate([blocks.boxes_m] * 9))
+    fuller.faces[1:, 2] = np.cumsum(fuller.faces[:-1, 1])
+    outgrown: list[weakref.ref[np.ndarray]] = []
+    given: list[list[bool]] = []
+    monkeypatch.setattr(visible, "give_back", lambda: given.append([room() is None for room in outgrown]))
+    for what in (blocks, blocks, fuller, fuller, blocks):
+        last = surfaces.draw(camera, seen, what, 1)
+        if what is blocks and len(given) == 1:
+            outgrown.append(weakref.ref(last.edges))
+    pool.close()
+    assert given == [[], [True]], "after the first picture, and after the first of the fuller place"
