@@ -28,7 +28,7 @@ duration_s: 2.0
 """Twenty-one frames. With a threshold this low even a detector of random weights finds something."""
 
 
-def roadlab(*arguments: str | Path, timeout_s: float = 240.0) -> subprocess.CompletedProcess[str]:
+def roadlab(*arguments: str | Path, timeout_s: float = 900.0) -> subprocess.CompletedProcess[str]:
     """The command as a user runs it."""
     return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False)
 

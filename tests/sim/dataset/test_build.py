@@ -43,6 +43,10 @@ WORDS = [
 ]
 
 
+SOON_S = 120.0
+"""A second where the machine has time for it; a call of the client to a server that is gone lasts 600 s."""
+
+
 def started(folder: Path, port: int, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "sim.cli", "dataset", *WORDS, *more, "--out", str(folder)]
     command += ["--carla", f"127.0.0.1:{port}"]
@@ -51,10 +55,10 @@ def started(folder: Path, port: int, *more: str) -> subprocess.Popen[str]:
 
 
 def until_a_scene(folder: Path, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120.0
+    deadline = time.monotonic() + 600.0
     while not list((folder / "scenes").glob("0*/scene.json")):
         assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline, "no scene within two minutes"
+        assert time.monotonic() < deadline, "no scene within ten minutes"
         time.sleep(0.05)
 
 
@@ -66,7 +70,7 @@ def test_killed_and_run_again_it_has_the_same_bytes(server: Running, tmp_path: P
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     again = started(tmp_path / "killed", server.port)
-    _, complaint = again.communicate(timeout=240.0)
+    _, complaint = again.communicate(timeout=600.0)
     assert again.returncode == 0, complaint
     assert checksums(tmp_path / "killed") == checksums(whole.folder)
     assert verify(whole.folder) == []
@@ -76,7 +80,7 @@ def test_a_lost_server_is_said_soon_and_whole_scenes_stay(tmp_path: Path) -> Non
     with running_server("real", "Roadlab01") as own:
         process = started(tmp_path, own.port, "count=1000")  # more than it has time for
         until_a_scene(tmp_path, process)
-    _, complaint = process.communicate(timeout=60.0)
+    _, complaint = process.communicate(timeout=SOON_S)
     assert process.returncode == 1
     assert "whole scenes are kept: run the same command again" in complaint.replace("\n", " ")
     assert list((tmp_path / "scenes").glob("0*/scene.json"))
@@ -84,7 +88,7 @@ def test_a_lost_server_is_said_soon_and_whole_scenes_stay(tmp_path: Path) -> Non
 
 def test_where_nothing_listens_it_says_how_to_start_something(tmp_path: Path) -> None:
     process = started(tmp_path, 9)
-    _, complaint = process.communicate(timeout=60.0)
+    _, complaint = process.communicate(timeout=600.0)
     assert process.returncode == 1
     assert "127.0.0.1:9" in complaint
 

@@ -23,7 +23,7 @@ from tests.sim.dataset.test_build import WORDS, started, until_a_scene
 from tests.sim.server.serving import Running
 
 COMPLAINT = "another `roadlab dataset` is writing there; wait until it has ended, or give another --out"
-SOON_S = 20.0
+SOON_S = 120.0
 """For a killed command's rendering processes to be gone; milliseconds where the machine has time for them."""
 
 
@@ -33,7 +33,7 @@ def quiet(line: str) -> None:
 
 def ended(process: subprocess.Popen[str]) -> str:
     """Its complaint, on one line."""
-    return process.communicate(timeout=240.0)[1].replace("\n", " ")
+    return process.communicate(timeout=600.0)[1].replace("\n", " ")
 
 
 def test_of_two_commands_the_second_is_refused_at_once_and_the_first_goes_on(server: Running, tmp_path: Path) -> None:

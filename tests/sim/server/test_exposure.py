@@ -18,7 +18,7 @@ from sim.server.serve import Server
 from sim.server.world.measuring import Message
 from tests.sim.server.fakes import FAKE_PARTS, FakeBench, FakeSensor
 from tests.sim.server.serving import OPENDRIVE
-from tests.sim.server.test_net import ASYNC, SYNC, Peer, read_frame
+from tests.sim.server.test_net import ASYNC, SYNC, WAIT_S, Peer, read_frame
 
 CAMERA = [1, "sensor.camera.rgb", [["image_size_x", 1, "4"], ["image_size_y", 1, "3"]]]
 HERE = [[0.0, 0.0, 9.0], [0.0, 0.0, 0.0]]
@@ -42,7 +42,7 @@ class _SlowBench(FakeBench):
 
         def slowly(*arguments: Any) -> bytes:
             shutter.working.set()
-            assert shutter.open.wait(20.0)
+            assert shutter.open.wait(WAIT_S)
             return measure(*arguments)
 
         sensor.measure = slowly  # type: ignore[method-assign]
@@ -72,7 +72,7 @@ def measuring(peer: Peer, shutter: Shutter) -> socket.socket:
     shutter.open.clear()
     shutter.working.clear()
     peer.value("set_episode_settings", ASYNC)
-    assert shutter.working.wait(10.0)
+    assert shutter.working.wait(WAIT_S)
     return stream
 
 
@@ -80,7 +80,7 @@ def test_calls_are_answered_and_the_snapshot_is_out_while_a_camera_works(peer: P
     stream = measuring(peer, shutter)
     frame = peer.value("set_episode_settings", ASYNC)  # answers with the frame that is being photographed
     snapshots = peer.subscribe(1)
-    snapshots.settimeout(10.0)
+    snapshots.settimeout(WAIT_S)
     assert int.from_bytes(read_frame(snapshots)[8:16], "little") == frame
     car = peer.value("spawn_actor", [1, "vehicle.audi.tt", []], [[20.0, 1.75, 0.5], [0.0, 0.0, 0.0]])
     assert peer.value("get_weather_parameters")
@@ -102,7 +102,7 @@ def test_what_would_disturb_a_camera_waits_until_it_is_done(
     with pytest.raises(TimeoutError):
         peer.receive()
     shutter.open.set()
-    peer.sock.settimeout(10.0)
+    peer.sock.settimeout(WAIT_S)
     assert peer.receive()[2] is None
 
 
@@ -112,7 +112,7 @@ def test_a_mesh_that_is_being_built_keeps_only_those_waiting_who_ask_for_it(
     built = threading.Event()
 
     def slowly(scene: Any) -> bytes:
-        assert built.wait(20.0)
+        assert built.wait(WAIT_S)
         return b""
 
     monkeypatch.setattr(store, "_read", lambda path: None)
@@ -126,7 +126,7 @@ def test_a_mesh_that_is_being_built_keeps_only_those_waiting_who_ask_for_it(
     assert peer.value("version") == "0.9.16"
     assert peer.call("load_new_episode", "", True)[0] is None
     built.set()
-    other.sock.settimeout(10.0)
+    other.sock.settimeout(WAIT_S)
     assert other.receive()[3][0][0] == 1
 
 
@@ -139,19 +139,19 @@ def test_messages_come_one_by_one_and_a_sensor_at_fault_ends_the_frame() -> None
 
     def measured() -> Iterator[Message]:
         yield message(1)
-        assert gate.wait(10.0)
+        assert gate.wait(WAIT_S)
         yield message(2)
         raise ZeroDivisionError("a lens of no size")
 
     exposure = Exposure(woken.release)
     assert not exposure.busy
     exposure.begin(measured())
-    assert woken.acquire(timeout=10.0)
+    assert woken.acquire(timeout=WAIT_S)
     assert [m.stream_id for m in exposure.take()] == [1]
     assert exposure.busy
     gate.set()
-    assert woken.acquire(timeout=10.0)
-    assert woken.acquire(timeout=10.0)
+    assert woken.acquire(timeout=WAIT_S)
+    assert woken.acquire(timeout=WAIT_S)
     assert [m.stream_id for m in exposure.take()] == [2]
     assert not exposure.busy
     exposure.close()
@@ -163,7 +163,7 @@ def test_closing_does_not_wait_for_the_sensors_that_have_not_begun() -> None:
     def measured() -> Iterator[Message]:
         for number in range(1000):
             begun.append(number)
-            assert closes.wait(10.0)
+            assert closes.wait(WAIT_S)
             yield message(number)
 
     put = exposure._frames.put

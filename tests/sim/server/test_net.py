@@ -18,6 +18,8 @@ from tests.sim.server.fakes import FAKE_PARTS
 from tests.sim.server.serving import OPENDRIVE, Running, running_server
 
 SYNC = [True, False, [True, 0.05], True, 0.01, 10, 0.0, True, 3000.0, 2000.0, True]
+WAIT_S = 60.0
+"""For what comes in milliseconds where the machine has time for it."""
 ASYNC = [False, False, [False], True, 0.01, 10, 0.0, True, 3000.0, 2000.0, True]
 
 
@@ -31,7 +33,7 @@ class Peer:
     """A bare RPC connection."""
 
     def __init__(self, port: int) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=10.0)
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=WAIT_S)
         self._unpacker = msgpack.Unpacker(raw=False)
         self._id = 0
 
@@ -67,7 +69,7 @@ class Peer:
         (token,) = self.value("get_sensor_token", stream_id)
         identity, port, protocol = struct.unpack_from("<IHB", token)
         assert (identity, protocol, len(token)) == (stream_id, 1, 24)
-        stream = socket.create_connection(("127.0.0.1", port), timeout=10.0)
+        stream = socket.create_connection(("127.0.0.1", port), timeout=WAIT_S)
         stream.sendall(struct.pack("<I", stream_id))
         return stream
 
@@ -98,7 +100,7 @@ def peer(server: Running) -> Iterator[Peer]:
 
 
 def test_version_byte_for_byte(server: Running) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as sock:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=WAIT_S) as sock:
         sock.sendall(bytes.fromhex("940001a7") + b"version" + bytes.fromhex("9191c2"))
         assert sock.recv(100) == bytes.fromhex("940101c0919201a6") + b"0.9.16"
 
@@ -227,7 +229,7 @@ def test_a_tick_waits_for_the_subscriber_that_was_just_announced(patient: serve.
     (token,) = peer.value("get_sensor_token", 1)
     peer.send("tick_cue")
     turns(patient)
-    with socket.create_connection(("127.0.0.1", struct.unpack_from("<H", token, 4)[0]), timeout=10.0) as stream:
+    with socket.create_connection(("127.0.0.1", struct.unpack_from("<H", token, 4)[0]), timeout=WAIT_S) as stream:
         stream.sendall(struct.pack("<I", 1))
         assert frame_number(read_frame(stream)) == frame
         assert peer.receive()[3] == [[1, frame + 1]]
@@ -241,7 +243,7 @@ def test_a_subscriber_at_the_door_is_not_overdue(monkeypatch: pytest.MonkeyPatch
         "127.0.0.1", 0, lambda request: (b"", 0.0), lambda request: True, lambda one, other: False, lambda stream: None
     )
     network.open()
-    doors = [socket.create_connection(("127.0.0.1", network.streaming_port), timeout=10.0) for _ in range(3)]
+    doors = [socket.create_connection(("127.0.0.1", network.streaming_port), timeout=WAIT_S) for _ in range(3)]
     for stream_id, door in enumerate(doors, 5):
         network.expect(stream_id)
         door.sendall(struct.pack("<I", stream_id))
@@ -287,7 +289,7 @@ def test_synchronous_world_waits_for_a_reader_that_is_far_behind(peer: Peer) -> 
         assert answered < 40
         frames = [frame_number(read_frame(stream)) for _ in range(40)]
         assert frames == list(range(frames[0], frames[0] + 40))
-        peer.sock.settimeout(10.0)
+        peer.sock.settimeout(WAIT_S)
         for _ in range(40 - answered):
             peer.receive()
 
@@ -323,7 +325,7 @@ def test_a_new_episode_is_announced_to_those_who_saw_the_old_one(patient: serve.
             waiting.setblocking(False)
             with pytest.raises(BlockingIOError):
                 waiting.recv(1)
-            waiting.settimeout(10.0)
+            waiting.settimeout(WAIT_S)
         own.close()
         with peer.subscribe(1) as new:
             first = read_frame(new)
@@ -347,7 +349,7 @@ def test_traffic_manager_registry(peer: Peer) -> None:
 
 def test_the_official_client_still_connects(server: Running) -> None:
     client = carla.Client("127.0.0.1", server.port)
-    client.set_timeout(10.0)
+    client.set_timeout(WAIT_S)
     assert client.get_world().get_map().name == "Carla/Maps/straight"
 
 

@@ -14,7 +14,7 @@ from tests.sim.server.conftest import synchronous
 from tests.sim.server.serving import Running
 
 STEP_S = 0.05
-WAIT_S = 20.0
+WAIT_S = 60.0
 SMALL = {"image_size_x": "160", "image_size_y": "120"}
 EVENT = np.dtype([("x", "<u2"), ("y", "<u2"), ("t", "<i8"), ("pol", "u1")])
 
@@ -341,7 +341,7 @@ def test_a_lidar_turns_by_the_tick_not_by_its_interval(world: carla.World) -> No
 def test_two_clients_hear_one_sensor(server: Running, world: carla.World) -> None:
     ears = Ears(world, "sensor.camera.depth", car(world), AHEAD, **SMALL)
     second = carla.Client("127.0.0.1", server.port)
-    second.set_timeout(20.0)
+    second.set_timeout(WAIT_S)
     twin = second.get_world().get_actor(ears.actor.id)
     came: queue.Queue[Any] = queue.Queue()
     twin.listen(came.put)

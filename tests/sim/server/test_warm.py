@@ -45,7 +45,7 @@ def test_what_the_process_says_is_told(monkeypatch):
 
 def test_the_process_ends_with_who_started_it():
     command = [sys.executable, "-m", "sim.server.warm"]
-    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=600, check=False)
     assert ended.returncode == 1
 
 
@@ -73,6 +73,6 @@ for kernel in (command_batch._scan, commands_kernel.apply_commands, objects._mea
 
 
 def test_what_a_traffic_manager_asks_for_is_compiled_before_it_waits_for_it():
-    ran = subprocess.run([sys.executable, "-c", CALLS], capture_output=True, text=True, timeout=120, check=False)
+    ran = subprocess.run([sys.executable, "-c", CALLS], capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == 0, ran.stderr
     assert [line.split()[1] for line in ran.stdout.splitlines()] == ["1"] * 6, ran.stdout

@@ -29,7 +29,7 @@ def server() -> Iterator[Running]:
 def program(name: str, server: Running) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "tests.sim.server.navigation.walking", name, str(server.port)],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.stdout.strip(), done.stderr
     return done.stdout.strip().splitlines()[-1]
