@@ -19,8 +19,9 @@ import msgpack
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 2.0
-"""From a tick to the first call of a manager's step, which comes within milliseconds on an idle machine."""
+PATIENCE_S = 5.0
+"""From a tick to the first call of a manager's step: milliseconds on an idle machine. A manager that is only kept from
+its core for so long and is woken makes a step too many; one that sleeps costs its client this pause."""
 ANSWER_S = 2.0
 FIRST_CALL = "get_vehicle_light_states"
 """What each manager asks first in each of its steps."""
