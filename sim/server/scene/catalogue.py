@@ -77,9 +77,9 @@ WHEELCHAIRS: dict[str, tuple[float, float, float]] = {
 }
 """Length, width and height of those who sit in one, hands on the rims."""
 PARKED_CYCLES: dict[str, tuple[float, float, float]] = {
-    "bicycle_parked": (1.51, 0.71, 0.91),
+    "bicycle_parked": (1.51, 0.66, 0.91),
     "racing_bicycle_parked": (1.63, 0.50, 0.99),
-    "city_bicycle_parked": (1.84, 0.63, 1.07),
+    "city_bicycle_parked": (1.84, 0.60, 1.07),
     "cruiser_parked": (2.37, 0.83, 1.17),
     "sport_bike_parked": (2.05, 0.78, 1.12),
     "scooter_parked": (1.88, 0.78, 1.03),

@@ -43,6 +43,8 @@ LORRIES = (("vehicle.carlamotors.carlacola", 5.0), ("vehicle.carlamotors.europea
 """Blueprints and how often each is drawn."""
 HOOP_M = (0.36, 0.025, 0.76)
 """Half length, tube radius and height of the bent tube that bicycles lean at."""
+AT_HOOP = 0.4
+"""Of a rider's sloppiness, what is left to a bicycle that leans at a hoop: bars would foul it."""
 STEEL_RGB = 0x9A9FA3
 
 
@@ -149,7 +151,11 @@ def _stand_in(row: _Row, kind: _Kind, names: Sequence[str], chance: Array, yaw_o
         if kind.lay_by:
             yaw = row.heading_rad + 0.3 * float(yaw_off[k])
         else:
-            yaw = math.atan2(row.outward[1], row.outward[0]) + turned + float(yaw_off[k])
+            yaw = (
+                math.atan2(row.outward[1], row.outward[0])
+                + turned
+                + (AT_HOOP if kind.rack else 1.0) * float(yaw_off[k])
+            )
         if kind.rack and k > 0 and chance[k, 0] < EMPTY_SHARE:
             continue
         out.append(Spot(name, row.middle_m[k], yaw, row.level_m, row.bay_m[k], kind.lay_by))

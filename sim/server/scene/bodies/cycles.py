@@ -27,15 +27,15 @@ BIKER = replace(Figure("biker", ADULT), biker=True, leather="suit")
 CRUISER = replace(BIKER, leather="jacket")
 CYCLIST = replace(Figure("cyclist", CLASPED), sleeves="short", legs="shorts", helmet=True)
 CYCLES = (
-    Cycle("bicycle", Tag.BICYCLE, (0.53, -0.53), 0.345, 0.030, (-0.25, 0.96), (0.26, 0.345, 1.02), (-0.09, 0.15, 0.30),
+    Cycle("bicycle", Tag.BICYCLE, (0.53, -0.53), 0.345, 0.030, (-0.25, 0.96), (0.26, 0.32, 1.02), (-0.09, 0.15, 0.30),
           0.62, replace(Figure("rider", CLASPED), helmet=True), bicycle, 0.17, spokes=9, stretch=(0.86, 1.0, 0.87),
-          rider=0.90, elbows_out=1.3, grip_m=-0.02),
+          rider=0.90, elbows_out=1.8, grip_m=-0.02),
     Cycle("racing_bicycle", Tag.BICYCLE, (0.50, -0.50), 0.34, 0.018, (-0.25, 1.0), (0.38, 0.235, 0.95),
           (-0.07, 0.12, 0.28), 0.92, CYCLIST, bicycle, 0.17, spokes=8, stretch=(0.985, 1.0, 0.95), rider=0.95,
           elbows_out=1.2, grip_m=0.06),
-    Cycle("city_bicycle", Tag.BICYCLE, (0.56, -0.56), 0.35, 0.024, (-0.30, 0.93), (0.22, 0.30, 1.08),
+    Cycle("city_bicycle", Tag.BICYCLE, (0.56, -0.56), 0.35, 0.024, (-0.30, 0.93), (0.22, 0.285, 1.08),
           (-0.09, 0.13, 0.29), 0.16, replace(Figure("rider", WOMAN), female=True, hair="long"), bicycle, 0.165,
-          spokes=9, stretch=(1.01, 1.0, 0.97), rider=0.97, grip_m=-0.20),
+          spokes=9, stretch=(1.01, 1.0, 0.97), rider=0.97, elbows_out=0.7, grip_m=-0.20),
     Cycle("cruiser", Tag.MOTORCYCLE, (0.82, -0.78), 0.325, 0.068, (-0.42, 0.76), (0.0, 0.34, 1.04),
           (0.34, 0.30, 0.36), 0.12, CRUISER, cruiser, lamp=(0.93, 0.665), spokes=8, stretch=(1.02, 1.0, 0.95),
           rider=0.94, splay=0.6, rear_tyre_m=0.095, grip_m=-0.10),
