@@ -11,7 +11,7 @@ from sim.server.scene.bodies.charts import BRIGHT, DARK, GAP, GLAZED, LAMP, PAIN
 from sim.server.scene.bodies.heavy_livery import paint_box_back, paint_headlamps, paint_lorry
 from sim.server.scene.bodies.heavy_styles import HEAVY_STYLES, HeavyStyle
 from sim.server.scene.bodies.livery import Livery, paint_car
-from sim.server.scene.bodies.parts import Part, box, ellipsoid, lathe, loft, tube
+from sim.server.scene.bodies.parts import Part, box, ellipsoid, lathe, tube
 from sim.server.scene.bodies.shell import Shape, arch_radius, body, cabin
 from sim.server.scene.bodies.vans import finish_van
 from sim.server.scene.bodies.wheels import SEGMENTS
@@ -179,7 +179,7 @@ def roof_parts(style: HeavyStyle, detail: int) -> list[Part]:
 
 
 def tall_mirrors(style: HeavyStyle, detail: int) -> list[Part]:
-    """Upright mirrors on two arms each, and a visor over the windscreen where the cab has one."""
+    """Upright mirrors on two arms each."""
     if detail == 2:
         return []
     x, z, h = style.mirror
@@ -187,14 +187,7 @@ def tall_mirrors(style: HeavyStyle, detail: int) -> list[Part]:
     glass = box((x - 0.06, y - 0.09, z - h), (x + 0.06, y + 0.11, z + h), Material.PLASTIC, 0.03)
     low, high = z - h * 0.75, z + h * 0.75
     arms = [tube([(x - 0.05, y - 0.3, at), (x, y - 0.06, at)], 0.02, 4, Material.PLASTIC) for at in (low, high)]
-    parts = [glass, glass.mirrored(), *arms, *(arm.mirrored() for arm in arms)]
-    if style.visor is not None:
-        x0, z0 = style.visor
-        w = style.shape.width_m / 2 * 0.84
-        rings = [[(x0, u, z0 + 0.2), (x0 - 0.3, u, z0 + 0.2), (x0 - 0.12, u, z0 - 0.02), (x0 + 0.1, u, z0 - 0.02)]
-                 for u in (-w, w)]  # fmt: skip
-        parts.append(loft(rings, Material.PLASTIC))
-    return parts
+    return [glass, glass.mirrored(), *arms, *(arm.mirrored() for arm in arms)]
 
 
 def build_heavy(style: HeavyStyle) -> Body:

@@ -54,11 +54,10 @@ def small_print(painter: Painter, u0: float, u1: float, v: float, height_m: floa
 
 
 def paint_lorry(side: Painter, top: Painter, front: Painter, style: HeavyStyle, load: Load) -> None:
-    """Box, cab and chassis of a lorry from the side, from above and from the front."""
+    """Box and chassis of a lorry from the side and from above, its cab from the front."""
     paint_box_side(side, style, load)
     top.box(load.x[0] - 0.1, load.x[1] + 0.02, -load.width_m, load.width_m, BRIGHT, mirror=False)
     paint_chassis_side(side, style, load)
-    paint_cab_side(side, style)
     paint_cab_front(front, style, load)
 
 
@@ -96,25 +95,8 @@ def paint_chassis_side(side: Painter, style: HeavyStyle, load: Load) -> None:
         side.box(x - 0.06, x + 0.06, floor - 0.08, floor - 0.02, (0.0, 0.0, 0.4, 0.2))
 
 
-def paint_cab_side(side: Painter, style: HeavyStyle) -> None:
-    """The cab's door with its handle and gaps, a dark well with two steps below it."""
-    shape, livery = style.shape, style.livery
-    if len(livery.doors) < 2:
-        return
-    x1, x0 = livery.doors[0], livery.doors[-1]
-    foot = shape.sill_m + 0.62
-    for x in (x0, x1):
-        side.box(x - 0.018, x + 0.018, foot, shape.belt_m, DARK)
-    side.box(x0, x1, foot - 0.018, foot + 0.018, DARK)
-    side.box(x0 + 0.08, x0 + 0.3, shape.belt_m - 0.2, shape.belt_m - 0.13, DARK)
-    axle, arch = shape.axles_m[0], shape.wheel_radius_m + shape.arch_m
-    side.box(axle + arch + 0.06, x1 + 0.05, shape.sill_m + 0.02, shape.sill_m + 0.5, DARK)
-    for z in (0.08, 0.3):
-        side.box(axle + arch + 0.08, x1 + 0.03, shape.sill_m + z, shape.sill_m + z + 0.06, STEEL)
-
-
 def paint_cab_front(front: Painter, style: HeavyStyle, load: Load) -> None:
-    """Windscreen under a visor, a dark grille with bars and badge, lamps in a dark bumper, and the box above."""
+    """Windscreen, grille, round lamps in dark housings, plate, and the front of the box above the cab."""
     shape, livery = style.shape, style.livery
     assert shape.cabin is not None
     w = shape.width_m / 2
@@ -152,7 +134,7 @@ def paint_grille(front: Painter, style: HeavyStyle, belt: float) -> None:
 
 
 def paint_windscreen(front: Painter, w: float, low: float, high: float) -> None:
-    """One curved pane with what is seen through it: seats, a driver, the dash; wipers and a visor at its edges."""
+    """One curved pane with what is seen through it: seats, a driver, the dash; wipers."""
     tall = high - low
     front.polygon([(-w * 0.93, low - 0.04), (w * 0.93, low - 0.04), (w * 0.88, high), (-w * 0.88, high)], DARK,
                   mirror=False)  # fmt: skip

@@ -47,7 +47,6 @@ class HeavyStyle:
     white_body: bool = False  # only its stripes are painted
     panes: tuple[tuple[float, float, float, float], ...] = ()  # windows of the box: x span, z span
     tall_mirrors: bool = False  # upright ones on two arms instead of a car's
-    visor: tuple[float, float] | None = None  # x and z (m) of the lower edge of one over the windscreen
     spare_m: float = 0.0  # radius of a round badge or spare wheel on the nose
 
 
