@@ -123,6 +123,7 @@ def paint_camper(charts: Charts, style: HeavyStyle) -> None:
         front.box(y - 0.1, y + 0.1, belt - 0.06, belt - 0.03, DARK)
     y0, y1, low, high = style.livery.head
     faces.paint_round_lamps(front, (y0 + y1) / 2, (low + high) / 2 - 0.03, (high - low) / 2)
+    front.disc((y0 + y1) / 2, (low + high) / 2 - 0.03, (high - low) * 0.44, LAMP)  # bulbs behind plain glass
     for r, weights in ((1.0, faces.CHROME), (0.84, PAINTED)):
         front.disc(0.0, 0.93, style.spare_m * r, weights)
     front.line([(0.09, 1.05), (0.0, 0.82)], 0.026, GREY)
@@ -147,7 +148,7 @@ def paint_camper(charts: Charts, style: HeavyStyle) -> None:
 
 def paint_ambulance(charts: Charts, style: HeavyStyle) -> None:
     """Chequers along the flanks, the word on the box, doors and lockers, lamps at the box's corners."""
-    side, _, front, rear = charts
+    side, _, front, _ = charts
     load = style.loads[0]
     (x0, x1), z1, w = load.x, load.z[1], load.width_m / 2
     low, high = 0.86, 1.34
@@ -176,36 +177,6 @@ def paint_ambulance(charts: Charts, style: HeavyStyle) -> None:
     # the chart runs to the right, so this stands as real ones do: for the mirror of who drives ahead
     write(front, "AMBULANCE", 0.0, (wall + z1) / 2, 0.16, PAINTED)
     front.box(w * 0.72, w * 0.9, z1 - 0.2, z1 - 0.08, (0.0, 0.0, 0.0, 0.7))
-    _paint_ambulance_rear(rear, style)
-
-
-def _paint_ambulance_rear(rear: Painter, style: HeavyStyle) -> None:
-    load, (y0, y1, low, high) = style.loads[0], style.livery.tail
-    z0, z1, w = *load.z, load.width_m / 2
-    floor = z0 + load.skirt_m
-    rear.box(-20.0, 20.0, floor, z1 + 0.1, BRIGHT, mirror=False)
-    chevrons = 1.38
-    for k, u in enumerate(np.arange(0.0, w + 0.3, 0.17)):
-        if k % 2 == 0:
-            rise = chevrons - floor
-            rear.polygon([(u, floor), (u + 0.17, floor), (u + 0.17 - rise * 0.6, chevrons), (u - rise * 0.6, chevrons)],
-                         PAINTED)  # fmt: skip
-    gate = w * 0.76
-    _window(rear, np.array([(0.13, 1.46), (gate - 0.04, 1.46), (gate - 0.04, 2.06), (0.13, 2.06)]))
-    ring = [(0.0, floor), (0.0, 2.22), (gate, 2.22), (gate, floor)]
-    rear.line(ring, 0.024, DARK)
-    rear.box(0.05, 0.11, 1.1, 1.42, DARK)
-    for z in (1.0, 1.5, 2.1):
-        rear.box(gate - 0.02, gate + 0.09, z - 0.03, z + 0.03, GREY)
-    rear.box(w * 0.8, w * 0.96, z1 - 0.17, z1 - 0.06, LAMP)
-    rear.box(-0.16, 0.16, z1 - 0.11, z1 - 0.06, LAMP, mirror=False)
-    rear.box(gate + 0.05, w + 0.1, 1.42, 1.62, DARK)
-    rear.box(gate + 0.08, w + 0.1, 1.45, 1.59, LAMP)
-    rear.box(-w - 0.1, w + 0.1, 0.0, floor, DARK, mirror=False)
-    rear.box(-w * 0.62, w * 0.62, floor - 0.08, floor - 0.06, GREY, mirror=False)
-    rear.box(y0, y1, low, high, LAMP)
-    rear.box(y0 - 0.11, y0 - 0.02, low + 0.02, high - 0.02, (0.0, 0.0, 0.0, 0.25))
-    rear.plate(style.livery.plate_z[1])
 
 
 def paint_cybertruck(charts: Charts, style: HeavyStyle) -> None:

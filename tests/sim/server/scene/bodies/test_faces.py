@@ -100,13 +100,11 @@ def test_a_vans_rear_doors_have_a_window_each_with_paint_and_a_gap_between() -> 
     assert region(rear, 0.06, 0.06, z, z)[0, 0, PAINT] > 0.8
 
 
-def test_an_ambulance_is_chequered_along_its_flank_and_striped_behind() -> None:
+def test_an_ambulance_is_chequered_along_its_flank() -> None:
     charts = paint_heavy(VANS["ambulance"])
     flank = region(charts[SIDE], -2.9, 0.0, 0.95, 0.95)[0][:, PAINT] > 0.5
     assert 0.3 < flank.mean() < 0.7
     assert int((flank[1:] != flank[:-1]).sum()) >= 5
-    stripes = region(charts[REAR], -0.7, -0.15, 1.1, 1.1)[0][:, PAINT] > 0.5
-    assert int((stripes[1:] != stripes[:-1]).sum()) >= 3
 
 
 def test_a_camper_has_bright_bumpers_and_lamps_in_chrome() -> None:
