@@ -65,6 +65,7 @@ def paint_bus_front(front: Painter, style: HeavyStyle, belt_m: float, rim_m: flo
     for u in (-0.82, 0.1):
         front.line([(u * w, foot + 0.05), (u * w + 0.62 * w, foot + 0.16)], 0.03, (0.0, 0.1, 0.0, 0.86))
     y0, y1, low, high = style.livery.head
+    front.box(-w, w, 0.46, low - 0.05, PAINTED, mirror=False)  # no lamps of cars below those of the bus
     front.box(y0 - 0.06, w, low - 0.05, high + 0.05, DARK)
     front.box(y0, y1, low, high, LAMP)
     front.box(-y0 + 0.12, y0 - 0.12, low - 0.02, high - 0.02, DARK, mirror=False)

@@ -91,3 +91,10 @@ def test_detail_costs_few_triangles(name: str) -> None:
     finest, middle, coarse = (sum(len(part.faces) for part in parts) for parts in build_heavy(STYLES[name]).lods)
     assert finest < 1.3 * WITHOUT_DETAIL[name]
     assert coarse < 0.5 * middle < 0.2 * finest
+
+
+def test_a_bus_is_painted_between_its_black_bumper_and_its_lamps() -> None:
+    bus = STYLES["bus"]
+    low = bus.livery.head[2] - 0.06
+    for u in ((-1.0, -0.4), (0.4, 1.0)):  # the number plate hangs between
+        assert patch(bus, FRONT, u, (0.48, low))[..., PAINT].mean() > 0.95
