@@ -74,7 +74,7 @@ def extra_parts(shape: Shape, detail: int) -> list[Part]:
     if shape.name in SPARE_WHEEL:
         wheel = car_wheel(shape.wheel_radius_m * 0.92, 0.2, max(detail, 1))
         backward = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # the outer face, +y, to -x
-        return [wheel.rotated(backward).moved((shape.rear_end_m, 0.05, shape.belt_m - 0.16))]
+        return [wheel.rotated(backward).moved((shape.rear_end_m + 0.035, 0.05, shape.belt_m - 0.16))]
     return []
 
 

