@@ -98,7 +98,7 @@ def build_cycle(c: Cycle, phase: int | None) -> Body:
         if detail == 0:
             x = np.concatenate([p.points_m[:, 0] for p in parts])
             shift = -float(x.max() + x.min()) / 2
-        lods.append([p.moved((shift, 0.0, 0.0)) for p in parts])
+        lods.append([_unlit_inside(p.moved((shift, 0.0, 0.0))) for p in parts])
     points = np.concatenate([p.points_m for p in lods[0]])
     length, width, height = np.ptp(points, axis=0)
     frame = ChartFrame(float(length), float(width), float(height))
@@ -114,6 +114,13 @@ def build_cycle(c: Cycle, phase: int | None) -> Body:
     charts = paint_cycle(c, frame)
     name = c.name if phase is None else f"{c.name}@{phase}"
     return Body(name, c.tag, frame, (lods[0], lods[1], lods[2]), charts, (front, gone, rear, gone), lamps, phase or 0)
+
+
+def _unlit_inside(part: Part) -> Part:
+    """The part without lamps where it looks at the rider: the apron's inside is no tail lamp."""
+    x = part.points_m[part.faces, 0].mean(axis=1)
+    inside = ((part.chart == REAR) & (x > 0.0)) | ((part.chart == FRONT) & (x < 0.0))
+    return replace(part, chart=np.where(inside, SIDE, part.chart).astype(np.uint8))
 
 
 def paint_cycle(c: Cycle, frame: ChartFrame) -> tuple[Painter, Painter, Painter, Painter]:

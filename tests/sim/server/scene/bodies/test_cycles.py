@@ -120,7 +120,9 @@ def test_a_red_lamp_or_reflector_looks_back(cycle: Cycle) -> None:
     column = np.clip((uv[:, 0] * canvas.shape[1]).astype(int), 0, canvas.shape[1] - 1)
     corner = behind.vertices_m[painted].astype(np.float64)
     area = 0.5 * np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1)
-    assert float((area * canvas[row, column, 2]).sum()) > (0.002 if cycle.crank_m else 0.008), "square metres"
+    lit = area * canvas[row, column, 2]
+    assert float(lit.sum()) > (0.004 if cycle.crank_m else 0.012), "square metres"
+    assert (corner[lit > 0.0, :, 0].mean(axis=1) < 0.0).all(), "no lamp looks at the rider"
 
 
 @pytest.mark.parametrize("name", ["cruiser", "sport_bike", "scooter"])
