@@ -151,11 +151,18 @@ def test_cameras_lidar_and_rays_meet_them_until_they_are_switched_off(world):
     assert views(world, thing) != []
 
 
-def from_the_road(world: carla.World, thing: Any) -> carla.Transform:
-    """A place over the nearest lane, looking at a thing."""
+NEAR_M = 4.0
+"""From here a bicycle at a rack, end on, covers 200 pixels; from the lane too few to tell."""
+
+
+def from_the_road(world: carla.World, thing: Any, at_most_m: float = math.inf) -> carla.Transform:
+    """A place over the nearest lane, or on the way from there to a thing if that is further off, looking at it."""
     eye = world.get_map().get_waypoint(thing.bounding_box.location).transform.location + carla.Location(z=1.6)
     ahead = thing.bounding_box.location - eye
     level = math.hypot(ahead.x, ahead.y)
+    nearer = max(level - at_most_m, 0.0) / level
+    eye += carla.Location(nearer * ahead.x, nearer * ahead.y, 0.0)
+    ahead, level = thing.bounding_box.location - eye, level * (1.0 - nearer)
     pitch, yaw = math.degrees(math.atan2(ahead.z, level)), math.degrees(math.atan2(ahead.y, ahead.x))
     return carla.Transform(eye, carla.Rotation(pitch=pitch, yaw=yaw))
 
@@ -183,7 +190,8 @@ def test_two_wheelers_and_lorries_are_listed_seen_numbered_and_switched_off(worl
     counts = []
     for thing in things:
         number = thing.id & 0xFFFF
-        seen = watch(world, from_the_road(world, thing), *kinds, **lidar)
+        eye = from_the_road(world, thing, NEAR_M)
+        seen = watch(world, eye, *kinds, **lidar)
         tags, numbers = labels(seen[kinds[0]])
         mine = numbers == number
         if mine.sum() < 150:
@@ -199,7 +207,7 @@ def test_two_wheelers_and_lorries_are_listed_seen_numbered_and_switched_off(worl
         assert len(np.frombuffer(seen[kinds[3]].raw_data, "<f4")) > 0
         world.enable_environment_objects({thing.id}, False)
         world.tick()
-        _, without = labels(watch(world, from_the_road(world, thing), kinds[0])[kinds[0]])
+        _, without = labels(watch(world, eye, kinds[0])[kinds[0]])
         assert not (without == number).any()
         world.enable_environment_objects({thing.id}, True)
         world.tick()
