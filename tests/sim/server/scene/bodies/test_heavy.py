@@ -6,25 +6,10 @@ import numpy as np
 import pytest
 
 from sim.server.scene.bodies.body import Body
-from sim.server.scene.bodies.charts import SUPERSAMPLE
-from sim.server.scene.bodies.heavy import build_heavy, paint_heavy
-from sim.server.scene.bodies.heavy_styles import HEAVY_STYLES, HeavyStyle
+from sim.server.scene.bodies.heavy import build_heavy
 from sim.server.scene.bodies.parts import FRONT, REAR, SIDE
 from sim.server.sensors.shade_model import DISPLAY_FROM_M, END_GLOW
-
-PAINT, GLASS, LAMP, DARK = range(4)
-STYLES = {style.shape.name: style for style in HEAVY_STYLES}
-
-
-def patch(style: HeavyStyle, chart: int, u: tuple[float, float], v: tuple[float, float]) -> np.ndarray:
-    """Weights (rows, columns, 4) of the chart between u and v, metres."""
-    painter = paint_heavy(style)[chart]
-    u0, u1, v0, v1 = painter.span
-    height, width = painter.canvas.shape[:2]
-    columns = [int((x - u0) / (u1 - u0) * width) for x in u]
-    rows = [int((z - v0) / (v1 - v0) * height) for z in v]
-    assert height == painter.shape[0] * SUPERSAMPLE
-    return painter.canvas[rows[0] : rows[1], columns[0] : columns[1]]
+from tests.sim.server.scene.bodies.painted import DARK, GLASS, LAMP, PAINT, STYLES, patch
 
 
 def test_a_bus_shines_by_its_side_windows_and_keeps_its_windscreen_dim() -> None:
@@ -106,7 +91,10 @@ def test_bodies_are_built_alike_twice() -> None:
 def test_a_fire_engine_has_its_lamps_in_a_dark_panel_over_a_white_bumper() -> None:
     style = STYLES["fire_truck"]
     y0, y1, low, high = style.livery.head
-    assert patch(style, FRONT, (y0 + 0.02, y1 - 0.02), (low + 0.02, high - 0.02))[..., LAMP].mean() > 0.6
+    middle, r = (low + high) / 2, 0.085
+    for u in (y0 + r + 0.01, y1 - r - 0.01):
+        lamp = patch(style, FRONT, (u - 0.6 * r, u + 0.6 * r), (middle - 0.6 * r, middle + 0.6 * r))
+        assert lamp[..., LAMP].mean() > 0.95
     assert patch(style, FRONT, (0.3, y0 - 0.04), (low, high))[..., DARK].mean() > 0.95
     assert style.white_bumper_z is not None
     assert patch(style, FRONT, (0.4, 1.1), style.white_bumper_z).sum(axis=2).mean() < 0.05

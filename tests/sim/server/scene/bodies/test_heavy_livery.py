@@ -5,26 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.server.scene.bodies.heavy import build_heavy, paint_heavy
-from sim.server.scene.bodies.heavy_styles import HEAVY_STYLES, HeavyStyle
+from sim.server.scene.bodies.heavy import build_heavy
 from sim.server.scene.bodies.parts import FRONT, REAR
 from sim.server.scene.mesh import Material
+from tests.sim.server.scene.bodies.painted import DARK, GLASS, LAMP, PAINT, STYLES, patch
 
-PAINT, GLASS, LAMP, DARK = range(4)
-STYLES = {style.shape.name: style for style in HEAVY_STYLES}
 LORRIES = ("box_truck", "hgv")
 WITHOUT_DETAIL = {"box_truck": 4676, "hgv": 4676, "fire_truck": 5176, "bus": 6648}
 """Triangles of the finest level before these details were added; a camera's speed bears 30 % more."""
-
-
-def patch(style: HeavyStyle, chart: int, u: tuple[float, float], v: tuple[float, float]) -> np.ndarray:
-    """Weights (rows, columns, 4) of the chart between u and v, metres."""
-    painter = paint_heavy(style)[chart]
-    u0, u1, v0, v1 = painter.span
-    height, width = painter.canvas.shape[:2]
-    columns = [int((x - u0) / (u1 - u0) * width) for x in u]
-    rows = [int((z - v0) / (v1 - v0) * height) for z in v]
-    return painter.canvas[rows[0] : rows[1], columns[0] : columns[1]]
 
 
 @pytest.mark.parametrize("name", LORRIES)
